@@ -1,0 +1,54 @@
+// What the pipeline needs from the world: messages in, outcomes out, a clock, a log. No I/O here.
+
+/** One message of a source. `offset` is Kafka's, or the row number of a file: ascending within a partition. */
+export interface Message {
+  readonly partition: number
+  readonly offset: number
+  readonly key: Uint8Array | null
+  /** Null is a tombstone. */
+  readonly value: Uint8Array | null
+  /** Transport's time, ms UTC; NaN where it has none (files). */
+  readonly timestampMs: number
+  /** Passed through to the outcome, e.g. traceparent; null when there is none. */
+  readonly traceparent: string | null
+}
+
+/** Exactly one for each message, in order within its partition. */
+export interface Outcome {
+  readonly type: 'decision' | 'duplicate' | 'rejected' | 'recorded'
+  readonly partition: number
+  readonly offset: number
+  /** Transaction id; null when the message had none that could be read. */
+  readonly key: string | null
+  /** The JSON document to publish. */
+  readonly value: string
+  readonly traceparent: string | null
+  /** For `rejected`: what the dead letter says. */
+  readonly reject: { readonly reason: string; readonly field: string } | null
+  /** For `rejected`: the source message, for its dead letter. */
+  readonly source: Message | null
+}
+
+/** Messages of any number of partitions, one after another. Used by replay, backfill and the embedded stream. */
+export interface Source {
+  /** Bytes or messages in all, where it can be known; for progress. */
+  readonly total: { readonly unit: 'bytes' | 'messages'; readonly size: number } | null
+  /** How far `batches` has come, in the unit of `total`. */
+  position(): number
+  /** Never an empty batch; a batch is valid until the next is asked for. Rejects with EngineError. */
+  batches(): AsyncIterable<readonly Message[]>
+  close(): Promise<void>
+}
+
+export interface Clock {
+  /** Wall clock, ms UTC. */
+  nowMs(): number
+  /** Monotonic, µs. */
+  monotonicUs(): number
+}
+
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,38 @@
+// The port of the store: append records, give each its ordinal, hand out views. Two adapters: memory.ts and redis.ts.
+import type { Observation } from '../observation.ts'
+import type { Views } from '../view.ts'
+
+/** Counts since the store was made, for the ledger. Bytes and round trips are 0 in memory. */
+export interface StoreStats {
+  readonly calls: number
+  readonly roundTrips: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly heldJournals: number
+  readonly heldBytes: number
+}
+
+export interface Store extends Views {
+  /**
+   * Appends each row's records in row order and fills the answers of `batch`; atomic per bucket, safe to repeat whole.
+   * One observe at a time. Rejects with StoreError when the store cannot answer: then nothing is known of the batch
+   * and the same batch is to be sent again. The caller must `release` after folding, also after a rejection.
+   */
+  observe(batch: Observation): Promise<void>
+  /** Unpins the journals of the batch. Its handles and views end here. */
+  release(batch: Observation): void
+  /** The source partitions are no longer ours, or ours anew: forget what was known of their chains. */
+  reset(partitions: readonly number[]): void
+  stats(): StoreStats
+  close(): Promise<void>
+}
+
+/** The store could not answer. `retriable` false means: a person must act first (wrong policy, wrong version). */
+export class StoreError extends Error {
+  readonly retriable: boolean
+  constructor(message: string, retriable: boolean, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'StoreError'
+    this.retriable = retriable
+  }
+}

@@ -1,0 +1,32 @@
+// A journal as one record saw it: the bytes that fold reads. Filled by a store, read by fold, owned by neither.
+
+/** Records [0, hopsThrough) of the journal summed per slice of time. Content and layout belong to features/hops.ts. */
+export type Hops = Float64Array
+
+/** Reusable cursor over one entity's journal. Valid until the store's `release`. */
+export class View {
+  /** Memory that holds the exact records, each `layout.width` bytes, ordinals ascending. */
+  data: DataView = empty
+  /** Byte offset in `data` of the record with ordinal `base`. */
+  start = 0
+  /** Ordinal of the first record in `data`. */
+  base = 0
+  /** The view is of records [0, ordinal): the record itself, if any, has this ordinal. */
+  ordinal = 0
+  /** Sums of records [0, base); null when base is 0. */
+  hops: Hops | null = null
+  /**
+   * Sums of records [0, hopsThrough), cached by the holder so that the newest views need not rebuild them;
+   * null when hopsThrough is 0 or unknown. Used when it equals the view's c(n), else rebuilt from `hops`.
+   */
+  hopsCached: Hops | null = null
+  hopsThrough = 0
+}
+
+/** Who can show journals: a store. */
+export interface Views {
+  /** Fills `out` with the view at `ordinal` of the journal behind `handle`. Cheap; allocates nothing. */
+  view(handle: number, ordinal: number, out: View): void
+}
+
+const empty = new DataView(new ArrayBuffer(0))
