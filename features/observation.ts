@@ -37,6 +37,8 @@ export class Observation {
   readonly key: Uint32Array
   /** Per slot: the record, at slot * recordStride, the first `layout.width` bytes of it. */
   readonly records: Uint8Array
+  /** The same bytes. */
+  readonly recordData: DataView
   readonly recordStride: number
 
   // What is answered.
@@ -66,6 +68,7 @@ export class Observation {
     this.present = new Uint8Array(slots)
     this.key = new Uint32Array(slots * 4)
     this.records = new Uint8Array(slots * recordStride)
+    this.recordData = new DataView(this.records.buffer)
     this.seen = new Uint8Array(rowMax)
     this.firstPartition = new Int32Array(rowMax)
     this.firstOffset = new Float64Array(rowMax)

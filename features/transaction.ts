@@ -22,6 +22,8 @@ export class Transaction {
   receivedMs = Number.NaN
   /** Minor units of the one base currency, an exact integer; NaN when there is no rate for its currency. */
   amountMinor = Number.NaN
+  /** True when the amount is absent for want of a rate. */
+  hasNoRate = false
   /** Entity ids as text, by the mapping's entity order; null when absent. */
   readonly entities: (string | null)[]
   /** Field values as text, by the mapping's field order; null when absent. */

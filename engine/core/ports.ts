@@ -18,6 +18,8 @@ export interface Outcome {
   readonly type: 'decision' | 'duplicate' | 'rejected' | 'recorded'
   readonly partition: number
   readonly offset: number
+  /** Of a decision: what was decided. Null for the other types. */
+  readonly outcome: 'approve' | 'review' | 'deny' | null
   /** Transaction id; null when the message had none that could be read. */
   readonly key: string | null
   /** The JSON document to publish. */
@@ -51,4 +53,20 @@ export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+}
+
+/** Where lines of text go: a file or stdout. */
+export interface LineSink {
+  /** Takes the line at once, without its line end; memory is bounded by awaiting `flush` per batch. */
+  write(line: string): void
+  flush(): Promise<void>
+  /** Flushes, and has the file on disk when it resolves. */
+  close(): Promise<void>
+}
+
+/** How far a long job has come. */
+export interface Progress {
+  /** Called per batch; prints now and then. */
+  update(done: number, position: number): void
+  end(): void
 }

@@ -1,0 +1,87 @@
+// Runs each variant in a fresh process, several rounds, the order reversed every other round, and keeps every raw value.
+// It knows nothing of what is measured: a variant prints one line of JSON, an object of numbers.
+import { execFile } from 'node:child_process'
+import { cpus, release, totalmem } from 'node:os'
+import { promisify } from 'node:util'
+
+export interface Variant {
+  readonly name: string
+  /** Arguments of the process, after the path of node's script. */
+  readonly script: string
+  readonly args: readonly string[]
+  /** What it measures and what it leaves out, for under the numbers. */
+  readonly about: string
+}
+
+export interface VariantResult {
+  readonly name: string
+  readonly about: string
+  /** By measure, one value a round. */
+  readonly values: Readonly<Record<string, readonly number[]>>
+}
+
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGiB: number
+  readonly kernel: string
+  readonly node: string
+  readonly commit: string
+  readonly date: string
+}
+
+const run = promisify(execFile)
+
+/** A young generation large enough that a batch dies in it: docs/operations.md says the same to users. */
+export const nodeFlags = ['--min-semi-space-size=64', '--max-semi-space-size=64'] as const
+
+export async function runRounds(
+  variants: readonly Variant[],
+  rounds: number,
+  progress: (text: string) => void,
+): Promise<VariantResult[]> {
+  const values = new Map(variants.map(({ name }) => [name, new Map<string, number[]>()]))
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? variants : variants.toReversed()
+    for (const variant of order) {
+      progress(`round ${round + 1}/${rounds}: ${variant.name}`)
+      const measured = await runOnce(variant)
+      const byMeasure = values.get(variant.name)!
+      for (const [measure, value] of Object.entries(measured)) {
+        byMeasure.set(measure, [...(byMeasure.get(measure) ?? []), value])
+      }
+    }
+  }
+  return variants.map(({ name, about }) => ({
+    name,
+    about,
+    values: Object.fromEntries(values.get(name)!),
+  }))
+}
+
+async function runOnce({ script, args }: Variant): Promise<Record<string, number>> {
+  const argv = [...nodeFlags, '--expose-gc', script, ...args]
+  const { stdout } = await run(process.execPath, argv, { maxBuffer: 64 * 1024 * 1024 })
+  const line = stdout.trim().split('\n').at(-1) ?? ''
+  return JSON.parse(line) as Record<string, number>
+}
+
+export async function describeMachine(): Promise<Machine> {
+  const commit = await run('git', ['describe', '--always', '--dirty']).catch(() => null)
+  const [first] = cpus()
+  return {
+    cpu: first?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    commit: commit?.stdout.trim() ?? 'unknown',
+    date: new Date().toISOString().slice(0, 10),
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}

@@ -1,0 +1,72 @@
+// `npm run bench [name…]`: runs the variants, writes bench/results/latest.json, and RESULTS.md from it.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describeMachine, nodeFlags, runRounds, type Variant } from './harness.ts'
+import { formatResults } from './report.ts'
+
+const script = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url))
+
+const variants: readonly Variant[] = [
+  {
+    name: 'micro',
+    script: script('micro'),
+    args: [],
+    about:
+      'Stages alone, µs per transaction over the same 64 generated transactions after 100,000 of history: default catalog, shipped model. ' +
+      'Warm caches flatter all of them; a duplicate is never among them.',
+  },
+  {
+    name: 'pipeline in process',
+    script: script('pipeline'),
+    args: ['memory', '64', '200000', '300000'],
+    about:
+      'One process, memory store, decision batches of 64, JSON in, decision text out. Leaves out Kafka and Redis; counts garbage collection and the ONNX runtime.',
+  },
+  {
+    name: 'pipeline on Redis, batches of 16',
+    script: script('pipeline'),
+    args: ['redis', '16', '100000', '100000'],
+    about:
+      'As above against a real Redis on loopback, one bucket, decision batches of 16. No Kafka, so no send batches. The Redis figure is its whole process.',
+  },
+  {
+    name: 'pipeline on Redis, batches of 64',
+    script: script('pipeline'),
+    args: ['redis', '64', '100000', '100000'],
+    about: 'The same with decision batches of 64.',
+  },
+  {
+    name: 'replay, twelve features',
+    script: script('replay'),
+    args: ['1000000'],
+    about:
+      'weir replay of a generated CSV file, a catalog of twelve features, no model and no decisions out: reading, parsing, windows.',
+  },
+]
+
+const wanted = process.argv.slice(2)
+const chosen = variants.filter(
+  ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)),
+)
+if (chosen.length === 0) {
+  process.stderr.write(`no benchmark has such a name; there are: ${names(variants)}\n`)
+  process.exit(2)
+}
+const rounds = 5
+const results = {
+  machine: await describeMachine(),
+  flags: nodeFlags,
+  rounds,
+  variants: await runRounds(chosen, rounds, (text) => process.stderr.write(`${text}\n`)),
+}
+const folder = fileURLToPath(import.meta.resolve('#root/bench'))
+if (wanted.length === 0) {
+  mkdirSync(`${folder}/results`, { recursive: true })
+  writeFileSync(`${folder}/results/latest.json`, `${JSON.stringify(results, null, 1)}\n`)
+  writeFileSync(`${folder}/RESULTS.md`, formatResults(results))
+}
+process.stdout.write(formatResults(results))
+
+function names(list: readonly Variant[]): string {
+  return list.map(({ name }) => name).join(', ')
+}

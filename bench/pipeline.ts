@@ -1,0 +1,90 @@
+// One process: the whole pipeline over generated transactions, in memory or on a real Redis, decisions written as text.
+// Usage: pipeline.js memory|redis <batch> <warm-up> <measured>. Prints one line of JSON.
+import { readFileSync } from 'node:fs'
+import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
+import { systemClock } from '../engine/clock.ts'
+import type { Pipeline } from '../engine/core/pipeline.ts'
+import type { Message } from '../engine/core/ports.ts'
+import { MemoryStore } from '../features/store/memory.ts'
+import { RedisStore } from '../features/store/redis.ts'
+import type { Store } from '../features/store/store.ts'
+import { benchHashKey, makeMessages } from './workload.ts'
+
+const [kind = 'memory', batchText = '64', warmText = '100000', measuredText = '200000'] =
+  process.argv.slice(2)
+const batch = Number(batchText)
+const warm = Number(warmText)
+const measured = Number(measuredText)
+const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
+
+const messages = makeMessages(warm + measured)
+const assembly = await assemble({ ...shipped, policy: null })
+const store = await openStore()
+const pipeline = makePipeline(assembly, {
+  store,
+  parser: assembly.mapping.parser(),
+  hashKey: benchHashKey,
+  mode: 'bench',
+  source: 'bench',
+  clock: systemClock,
+})
+
+await run(pipeline, messages.slice(0, warm))
+const statsBefore = store.stats()
+const redisBefore = redisCpuUs()
+const cpuBefore = process.cpuUsage()
+const beganUs = systemClock.monotonicUs()
+const bytes = await run(pipeline, messages.slice(warm))
+const wallUs = systemClock.monotonicUs() - beganUs
+const cpu = process.cpuUsage(cpuBefore)
+const stats = store.stats()
+const result: Record<string, number> = {
+  decisions_per_second: (measured * 1e6) / wallUs,
+  engine_cpu_us_per_decision: (cpu.user + cpu.system) / measured,
+  decision_bytes: bytes / measured,
+}
+if (kind === 'redis') {
+  result['redis_cpu_us_per_decision'] = (redisCpuUs() - redisBefore) / measured
+  result['round_trips_per_decision'] = (stats.roundTrips - statsBefore.roundTrips) / measured
+  result['bytes_to_redis_per_decision'] = (stats.bytesSent - statsBefore.bytesSent) / measured
+  result['bytes_from_redis_per_decision'] =
+    (stats.bytesReceived - statsBefore.bytesReceived) / measured
+}
+await store.close()
+await assembly.model?.close()
+process.stdout.write(`${JSON.stringify(result)}\n`)
+
+async function openStore(): Promise<Store> {
+  const plans = assembly.plan
+  if (kind === 'memory') return new MemoryStore(plans, { bytesMax: 8 * 2 ** 30 })
+  return RedisStore.open({
+    url: redisUrl,
+    plans,
+    buckets: 1,
+    ttlMs: 600_000,
+    heldBytesMax: 2 ** 30,
+    commandTimeoutMs: 5000,
+    chain: `bench-${process.pid}`,
+    log: { info: () => {}, warn: console.error, error: console.error },
+  })
+}
+
+/** Returns the bytes of the outcomes. */
+async function run(pipeline: Pipeline, all: readonly Message[]): Promise<number> {
+  let bytes = 0
+  for (let first = 0; first < all.length; first += batch) {
+    for (const { value } of await pipeline.process(all.slice(first, first + batch))) {
+      bytes += value.length
+    }
+  }
+  return bytes
+}
+
+/** User and system time of the Redis process, by its pid in REDIS_PID; 0 when it is not ours to read. */
+function redisCpuUs(): number {
+  const pid = process.env['REDIS_PID']
+  if (pid === undefined) return 0
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  const ticks = Number(fields[11]) + Number(fields[12])
+  return ticks * 10_000
+}

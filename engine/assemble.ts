@@ -1,0 +1,125 @@
+// Puts a deployment together from its documents: mapping, catalog, model, policy. Used by every command and the
+// benchmarks, so that all of them decide with the same parts. Everything is checked here, before the first transaction.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Catalog, compileCatalog } from '../features/catalog.ts'
+import { DocumentError, type Fault } from '../features/document.ts'
+import { Fold } from '../features/fold.ts'
+import { compileMapping, type Mapping } from '../features/mapping.ts'
+import { Plan } from '../features/plan.ts'
+import { Encoder } from '../features/record.ts'
+import type { Store } from '../features/store/store.ts'
+import type { Parser } from '../features/transaction.ts'
+import type { Model } from '../models/model.ts'
+import { openModel } from '../models/onnx.ts'
+import type { Deciders } from './core/decision.ts'
+import { Pipeline, type PipelineParts } from './core/pipeline.ts'
+import { compilePolicy, defaultPolicy, type Policy } from './core/policy.ts'
+import type { Clock } from './core/ports.ts'
+import { readDocument } from './document.ts'
+
+/** The shipped parts, by their place in the repository. */
+export const shipped = {
+  catalog: rootFile('features/default-catalog.yaml'),
+  model: rootFile('models/default-v1'),
+  mapping: rootFile('features/generator/mapping.yaml'),
+} as const
+
+/** Files of a deployment. `model` null: no score; `policy` null: the model's own thresholds. */
+export interface AssemblyFiles {
+  readonly mapping: string
+  readonly catalog: string
+  readonly model: string | null
+  readonly policy: string | null
+}
+
+export interface Assembly {
+  readonly mapping: Mapping
+  readonly catalog: Catalog
+  readonly plan: Plan
+  readonly model: Model | null
+  readonly policy: Policy
+  readonly engineVersion: string
+}
+
+/**
+ * Reads and compiles all files. Throws DocumentError with the faults of mapping, catalog and policy together,
+ * or ModelError with what the gate refused.
+ */
+export async function assemble(files: AssemblyFiles): Promise<Assembly> {
+  const faults: Fault[] = []
+  const attempt = <T>(compile: () => T): T | null => {
+    try {
+      return compile()
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error
+      faults.push(...error.faults)
+      return null
+    }
+  }
+  const mapping = attempt(() => compileMapping(readDocument(files.mapping), readDocument))
+  const catalog = attempt(() => compileCatalog(readDocument(files.catalog)))
+  const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
+  // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.
+  if (policyDocument) attempt(() => compilePolicy(policyDocument, noModelThresholds))
+  if (mapping === null || catalog === null || faults.length > 0) throw new DocumentError(faults)
+
+  const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
+  const model = files.model === null ? null : await openModel(files.model, definitions)
+  const suggested = model?.thresholds ?? noModelThresholds
+  const policy = policyDocument
+    ? compilePolicy(policyDocument, suggested)
+    : defaultPolicy(suggested)
+  const plan = new Plan(catalog, mapping.schema)
+  return { mapping, catalog, plan, model, policy, engineVersion: engineVersion() }
+}
+
+export interface PipelineOptions {
+  readonly store: Store
+  readonly parser: Parser
+  readonly hashKey: Uint8Array
+  readonly mode: Deciders['mode']
+  /** Name of the source in decisions: a topic, or `file`. */
+  readonly source: string
+  readonly clock: Clock | null
+  readonly onRow?: PipelineParts['onRow']
+  readonly writesDecisions?: boolean
+}
+
+/** One pipeline over the assembly's parts. It has buffers of its own; the model is shared, one call at a time. */
+export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipeline {
+  const { mapping, catalog, plan, model, policy, engineVersion } = assembly
+  const { store, parser, hashKey, mode, source, clock, onRow, writesDecisions } = options
+  return new Pipeline({
+    parser,
+    plan,
+    encoder: new Encoder(plan, hashKey),
+    fold: new Fold(plan),
+    store,
+    model,
+    deciders: {
+      model: model && { name: model.name, version: model.version, hash: model.hash },
+      policy,
+      catalogHash: catalog.hash,
+      mappingHash: mapping.hash,
+      engineVersion,
+      mode,
+      source,
+    },
+    clock,
+    onRow: onRow ?? null,
+    writesDecisions: writesDecisions ?? true,
+  })
+}
+
+/** Never reached: without a model there is no score to compare. */
+const noModelThresholds = { review: 0.5, deny: 0.9 }
+
+function engineVersion(): string {
+  const text = readFileSync(rootFile('package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function rootFile(path: string): string {
+  return fileURLToPath(import.meta.resolve(`#root/${path}`))
+}

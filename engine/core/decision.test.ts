@@ -1,0 +1,92 @@
+// The decision record against its JSON Schema, and what its core is.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { Feature } from '../../features/catalog.ts'
+import { DecisionWriter, decisionCore, latencyText, nonCoreFields, Verdict } from './decision.ts'
+import { defaultPolicy } from './policy.ts'
+
+const schemaFile = fileURLToPath(import.meta.resolve('#root/docs/decision.schema.json'))
+const validate = new Ajv2020().compile(JSON.parse(readFileSync(schemaFile, 'utf8')) as object)
+
+const dayMs = 86_400_000
+const feature = (name: string, windowMs: number): Feature =>
+  ({ name, definition: '', entity: null, windowMs, delayMs: 0 }) as Feature
+const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
+const inputs = [{ feature: 'amount', definition: '', imputation: 0, mean: 10, deviation: 5 }]
+
+function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
+  return new DecisionWriter(features, inputs, [0], ['card', 'ip'], {
+    model: { name: 'm', version: 1, hash: 'ab' },
+    policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
+    catalogHash: '0123456789abcdef',
+    mappingHash: '0123456789abcdef',
+    engineVersion: '0.1.0',
+    mode,
+    source: 'transactions',
+  })
+}
+
+function write(mode: 'stream' | 'replay', change: Partial<Verdict> = {}): string {
+  const verdict = Object.assign(new Verdict(), { id: 't1', tenant: 'default', score: 0.5 }, change)
+  verdict.evidence.set([0, -1, -1])
+  const rows = Float64Array.of(20, 3, Number.NaN)
+  const latency =
+    mode === 'replay'
+      ? null
+      : latencyText({ parse: 1, encode: 1, observe: 250, fold: 5, score: 15 })
+  const ordinals = Float64Array.of(7, -1)
+  return makeWriter(mode).decision(verdict, rows, Uint8Array.of(0, 1, 0), 0, ordinals, 0, latency)
+}
+
+function assertValid(text: string): Record<string, unknown> {
+  const document = JSON.parse(text) as Record<string, unknown>
+  assert.ok(validate(document), JSON.stringify(validate.errors))
+  return document
+}
+
+test('every outcome document is one of docs/decision.schema.json', () => {
+  const decision = assertValid(write('stream'))
+  assert.deepEqual(decision['features'], { amount: 20, count_1d: 3, count_7d: null })
+  assert.deepEqual(decision['ordinals'], { card: 7 })
+  assert.deepEqual(decision['approximate'], ['count_1d'])
+  assert.deepEqual(decision['evidence'], [
+    { feature: 'amount', value: 20, mean: 10, deviations: 2 },
+  ])
+  const writer = makeWriter('stream')
+  assertValid(writer.duplicate('t1', 'default', 0, 9, 0, 4))
+  assertValid(writer.duplicate('t1', 'default', 0, 9, -1, -1))
+  assertValid(writer.recorded('t1', 'default', 'label', 0, 9))
+  const reject = { reason: 'bad_amount', field: 'TX "A"', expected: 'a decimal', found: '1\n2' }
+  assertValid(writer.rejected(null, reject, 0, 9))
+})
+
+test('an id of any text stays itself', () => {
+  for (const id of ['a"b', '\\', 'naïve', '💳', '', '{}:*', '\u2028']) {
+    assert.equal((JSON.parse(write('stream', { id })) as { id: string }).id, id)
+  }
+})
+
+test('without a score it is null, not NaN', () => {
+  assert.equal(assertValid(write('stream', { score: Number.NaN }))['score'], null)
+})
+
+test('features whose window begins before the history are warming', () => {
+  const sinceMs = 1_700_000_000_000
+  const warming = (timeMs: number): unknown =>
+    assertValid(write('stream', { timeMs, historySinceMs: sinceMs }))['warming']
+  assert.deepEqual(warming(sinceMs), ['count_7d', 'count_1d'])
+  assert.deepEqual(warming(sinceMs + dayMs), ['count_7d'])
+  assert.deepEqual(warming(sinceMs + 7 * dayMs), [])
+})
+
+test('the core is the same live and in replay, whatever the offset, the latency and the history', () => {
+  const live = write('stream', { offset: 4, historySinceMs: 5 })
+  const replayed = write('replay', { offset: 9 })
+  assert.notEqual(live, replayed)
+  assert.equal(decisionCore(live), decisionCore(replayed))
+  for (const field of nonCoreFields) assert.ok(!decisionCore(live).includes(`"${field}"`), field)
+  assert.notEqual(decisionCore(live), decisionCore(write('stream', { score: 0.6 })))
+})

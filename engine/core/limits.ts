@@ -1,0 +1,17 @@
+// Every bound of the per-transaction path, with its unit, and how it relates to its neighbours.
+import assert from 'node:assert'
+
+/** Rows of one `Pipeline.process`; buffers are sized for it. A backlog or a replay uses it whole. */
+export const batchRowsMax = 256
+
+/** Rows of a decision batch while a source keeps up: a larger one would wait for its own work. */
+export const decisionBatchRowsMax = 64
+
+/** Features named as evidence in one decision. */
+export const evidenceMax = 3
+
+/** Digits after the point of a score: rounded before any threshold looks at it, so that text and outcome agree. */
+export const scoreScale = 1e6
+
+assert(decisionBatchRowsMax <= batchRowsMax, 'a decision batch fits the pipeline buffers')
+assert(Number.isSafeInteger(scoreScale))

@@ -1,0 +1,33 @@
+// Fills journals from history without deciding, so that a new deployment or catalog starts with its windows full.
+import type { Pipeline } from '../core/pipeline.ts'
+import type { Progress, Source } from '../core/ports.ts'
+
+/** What a backfill did, in messages. */
+export interface BackfillSummary {
+  readonly messages: number
+  readonly fresh: number
+  readonly repeated: number
+  readonly rejected: number
+}
+
+/**
+ * Records every message of the source; safe to run again, since what was recorded is recognised.
+ * Rejects with what the source or the store rejected with; what was recorded until then stays.
+ */
+export async function backfill(
+  source: Source,
+  pipeline: Pipeline,
+  progress: Progress,
+): Promise<BackfillSummary> {
+  const summary = { messages: 0, fresh: 0, repeated: 0, rejected: 0 }
+  for await (const batch of source.batches()) {
+    const { fresh, repeated, rejected } = await pipeline.record(batch)
+    summary.messages += batch.length
+    summary.fresh += fresh
+    summary.repeated += repeated
+    summary.rejected += rejected
+    progress.update(summary.messages, source.position())
+  }
+  progress.end()
+  return summary
+}

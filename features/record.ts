@@ -1,0 +1,223 @@
+// Writes records: what a transaction, reversal, decline or label leaves in each of its entities' journals (layout.ts has the
+// bytes). Ids and texts only as keyed hashes: no raw id is ever in a record or a key.
+import assert from 'node:assert'
+import { SipHash } from './hash.ts'
+import { fingerprintAt, identityAt, sourceAt } from './journal.ts'
+import type { Observation } from './observation.ts'
+import type { EntityPlan, Plan } from './plan.ts'
+import { Kind, type Transaction } from './transaction.ts'
+
+const two32 = 2 ** 32
+
+/** Writes the records and keys of a row. One per pipeline: it owns scratch memory. */
+export class Encoder {
+  readonly #plan: Plan
+  readonly #sip: SipHash
+  readonly #text: TextBuffer
+  readonly #kindTexts: readonly Uint8Array[]
+
+  /** `hashKey`: 16 bytes, the same for all engines of a deployment and for a replay that is to be compared with it. */
+  constructor(plan: Plan, hashKey: Uint8Array) {
+    this.#plan = plan
+    this.#sip = new SipHash(hashKey)
+    this.#text = new TextBuffer()
+    this.#kindTexts = plan.journals.map(({ kind }) => Buffer.from(kind))
+  }
+
+  /**
+   * Fills `present`, `key` and `records` of `row`. The pipeline has set tenant, partition, offset and timeMs of the row.
+   * Costs one hash per entity, per column and two more.
+   */
+  encode(transaction: Transaction, row: number, batch: Observation): void {
+    const { journals } = this.#plan
+    const data = batch.recordData
+    const first = row * journals.length
+    this.#identity(transaction, row, batch)
+    const identity0 = this.#sip.w0
+    const identity1 = this.#sip.w1
+    this.#named(transaction)
+    const named0 = this.#sip.w0
+    const named1 = this.#sip.w1
+    for (let e = 0; e < journals.length; e++) {
+      const entity = journals[e]!
+      const slot = first + e
+      const id = transaction.entities[entity.schemaIndex]!
+      batch.present[slot] = id === null ? 0 : 1
+      if (id === null) continue
+      this.#key(batch.tenant[row]!, this.#kindTexts[e]!, id)
+      batch.key[slot * 4] = this.#sip.w0
+      batch.key[slot * 4 + 1] = this.#sip.w1
+      batch.key[slot * 4 + 2] = this.#sip.w2
+      batch.key[slot * 4 + 3] = this.#sip.w3
+      const at = slot * batch.recordStride
+      data.setUint32(at, transaction.timeMs % two32, true)
+      data.setUint16(at + 4, Math.floor(transaction.timeMs / two32), true)
+      data.setUint8(at + 6, transaction.kind)
+      data.setUint8(at + 7, transaction.verdict)
+      data.setUint32(at + identityAt, identity0, true)
+      data.setUint32(at + identityAt + 4, identity1, true)
+      if (entity.layout.named >= 0) {
+        data.setUint32(at + entity.layout.named, named0, true)
+        data.setUint32(at + entity.layout.named + 4, named1, true)
+        data.setFloat64(at + entity.layout.own, transaction.atMs, true)
+      }
+      this.#content(transaction, entity, data, at)
+      if (entity.isPrimary) this.#source(transaction, row, batch, data, at)
+    }
+  }
+
+  #content(transaction: Transaction, { layout }: EntityPlan, data: DataView, at: number): void {
+    if (layout.amount >= 0) data.setFloat64(at + layout.amount, transaction.amountMinor, true)
+    if (layout.label >= 0) data.setFloat64(at + layout.label, transaction.labelMs, true)
+    for (const column of layout.columns) {
+      const list = column.isEntity ? transaction.entities : transaction.fields
+      this.#column(list[column.index]!)
+      data.setUint32(at + column.at, this.#sip.w0, true)
+      data.setUint32(at + column.at + 4, this.#sip.w1, true)
+    }
+  }
+
+  /** Fingerprint and source message, in the primary's record alone. */
+  #source(
+    transaction: Transaction,
+    row: number,
+    batch: Observation,
+    data: DataView,
+    at: number,
+  ): void {
+    this.#fingerprint(transaction)
+    data.setUint32(at + fingerprintAt, this.#sip.w0, true)
+    data.setUint32(at + fingerprintAt + 4, this.#sip.w1, true)
+    const partition = batch.partition[row]!
+    const offset = batch.offset[row]!
+    const isKnown = partition >= 0
+    assert(partition < 0xffff, 'a source has fewer than 65,535 partitions')
+    data.setUint16(at + sourceAt, isKnown ? partition : 0xffff, true)
+    data.setUint32(at + sourceAt + 2, isKnown ? offset % two32 : 0xffffffff, true)
+    data.setUint16(at + sourceAt + 6, isKnown ? Math.floor(offset / two32) : 0xffff, true)
+  }
+
+  /** Kind of record, tenant, primary and id; for reversals and declines their own time, for labels verdict and arrival. */
+  #identity(transaction: Transaction, row: number, batch: Observation): void {
+    const text = this.#text
+    text.clear()
+    text.byte(transaction.kind)
+    text.add(batch.tenant[row]!)
+    text.add(transaction.entities[this.#plan.schema.primary] ?? null)
+    text.add(transaction.id)
+    if (transaction.kind !== Kind.transaction) {
+      text.number(transaction.atMs)
+      text.byte(transaction.verdict)
+    }
+    this.#sip.hash64(text.bytes, text.length)
+  }
+
+  /** Identity of the transaction itself, whatever kind of message this is. */
+  #named(transaction: Transaction): void {
+    if (transaction.kind === Kind.transaction) return
+    const text = this.#text
+    text.clear()
+    text.byte(Kind.transaction)
+    text.add(transaction.tenant)
+    text.add(transaction.entities[this.#plan.schema.primary] ?? null)
+    text.add(transaction.id)
+    this.#sip.hash64(text.bytes, text.length)
+  }
+
+  #key(tenant: string, kind: Uint8Array, id: string): void {
+    const text = this.#text
+    text.clear()
+    text.raw(kind)
+    text.add(tenant)
+    text.add(id)
+    this.#sip.hash128(text.bytes, text.length)
+  }
+
+  /** Hash of a column's text; zero for an absent one. */
+  #column(value: string | null): void {
+    if (value === null) {
+      this.#sip.w0 = 0
+      this.#sip.w1 = 0
+      return
+    }
+    const text = this.#text
+    text.clear()
+    text.add(value)
+    this.#sip.hash64(text.bytes, text.length)
+  }
+
+  /** The mapped transaction without its label and its arrival: equal content, equal fingerprint. */
+  #fingerprint(transaction: Transaction): void {
+    const text = this.#text
+    text.clear()
+    text.byte(transaction.kind)
+    text.number(transaction.timeMs)
+    text.number(transaction.amountMinor)
+    text.number(transaction.latitude)
+    text.number(transaction.longitude)
+    if (transaction.kind !== Kind.transaction) text.number(transaction.atMs)
+    for (const entity of transaction.entities) text.add(entity)
+    for (const field of transaction.fields) text.add(field)
+    this.#sip.hash64(text.bytes, text.length)
+  }
+}
+
+/** Values one after another, each text with its length first, so that no two lists look alike. */
+class TextBuffer {
+  bytes = Buffer.allocUnsafeSlow(16_384)
+  length = 0
+
+  clear(): void {
+    this.length = 0
+  }
+
+  byte(value: number): void {
+    this.#reserve(1)
+    this.bytes[this.length++] = value
+  }
+
+  number(value: number): void {
+    this.#reserve(8)
+    this.length = this.bytes.writeDoubleLE(value, this.length)
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length + 1)
+    this.byte(bytes.length)
+    this.bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  /** Null and the empty text differ. */
+  add(text: string | null): void {
+    if (text === null) {
+      this.#reserve(4)
+      this.length = this.bytes.writeUInt32LE(0xffffffff, this.length)
+      return
+    }
+    this.#reserve(4 + text.length * 3)
+    const from = this.length + 4
+    const end = text.length <= 48 ? this.#ascii(text, from) : -1
+    const written = end >= 0 ? end - from : this.bytes.write(text, from, 'utf8')
+    this.bytes.writeUInt32LE(written, this.length)
+    this.length = from + written
+  }
+
+  /** Copies short ASCII text without a native call; -1 where it is not ASCII. */
+  #ascii(text: string, from: number): number {
+    const { bytes } = this
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) return -1
+      bytes[from + i] = code
+    }
+    return from + text.length
+  }
+
+  #reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow((this.length + more) * 2)
+    larger.set(this.bytes.subarray(0, this.length))
+    this.bytes = larger
+  }
+}
