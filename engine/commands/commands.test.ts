@@ -10,6 +10,7 @@ import type { CommandLine } from './command.ts'
 import { Flags, type FlagValues } from './flags.ts'
 import { replayLine } from './replay.ts'
 import { generatedMessages, streamLine } from './stream.ts'
+import { topicsLine } from './topics.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-commands-'))
 after(() => {
@@ -165,8 +166,16 @@ test('stream refuses to read a topic by hand, or to write files while it streams
   assert.match(faultsOf(streamLine, { '--input': 'history.csv' }, {}), /--map/)
 })
 
+test('topics needs brokers, and creates nothing where it only checks', () => {
+  const { options, faults } = ask(topicsLine, { '--partitions': '12' })
+  assert.deepEqual(faults, [])
+  assert.deepEqual(options, { partitions: 12, replicas: null, isCheckOnly: false })
+  assert.match(faultsOf(topicsLine, {}, {}), /expected brokers/)
+  assert.match(faultsOf(topicsLine, { '--check': true, '--replicas': '3' }), /without --check/)
+})
+
 test('every command has an example of its own and a next step', () => {
-  for (const line of [streamLine, replayLine, backfillLine] as CommandLine<unknown>[]) {
+  for (const line of [streamLine, replayLine, backfillLine, topicsLine] as CommandLine<unknown>[]) {
     assert.ok(line.examples.length > 0)
     for (const example of line.examples)
       assert.match(example, new RegExp(`\\bweir ${line.name}\\b`))
