@@ -1,8 +1,9 @@
+// Types decide here: promises let go, switches that miss a case, casts that lie. Format is Biome's.
+import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-// Types decide here: promises let go, switches that miss a case, casts that lie. Format is Biome's.
-export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'eslint.config.js'] },
+export default defineConfig(
+  globalIgnores(['dist/', 'node_modules/', '.services/', 'eslint.config.js']),
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

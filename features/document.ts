@@ -12,6 +12,7 @@ export type Path = readonly (string | number)[]
 
 export interface Fault {
   readonly file: string
+  /** From 1; 0 where the value has no line (an environment variable, an option). */
   readonly line: number
   readonly path: string
   readonly expected: string
@@ -33,7 +34,8 @@ export class DocumentError extends Error {
 /** `weir.yaml:12: features[3].window: expected a duration such as 1d, found "1 day". Did you mean 1d?` */
 export function formatFault(fault: Fault): string {
   const hint = fault.hint === null ? '' : ` (${fault.hint})`
-  return `${fault.file}:${fault.line}: ${fault.path}: expected ${fault.expected}, found ${fault.found}${hint}`
+  const place = fault.line === 0 ? fault.file : `${fault.file}:${fault.line}`
+  return `${place}: ${fault.path}: expected ${fault.expected}, found ${fault.found}${hint}`
 }
 
 /** Reads a document and gathers faults; `finish` throws them together. Getters return a fallback after a fault. */
@@ -198,7 +200,8 @@ function editDistance(a: string, b: string, limit: number): number {
   return row[b.length]!
 }
 
-function formatPath(path: Path): string {
+/** `features[3].window`; `(document)` for the whole. */
+export function formatPath(path: Path): string {
   let text = ''
   for (const part of path) {
     text += typeof part === 'number' ? `[${part}]` : text === '' ? part : `.${part}`
@@ -206,7 +209,8 @@ function formatPath(path: Path): string {
   return text === '' ? '(document)' : text
 }
 
-function show(value: unknown): string {
+/** A found value as it stands in a fault: JSON, cut to 80 characters. */
+export function show(value: unknown): string {
   if (value === undefined) return 'nothing'
   const text = JSON.stringify(value) as string | undefined
   if (text === undefined) return typeof value

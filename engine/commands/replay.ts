@@ -1,0 +1,65 @@
+// `weir replay`: history through the same pipeline as live transactions, with a store of its own. It is handed nothing
+// with which it could write to live topics or keys.
+import { type CommandLine, sharedFlags } from './command.ts'
+import { toStdout } from './flags.ts'
+import { historyInput, type Input } from './input.ts'
+
+export interface ReplayOptions {
+  readonly input: Input
+  /** Stop after so many messages; Infinity for all. */
+  readonly messagesMax: number
+  /** Absolute, `-` for stdout; null: not written. */
+  readonly decisionsOut: string | null
+  readonly featuresOut: string | null
+}
+
+export const replayLine: CommandLine<ReplayOptions> = {
+  name: 'replay',
+  summary: 'history → decisions and features, the same bytes on every run',
+  details:
+    'Decides a file, a range of a topic or generated transactions with a private store in memory. Labels count from their ' +
+    'arrival. Decisions are JSON lines; features are CSV or JSON lines by the ending of the name. Live topics and Redis are ' +
+    'never touched.',
+  flags: [
+    sharedFlags.input,
+    sharedFlags.map,
+    sharedFlags.catalog,
+    sharedFlags.model,
+    sharedFlags.policy,
+    { form: '--decisions-out <file>', help: 'decisions, a line each: .jsonl, or - for stdout' },
+    {
+      form: '--features-out <file>',
+      help: 'a row of features each: .csv, .jsonl, or - for stdout',
+    },
+    sharedFlags.from,
+    sharedFlags.to,
+    sharedFlags.limit,
+    sharedFlags.seed,
+  ],
+  examples: [
+    'weir replay --input history.csv --map mapping.yaml --decisions-out decisions.jsonl',
+    'weir replay --input kafka:transactions --from 0 --to 100000 --features-out rows.csv',
+    'weir replay --input generator --limit 100000',
+  ],
+  parse: (flags, loaded) => {
+    const decisionsOut = flags.output('--decisions-out', ['.jsonl'])
+    const featuresOut = flags.output('--features-out', ['.csv', '.jsonl'])
+    if (decisionsOut !== null && decisionsOut === featuresOut) {
+      flags.fault('--features-out', 'another place than --decisions-out', featuresOut)
+    }
+    return {
+      input: historyInput(flags, loaded),
+      messagesMax: flags.count('--limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY,
+      decisionsOut,
+      featuresOut,
+    }
+  },
+  next: ({ decisionsOut, featuresOut }) => {
+    if (decisionsOut !== null && decisionsOut !== toStdout) {
+      return 'the same with another --model, --policy or --catalog, and compare the two files'
+    }
+    return featuresOut === null
+      ? 'the same with --decisions-out decisions.jsonl'
+      : 'weir features    what each column means'
+  },
+}

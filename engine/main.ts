@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The composition root: gives the command line the process it runs in and the commands it knows. Nothing imports it.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { runCommandLine } from './cli.ts'
+import { systemClock } from './clock.ts'
+import type { Command } from './commands/command.ts'
+import { processEnvironment } from './config.ts'
+import { openLog } from './telemetry/log.ts'
+
+const commands: readonly Command[] = []
+
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    // The first asks to drain. Whoever asks again does not want to wait.
+    if (stop.signal.aborted) process.exit(1)
+    stop.abort()
+  })
+}
+
+// `weir … | head` closes the pipe: the reader has what it wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
+process.exitCode = await runCommandLine(process.argv.slice(2), commands, {
+  version: version(),
+  environment: processEnvironment(),
+  folder: process.cwd(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  isTerminal: process.stderr.isTTY,
+  clock: systemClock,
+  stop: stop.signal,
+  openLog: (level) => openLog(level, systemClock),
+})
+
+function version(): string {
+  const file = fileURLToPath(import.meta.resolve('#root/package.json'))
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}

@@ -1,0 +1,35 @@
+// The generated parts of docs/ are up to date, and the schema says what the loader does.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { configurationPage, configurationSchema, errorsTable, withGenerated } from './reference.ts'
+
+function docs(name: string): string {
+  return readFileSync(fileURLToPath(import.meta.resolve(`#root/docs/${name}`)), 'utf8')
+}
+
+const help = 'run `npm run docs` and commit what it writes'
+
+test('docs/configuration.md and docs/weir.schema.json are what the settings say', () => {
+  assert.equal(docs('configuration.md'), configurationPage(), help)
+  assert.equal(docs('weir.schema.json'), configurationSchema(), help)
+})
+
+test('the table in docs/errors.md is the table of errors', () => {
+  const page = docs('errors.md')
+  assert.equal(page, withGenerated(page, errorsTable()), help)
+})
+
+test('the schema accepts what the loader accepts and refuses unknown names and wrong types', () => {
+  const schema = JSON.parse(configurationSchema()) as object
+  const check = new Ajv2020({ allowUnionTypes: true }).compile(schema)
+  assert.equal(check({}), true)
+  assert.equal(check({ redis: { url: 'redis://x', ttl: '7d' }, kafka: null, models: 'm' }), true)
+  assert.equal(check({ redis: { held_bytes_max: '64MiB', buckets: 256 } }), true)
+  assert.equal(check({ redis: { buckets: 0 } }), false)
+  assert.equal(check({ redis: { ttl: 7 } }), false)
+  assert.equal(check({ rediss: {} }), false)
+  assert.equal(check({ kafka: { sasl: { mechanism: 'magic' } } }), false)
+})

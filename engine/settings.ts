@@ -1,0 +1,314 @@
+// Every setting of Weir, declared once. Types, checks, environment variables, docs/configuration.md and
+// docs/weir.schema.json all follow from this table.
+import {
+  bytes,
+  choice,
+  duration,
+  flag,
+  integer,
+  list,
+  path,
+  paths,
+  type Setting,
+  secret,
+  text,
+  url,
+} from './setting.ts'
+
+const second = 1000
+const minute = 60 * second
+const day = 24 * 60 * minute
+const mebibyte = 2 ** 20
+
+/** Kafka's own rule for the name of a topic or group. */
+const topicName = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
+const topicRule = '1 to 249 of letters, digits, dot, dash and underscore'
+const hostRule = 'host:port, for several a list'
+const hostPort = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([1-9]\d{0,4})$/
+
+function topic(initial: string, help: string) {
+  return text({ initial, help }, topicName, topicRule)
+}
+
+export const settings = {
+  source: path(
+    {
+      initial: null,
+      initialText: "the generator's mapping",
+      help: 'Mapping of the transactions that come in: which field is the id, the time, the amount, the entities.',
+    },
+    'file',
+  ),
+  catalog: path(
+    {
+      initial: null,
+      initialText: 'the shipped catalog',
+      help: 'The features to compute.',
+    },
+    'file',
+  ),
+  models: paths(
+    {
+      initial: [],
+      initialText: 'the shipped model',
+      help: 'Model folders; the first one decides.',
+    },
+    'folder',
+  ),
+  policy: path(
+    {
+      initial: null,
+      initialText: "the model's own thresholds",
+      help: 'Lists, rules and thresholds that turn a score into an outcome.',
+    },
+    'file',
+  ),
+  hashKey: secret(
+    {
+      initial: null,
+      help: 'Key under which ids are hashed, so that no raw id is stored; the same for every engine of a deployment. Prefer the environment or hash_key_file.',
+    },
+    /^([0-9a-fA-F]{2}){16,128}$/,
+    'an even number of hex digits, 32 to 256',
+  ),
+  hashKeyFile: path(
+    {
+      initial: null,
+      help: 'File with the hash key in hex, for mounted secrets. hash_key goes first.',
+    },
+    'file',
+  ),
+  kafka: {
+    brokers: list(
+      {
+        initial: [],
+        initialText: 'none: the stream runs embedded',
+        environment: 'KAFKA_BROKERS',
+        help: 'Brokers to begin with. Without any, `weir stream` reads a file or the generator.',
+      },
+      'list of host:port',
+      hostPort,
+      hostRule,
+    ),
+    transactions: topic('transactions', 'Topic that is read.'),
+    decisions: topic('decisions', 'Topic that mirrors it: one outcome for each transaction.'),
+    deadLetters: topic('dead-letters', 'Topic for messages that are no transactions.'),
+    group: text({ initial: 'weir', help: 'Consumer group.' }, topicName, topicRule),
+    clientId: text(
+      { initial: 'weir', help: 'Name in the brokers’ logs and quotas.' },
+      topicName,
+      topicRule,
+    ),
+    commitIntervalMs: duration(
+      {
+        name: 'commit_interval',
+        initial: second,
+        help: 'How often offsets are committed, always behind acknowledged decisions.',
+      },
+      { min: 50, max: minute },
+    ),
+    sendBatchMax: integer(
+      { initial: 1000, help: 'Most decisions of one send; one send is in flight per partition.' },
+      'messages',
+      { min: 1, max: 1000 },
+    ),
+    fetchBytesMax: bytes(
+      { initial: 4 * mebibyte, help: 'Most bytes of one fetch over all partitions.' },
+      { min: 64 * 1024, max: 256 * mebibyte },
+    ),
+    fetchWaitMs: duration(
+      {
+        name: 'fetch_wait',
+        initial: 50,
+        help: 'How long a broker holds back an empty fetch; also the longest wait after a pause.',
+      },
+      { min: 1, max: 5 * second },
+    ),
+    outboxMax: integer(
+      {
+        initial: 20_000,
+        help: 'Decisions of one partition that wait for acknowledgement before its reading pauses.',
+      },
+      'decisions',
+      { min: 1000, max: 1_000_000 },
+    ),
+    requestTimeoutMs: duration(
+      { name: 'request_timeout', initial: 30 * second, help: 'When a broker counts as silent.' },
+      { min: second, max: 5 * minute },
+    ),
+    sessionTimeoutMs: duration(
+      {
+        name: 'session_timeout',
+        initial: 10 * second,
+        help: 'Silence after which partitions go to another engine.',
+      },
+      { min: second, max: 5 * minute },
+    ),
+    ssl: {
+      enabled: flag({ initial: false, help: 'Encrypt the connections.' }),
+      ca: path({ initial: null, help: 'Certificate authority, PEM.' }, 'file'),
+      certificate: path({ initial: null, help: 'Client certificate, PEM.' }, 'file'),
+      key: path({ initial: null, help: 'Key of the client certificate, PEM.' }, 'file'),
+    },
+    sasl: {
+      mechanism: choice({ initial: 'none', help: 'How the engine signs in.' }, [
+        'none',
+        'plain',
+        'scram-sha-256',
+        'scram-sha-512',
+      ]),
+      username: text(
+        { initial: '', help: 'User.' },
+        /^[\x20-\x7e]{0,256}$/,
+        'up to 256 characters',
+      ),
+      password: secret({ initial: null, help: 'Password.' }, /^.{1,1024}$/s, 'a password'),
+    },
+  },
+  redis: {
+    url: url(
+      {
+        initial: 'redis://127.0.0.1:6379',
+        environment: 'REDIS_URL',
+        help: 'Where journals live. Must run with maxmemory-policy noeviction.',
+      },
+      'redis://, rediss:// or the absolute path of a socket, without a query',
+      isRedisUrl,
+    ),
+    buckets: integer(
+      {
+        initial: 1,
+        help: 'Groups of keys that one call can reach; fixed for a deployment. 1 on a single Redis, where each batch is then atomic; 256 for a cluster.',
+      },
+      'buckets',
+      { min: 1, max: 4096 },
+    ),
+    ttlMs: duration(
+      {
+        name: 'ttl',
+        initial: 60 * day,
+        help: 'When an idle journal expires: at least the longest window, its delay, a day, and the retention of the transactions topic.',
+      },
+      { min: minute, max: 3650 * day },
+    ),
+    heldBytesMax: bytes(
+      {
+        initial: 256 * mebibyte,
+        help: 'Memory of the engine for journals it has seen, so that only their new ends are read.',
+      },
+      { min: mebibyte, max: 64 * 1024 * mebibyte },
+    ),
+    commandTimeoutMs: duration(
+      {
+        name: 'command_timeout',
+        initial: 500,
+        help: 'When a call to Redis counts as lost and is sent again.',
+      },
+      { min: 5, max: minute },
+    ),
+  },
+  budget: {
+    batchMax: integer(
+      { initial: 64, help: 'Most transactions decided together while the stream keeps up.' },
+      'transactions',
+      { min: 1, max: 256 },
+    ),
+    workUs: integer(
+      { initial: 400, help: 'Work after which a batch is closed, as far as it can be estimated.' },
+      'µs',
+      { min: 50, max: 100_000 },
+    ),
+    deadlineMs: duration(
+      {
+        name: 'deadline',
+        initial: 20,
+        help: 'When a synchronous answer must be out. Kept for the sidecar.',
+      },
+      { min: 1, max: 10 * second },
+    ),
+  },
+  // Kubernetes sets WEIR_HTTP_PORT and the like for a Service of the name weir-http: these names keep clear of it.
+  http: {
+    host: text(
+      {
+        initial: '127.0.0.1',
+        environment: 'WEIR_LISTEN_HOST',
+        help: 'Address that is listened on. Kept for the sidecar.',
+      },
+      /^[A-Za-z0-9.:-]{1,253}$/,
+      'a host name or address',
+    ),
+    port: integer(
+      {
+        initial: 8080,
+        environment: 'WEIR_LISTEN_PORT',
+        help: 'Port that is listened on. Kept for the sidecar.',
+      },
+      'port',
+      { min: 1, max: 65_535 },
+    ),
+  },
+  log: {
+    level: choice(
+      {
+        initial: 'warn',
+        help: 'Least severity that is logged, to stderr, as JSON lines. Normal operation logs nothing above info.',
+      },
+      ['debug', 'info', 'warn', 'error', 'silent'],
+    ),
+  },
+} as const satisfies SettingTree
+
+/** Settings and sections of settings. */
+export interface SettingTree {
+  readonly [key: string]: Setting<unknown> | SettingTree
+}
+
+/** What a table becomes once it is read. */
+export type ValuesOf<T> =
+  T extends Setting<infer V> ? V : { readonly [K in keyof T]: ValuesOf<T[K]> }
+
+/** A setting and where it stands: `kafka.commit_interval`. */
+export interface PlacedSetting {
+  readonly setting: Setting<unknown>
+  /** Keys of the table, e.g. `kafka`, `commitIntervalMs`. */
+  readonly keys: readonly string[]
+  /** Names in the file, e.g. `kafka`, `commit_interval`. */
+  readonly names: readonly string[]
+  /** The environment variable that overrides it. */
+  readonly environment: string
+}
+
+/** Every setting of a table, in its order. */
+export function placedSettings(tree: SettingTree, above?: PlacedParent): PlacedSetting[] {
+  const { keys, names } = above ?? { keys: [], names: [] }
+  return Object.entries(tree).flatMap(([key, node]) => {
+    const here = { keys: [...keys, key], names: [...names, nameOf(key, node)] }
+    if (!isSetting(node)) return placedSettings(node, here)
+    const environment = node.environment ?? `WEIR_${here.names.join('_').toUpperCase()}`
+    return [{ setting: node, ...here, environment }]
+  })
+}
+
+interface PlacedParent {
+  readonly keys: readonly string[]
+  readonly names: readonly string[]
+}
+
+export function isSetting(node: Setting<unknown> | SettingTree): node is Setting<unknown> {
+  return typeof node['read'] === 'function'
+}
+
+/** The name of a table's key in the file: snake_case unless the setting says otherwise. */
+export function nameOf(key: string, node: Setting<unknown> | SettingTree): string {
+  const own = isSetting(node) ? node.name : null
+  return own ?? key.replaceAll(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
+}
+
+function isRedisUrl(raw: string): boolean {
+  if (raw.startsWith('/')) return /^\/[^/?][^?]*$/.test(raw)
+  if (!/^rediss?:\/\//.test(raw) || !URL.canParse(raw)) return false
+  // A query would override any option of the client.
+  const { hostname, search, pathname } = new URL(raw)
+  return hostname !== '' && search === '' && /^(\/\d{0,4})?$/.test(pathname)
+}

@@ -1,0 +1,10 @@
+// `npm run docs`: writes the generated parts of docs/ into the source tree. Run from dist, never imported.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { configurationPage, configurationSchema, errorsTable, withGenerated } from './reference.ts'
+
+const docs = resolve(import.meta.dirname, '../../docs')
+const errors = resolve(docs, 'errors.md')
+writeFileSync(resolve(docs, 'configuration.md'), configurationPage())
+writeFileSync(resolve(docs, 'weir.schema.json'), configurationSchema())
+writeFileSync(errors, withGenerated(readFileSync(errors, 'utf8'), errorsTable()))
