@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runCommandLine } from './cli.ts'
 import { systemClock } from './clock.ts'
-import type { Command } from './commands/command.ts'
+import { type Command, command } from './commands/command.ts'
+import { featuresLine, runFeatures } from './commands/features.ts'
 import { processEnvironment } from './config.ts'
 import { openLog } from './telemetry/log.ts'
 
-const commands: readonly Command[] = []
+const commands: readonly Command[] = [command(featuresLine, runFeatures)]
 
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

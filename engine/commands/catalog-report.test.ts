@@ -1,0 +1,68 @@
+// Claims about what `weir features` prints: every feature, what is absent, and sizes that can be checked by hand.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileCatalog } from '../../features/catalog.ts'
+import { Plan } from '../../features/plan.ts'
+import type { TransactionSchema } from '../../features/transaction.ts'
+import { parseDocument } from '../document.ts'
+import { type CatalogReport, catalogJson, catalogText, definitionText } from './catalog-report.ts'
+
+const catalog = compileCatalog(
+  parseDocument(
+    'catalog.yaml',
+    [
+      'features:',
+      '  - { name: amount, value: amount }',
+      '  - { name: is_night, calendar: hour, between: [0, 6], tz: Europe/Berlin }',
+      '  - { name: card_count_1d, entity: card, aggregate: count, window: 1d, current: excluded }',
+      '  - { name: card_merchants_1h, entity: card, aggregate: distinct, of: merchant, window: 1h }',
+      '  - { name: merchant_risk_7d, entity: merchant, aggregate: fraud_rate, window: 7d, delay: 3d }',
+      '  - { name: ip_count_1h, entity: ip, aggregate: count, window: 1h }',
+    ].join('\n'),
+  ),
+)
+
+const schema: TransactionSchema = {
+  entities: ['card', 'merchant'],
+  primary: 0,
+  fields: [],
+  hasLocation: false,
+  hasLabel: true,
+  hasKinds: false,
+}
+
+const report: CatalogReport = {
+  files: { catalog: 'catalog.yaml', mapping: 'mapping.yaml' },
+  catalog,
+  plan: new Plan(catalog, schema),
+  transactionsPerSecond: 1000,
+  days: null,
+}
+
+test('a definition reads as a sentence', () => {
+  assert.deepEqual(catalog.features.map(definitionText), [
+    'amount of the transaction',
+    'hour in [0, 6), Europe/Berlin',
+    'count per card over 1d, without itself',
+    'distinct merchant per card over 1h',
+    'fraud_rate per merchant over 7d, 3d late',
+    'count per ip over 1h',
+  ])
+})
+
+test('every feature is listed, and those the mapping cannot deliver are named', () => {
+  const text = catalogText(report)
+  for (const { name } of catalog.features) assert.ok(text.includes(name), name)
+  assert.match(text, /^ip_count_1h +count per ip over 1h +absent$/m)
+  assert.match(text, /lacks their entity, field or label: ip_count_1h$/m)
+  assert.doesNotMatch(text, /^ip +\d/m, 'no journal is kept for an entity that does not come')
+})
+
+test('sizes are the records of all journals, kept as long as the longest window needs', () => {
+  const bytes = report.plan.journals.reduce((sum, { width }) => sum + width, 0)
+  const json = JSON.parse(catalogJson(report)) as Record<string, unknown>
+  assert.equal(json['bytes_per_transaction'], bytes)
+  assert.equal(json['kept_days'], 10, '7 days of window, 3 of delay')
+  assert.equal(json['record_bytes_kept'], 1000 * 10 * 86_400 * bytes)
+  assert.match(catalogText({ ...report, days: 1 }), /1000 transactions\/s kept for 1 days/)
+})

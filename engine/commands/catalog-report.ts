@@ -1,0 +1,141 @@
+// What `weir features` prints of a catalog that is bound to a mapping: definitions, journals, bytes. Pure text.
+import type { Catalog, Feature } from '../../features/catalog.ts'
+import type { EntityPlan, Plan } from '../../features/plan.ts'
+import { formatDuration } from '../setting.ts'
+
+export interface CatalogReport {
+  readonly files: { readonly catalog: string; readonly mapping: string }
+  readonly catalog: Catalog
+  readonly plan: Plan
+  readonly transactionsPerSecond: number
+  /** Null: the longest window with its delay. */
+  readonly days: number | null
+}
+
+/** For people. */
+export function catalogText(report: CatalogReport): string {
+  const { files, catalog, plan } = report
+  const absent = new Set(plan.absent)
+  const features = catalog.features.map((feature) => [
+    feature.name,
+    definitionText(feature),
+    absent.has(feature.name) ? 'absent' : feature.definition,
+  ])
+  const journals = plan.journals.map((journal) => [
+    journal.isPrimary ? `${journal.kind} (primary)` : journal.kind,
+    `${journal.features.length}`,
+    `${journal.width} B`,
+    contentOf(journal),
+  ])
+  const lines = [
+    `catalog ${files.catalog}, hash ${catalog.hash}`,
+    `mapping ${files.mapping}`,
+    '',
+    ...table(['feature', 'computes', 'definition'], features),
+    '',
+    ...table(['journal', 'features', 'record', 'kept besides time and identity'], journals),
+    '',
+    ...absentLines(plan.absent),
+    ...costLines(report),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** For programs: one JSON document. */
+export function catalogJson(report: CatalogReport): string {
+  const { files, catalog, plan } = report
+  const absent = new Set(plan.absent)
+  const document = {
+    catalog: { file: files.catalog, hash: catalog.hash },
+    mapping: { file: files.mapping },
+    namespace: plan.namespace,
+    features: catalog.features.map((feature) => ({
+      ...feature,
+      is_absent: absent.has(feature.name),
+    })),
+    journals: plan.journals.map(({ kind, isPrimary, width, cap, features }) => ({
+      kind,
+      is_primary: isPrimary,
+      record_bytes: width,
+      cap,
+      features: features.length,
+    })),
+    bytes_per_transaction: bytesPerTransaction(plan),
+    kept_days: keptDays(report),
+    transactions_per_second: report.transactionsPerSecond,
+    record_bytes_kept: keptBytes(report),
+  }
+  return `${JSON.stringify(document, null, 2)}\n`
+}
+
+/** `distinct merchant per card over 1d`. */
+export function definitionText(feature: Feature): string {
+  const { value, calendar, between, tz, aggregate, entity, of, windowMs, delayMs } = feature
+  if (value !== null) return `${value} of the transaction`
+  if (calendar !== null) {
+    const range = between === null ? '' : ` in [${between[0]}, ${between[1]})`
+    return `${calendar}${range}, ${tz}`
+  }
+  const what = of === null ? aggregate : `${aggregate} ${of}`
+  const delay = delayMs > 0 ? `, ${formatDuration(delayMs)} late` : ''
+  const isCurrentTold = aggregate !== null && !labelled.has(aggregate) && aggregate !== 'since_last'
+  const current = isCurrentTold && !feature.isCurrentIncluded ? ', without itself' : ''
+  return `${what} per ${entity} over ${formatDuration(windowMs)}${delay}${current}`
+}
+
+const labelled = new Set<string>(['fraud_count', 'fraud_rate'])
+
+function contentOf({ isPrimary, layout }: EntityPlan): string {
+  const content = [
+    isPrimary ? 'fingerprint, source message' : null,
+    layout.amount >= 0 ? 'amount' : null,
+    layout.label >= 0 ? 'label' : null,
+    layout.named >= 0 ? 'reversals and labels' : null,
+    ...layout.columns.map(({ name }) => `hash of ${name}`),
+  ]
+  return content.filter((part) => part !== null).join(', ')
+}
+
+function absentLines(absent: readonly string[]): string[] {
+  if (absent.length === 0) return []
+  const reason = 'absent, since the mapping lacks their entity, field or label'
+  return [`${reason}: ${absent.join(', ')}`, '']
+}
+
+function costLines(report: CatalogReport): string[] {
+  const { plan, transactionsPerSecond } = report
+  const gigabytes = keptBytes(report) / 1e9
+  return [
+    `${bytesPerTransaction(plan)} B of records per transaction in ${plan.journals.length} journals, namespace ${plan.namespace}`,
+    `${transactionsPerSecond} transactions/s kept for ${keptDays(report)} days: ${gigabytes.toPrecision(3)} GB of records.`,
+    'Redis adds about 100 B for each journal, and up to as much again as its strings grow.',
+  ]
+}
+
+function bytesPerTransaction({ journals }: Plan): number {
+  return journals.reduce((sum, { width }) => sum + width, 0)
+}
+
+const dayMs = 86_400_000
+
+function keptDays({ days, catalog }: CatalogReport): number {
+  const longestMs = Math.max(...catalog.features.map(({ windowMs, delayMs }) => windowMs + delayMs))
+  return days ?? Math.ceil(longestMs / dayMs)
+}
+
+function keptBytes(report: CatalogReport): number {
+  const seconds = keptDays(report) * 86_400
+  return report.transactionsPerSecond * seconds * bytesPerTransaction(report.plan)
+}
+
+/** Columns as wide as their widest cell. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  )
+}
