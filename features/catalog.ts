@@ -119,11 +119,7 @@ const nothing: Parts = {
   isCurrentIncluded: true,
 }
 
-function readCalendar(
-  reader: DocumentReader,
-  object: Record<string, unknown>,
-  path: Path,
-): Parts {
+function readCalendar(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {
   const calendar = reader.oneOf(object['calendar'], [...path, 'calendar'], calendars)
   const tz = object['tz'] === undefined ? 'UTC' : reader.text(object['tz'], [...path, 'tz'])
   if (!isZone(tz)) {
@@ -144,11 +140,7 @@ function readCalendar(
   return { ...nothing, calendar, between, tz }
 }
 
-function readAggregate(
-  reader: DocumentReader,
-  object: Record<string, unknown>,
-  path: Path,
-): Parts {
+function readAggregate(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {
   refuse(reader, object, path, ['between', 'tz'], 'calendar')
   const aggregate = reader.oneOf(object['aggregate'], [...path, 'aggregate'], aggregates)
   const entity = reader.name(object['entity'], [...path, 'entity'])

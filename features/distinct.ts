@@ -51,10 +51,7 @@ export class DistinctSet {
 
   #find(low: number, high: number): number {
     let at = (low ^ high) & this.#mask
-    while (
-      this.#round[at] === this.#now &&
-      (this.#low[at] !== low || this.#high[at] !== high)
-    ) {
+    while (this.#round[at] === this.#now && (this.#low[at] !== low || this.#high[at] !== high)) {
       at = (at + 1) & this.#mask
     }
     return at

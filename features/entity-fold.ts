@@ -4,7 +4,7 @@
 // A record of age a belongs to every window longer than a. So each record is added once, to the shortest window that
 // holds it, and at the end each window takes over what the shorter ones gathered.
 import { DistinctSet } from './distinct.ts'
-import { ringSize, seriesFloats, Slice, sliceAt, sliceMs } from './hops.ts'
+import { ringSize, Slice, seriesFloats, sliceAt, sliceMs } from './hops.ts'
 import { hopBoundary } from './journal.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { EntityFeature, EntityPlan } from './plan.ts'
@@ -88,7 +88,8 @@ export class EntityFold {
     this.#scan(view.data, start, end, timeMs)
     this.#mergeWindows()
     if (boundary > 0) this.#addHops(this.#hopsAt(view, boundary), timeMs)
-    if (this.#lifecycle?.isEmpty === false) this.#addLifecycle(this.#lifecycle, timeMs, boundary > 0)
+    if (this.#lifecycle?.isEmpty === false)
+      this.#addLifecycle(this.#lifecycle, timeMs, boundary > 0)
     for (const feature of this.#plan.features) {
       rows[rowAt + feature.output] = this.#value(feature, record, recordAt)
       const isApproximate = isPresentView || this.#isFeatureApproximate(feature)
@@ -128,7 +129,11 @@ export class EntityFold {
       const recordMs = (word & 0xffff) * two32 + data.getUint32(at, true)
       if (recordMs > newestMs) newestMs = recordMs
       if (lifecycle?.isReversed(data, at) === true) continue
-      if (label >= 0 && word >>> 24 !== Verdict.none && lifecycle?.isRelabelled(data, at) !== true) {
+      if (
+        label >= 0 &&
+        word >>> 24 !== Verdict.none &&
+        lifecycle?.isRelabelled(data, at, timeMs) !== true
+      ) {
         this.#addLabel(recordMs, word >>> 24, data.getFloat64(at + label, true), timeMs)
       }
       const ageMs = timeMs - recordMs
@@ -211,7 +216,10 @@ export class EntityFold {
   #addWindowHops(hops: Hops, seriesAt: number, w: number, timeMs: number): void {
     const series = this.#plan.series[w]!
     const afterMs = timeMs - this.#windowsMs[w]!
-    if (afterMs < hops[seriesAt]!) this.#isApproximate[w] = 1
+    if (afterMs < hops[seriesAt]!) {
+      this.#isApproximate[w] = 1
+      this.#isSinceApproximate[w] = 1
+    }
     const size = ringSize(series)
     const firstNumber = Math.floor(afterMs / sliceMs(series))
     for (let slice = 0; slice < size; slice++) {
@@ -328,7 +336,11 @@ export class EntityFold {
     return (this.#high[w]! + ownHigh) * two32 + (this.#low[w]! + (own - ownHigh * two32))
   }
 
-  #distinct({ column, window, isCurrentIncluded }: EntityFeature, record: DataView, at: number): number {
+  #distinct(
+    { column, window, isCurrentIncluded }: EntityFeature,
+    record: DataView,
+    at: number,
+  ): number {
     const set = this.#sets[column]!
     const count = set.counts[window]!
     if (!isCurrentIncluded) return count

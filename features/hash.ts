@@ -20,7 +20,8 @@ export class SipHash {
 
   /** `key`: 16 bytes. */
   constructor(key: Uint8Array) {
-    if (key.length !== 16) throw new RangeError(`expected a hash key of 16 bytes, found ${key.length}`)
+    if (key.length !== 16)
+      throw new RangeError(`expected a hash key of 16 bytes, found ${key.length}`)
     const view = new DataView(key.buffer, key.byteOffset, 16)
     this.#k = Int32Array.of(...[0, 4, 8, 12].map((at) => view.getInt32(at, true)))
   }

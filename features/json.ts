@@ -56,7 +56,8 @@ export class JsonScanner {
   #space(): void {
     const bytes = this.#bytes
     let at = this.#at
-    while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at++
+    while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09)
+      at++
     this.#at = at
   }
 

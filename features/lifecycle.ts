@@ -1,8 +1,9 @@
 // What reversals and label messages in an entity's exact tail do to its transactions. Only journals of mappings that
 // declare kinds spend anything on this, and only tails that hold such a record allocate.
+
+import { identityAt } from './journal.ts'
 import type { RecordLayout } from './layout.ts'
 import { timeOf, verdictOf } from './layout.ts'
-import { identityAt } from './journal.ts'
 import { Kind } from './transaction.ts'
 
 interface Reversal {
@@ -58,14 +59,14 @@ export class Lifecycle {
     return this.#reversals.size > 0 && this.#reversals.has(identityText(data, at + identityAt))
   }
 
-  /** True when a label message that arrived no earlier speaks for the transaction's own label. */
-  isRelabelled(data: DataView, at: number): boolean {
+  /** True when a label message speaks for the transaction: its own label came earlier, or has not come by `timeMs`. */
+  isRelabelled(data: DataView, at: number, timeMs: number): boolean {
     if (this.#labels.size === 0) return false
     const name = identityText(data, at + identityAt)
     const label = this.#labels.get(name)
     if (label === undefined) return false
     const inRow = data.getFloat64(at + this.#layout.label, true)
-    if (label.arrivalMs >= inRow) return true
+    if (inRow > timeMs || label.arrivalMs >= inRow) return true
     this.#labels.delete(name)
     return false
   }

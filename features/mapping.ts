@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { currencyDigits, isCurrencyCode } from './currency.ts'
 import { type Document, DocumentReader, type Path } from './document.ts'
+import { parseRate, type Rate } from './money.ts'
 import { MappedParser } from './parser.ts'
-import { type Rate, parseRate } from './money.ts'
 import { type TimeReader, timeReader } from './time.ts'
 import { Kind, type Parser, type TransactionSchema } from './transaction.ts'
 import { isZone } from './zone.ts'
@@ -92,7 +92,11 @@ const keys = [
 export function compileMapping(document: Document, openRates: RatesOpener = noRates): Mapping {
   const reader = new MappingReader(document, openRates)
   const root = reader.object(document.value, [], keys) ?? {}
-  const format = reader.oneOf<Format>(root['format'] ?? 'json', ['format'], ['csv', 'jsonl', 'json'])
+  const format = reader.oneOf<Format>(
+    root['format'] ?? 'json',
+    ['format'],
+    ['csv', 'jsonl', 'json'],
+  )
   const columns =
     root['columns'] === undefined
       ? null
@@ -110,7 +114,9 @@ export function compileMapping(document: Document, openRates: RatesOpener = noRa
     hasLabel: rules.labelField !== null,
     hasKinds: rules.kindField !== null,
   }
-  const content = Object.fromEntries(Object.entries(root).filter(([key]) => key !== 'format' && key !== 'columns'))
+  const content = Object.fromEntries(
+    Object.entries(root).filter(([key]) => key !== 'format' && key !== 'columns'),
+  )
   const hashed = [content, rules.rates && [...rules.rates.byCurrency.entries()].map(String)]
   return {
     schema,
@@ -196,7 +202,10 @@ class MappingReader extends DocumentReader {
 
   #times(root: Record<string, unknown>): Pick<Rules, 'time' | 'skewMs' | 'ageMaxMs' | 'received'> {
     const time = this.#time(root['time'], ['time'], ['skew', 'age_max'])
-    const object = (typeof root['time'] === 'object' ? root['time'] : null) as Record<string, unknown> | null
+    const object = (typeof root['time'] === 'object' ? root['time'] : null) as Record<
+      string,
+      unknown
+    > | null
     const skew = object?.['skew'] ?? '5m'
     const ageMax = object?.['age_max'] ?? '10957d'
     return {
@@ -240,7 +249,8 @@ class MappingReader extends DocumentReader {
     }
     const field = this.text(object['field'], [...path, 'field'])
     const rates = this.text(object['rates'], [...path, 'rates'])
-    if (rates === 'as_is' || rates === '') return { currency: null, currencyField: field, rates: null }
+    if (rates === 'as_is' || rates === '')
+      return { currency: null, currencyField: field, rates: null }
     return { currency: null, currencyField: field, rates: readRates(this.#openRates(rates)) }
   }
 
@@ -295,7 +305,13 @@ class MappingReader extends DocumentReader {
     value: unknown,
   ): Pick<Rules, 'labelField' | 'fraud' | 'legit' | 'labelDelayMs' | 'labelTime'> {
     const path = ['label']
-    const none = { labelField: null, fraud: new Set(''), legit: new Set(''), labelDelayMs: 0, labelTime: null }
+    const none = {
+      labelField: null,
+      fraud: new Set(''),
+      legit: new Set(''),
+      labelDelayMs: 0,
+      labelTime: null,
+    }
     if (value === undefined) return none
     const object = this.object(value, path, ['field', 'fraud', 'legit', 'delay', 'time']) ?? {}
     const texts = (key: 'fraud' | 'legit'): Set<string> => {
@@ -318,7 +334,8 @@ class MappingReader extends DocumentReader {
       legit,
       labelDelayMs:
         delay === undefined ? 0 : this.durationMs(delay, [...path, 'delay'], 'zero allowed'),
-      labelTime: object['time'] === undefined ? null : this.#time(object['time'], [...path, 'time']),
+      labelTime:
+        object['time'] === undefined ? null : this.#time(object['time'], [...path, 'time']),
     }
   }
 }

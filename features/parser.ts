@@ -23,7 +23,8 @@ const entityBytesMax = 4096
 
 /** Control, direction and zero-width characters: two ids that look alike must not be two. */
 // eslint-disable-next-line no-control-regex -- they are what is looked for
-const hiddenCharacters = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
+const hiddenCharacters =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
 
 export class MappedParser implements Parser {
   readonly schema: TransactionSchema
@@ -203,8 +204,7 @@ export class MappedParser implements Parser {
     if (minor >= 0 && rates !== null) {
       const rate = rates.byCurrency.get(code)
       out.hasNoRate = rate === undefined
-      minor =
-        rate === undefined ? Number.NaN : convertMinor(minor, scale, rate, rates.baseDigits)
+      minor = rate === undefined ? Number.NaN : convertMinor(minor, scale, rate, rates.baseDigits)
     }
     if (minor < 0) return badAmount(amount, minor, scale, text)
     out.amountMinor = minor
@@ -276,7 +276,8 @@ export class MappedParser implements Parser {
 function sourceFields(rules: Rules): string[] {
   const { time, received, at, labelTime } = rules
   const times = [time, received, at, labelTime].map((rule) => rule?.field ?? null)
-  const { id, amount, currencyField, latitude, longitude, kindField, tenantField, labelField } = rules
+  const { id, amount, currencyField, latitude, longitude, kindField, tenantField, labelField } =
+    rules
   const named = [...rules.entities, ...rules.fields].map(({ field }) => field)
   const all = [id, amount, ...times, currencyField, latitude, longitude, kindField, tenantField]
   return [...all, labelField, ...named].filter((field) => field !== null)

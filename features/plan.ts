@@ -1,7 +1,7 @@
 // Binds a catalog to what a mapping can deliver: which journals are kept, what a record holds, what each entity computes.
 import { createHash } from 'node:crypto'
 import type { Aggregate, Catalog, Feature } from './catalog.ts'
-import { clearHops, type HopSeries, addToHops, hopFloats } from './hops.ts'
+import { addToHops, clearHops, type HopSeries, hopFloats } from './hops.ts'
 import {
   fingerprintBytes,
   identityAt,

@@ -44,7 +44,9 @@ export class Zone {
   }
 
   #ask(timeMs: number): number {
-    const parts = new Map(this.#format.formatToParts(timeMs).map(({ type, value }) => [type, value]))
+    const parts = new Map(
+      this.#format.formatToParts(timeMs).map(({ type, value }) => [type, value]),
+    )
     const part = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type))
     const local = Date.UTC(
       part('year'),

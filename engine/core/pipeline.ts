@@ -9,7 +9,7 @@ import type { Store } from '../../features/store/store.ts'
 import { Kind, type Parser, type Reject, Transaction } from '../../features/transaction.ts'
 import type { Model } from '../../models/model.ts'
 import { Evidence, roundScore } from './decide.ts'
-import { DecisionWriter, type Deciders, type Latency, latencyText, Verdict } from './decision.ts'
+import { type Deciders, DecisionWriter, type Latency, latencyText, Verdict } from './decision.ts'
 import { batchRowsMax } from './limits.ts'
 import { type OutcomeName, outcomeOf } from './policy.ts'
 import type { Clock, Message, Outcome } from './ports.ts'
@@ -281,7 +281,8 @@ export class Pipeline {
 
   #conflict(message: Message, row: number): Outcome {
     const partition = this.#batch.firstPartition[row]!
-    const first = partition < 0 ? 'an earlier call' : `${partition}/${this.#batch.firstOffset[row]!}`
+    const first =
+      partition < 0 ? 'an earlier call' : `${partition}/${this.#batch.firstOffset[row]!}`
     const reject: Reject = {
       reason: 'id_conflict',
       field: '$',

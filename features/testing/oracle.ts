@@ -77,7 +77,8 @@ export class Oracle {
       if (value === 'amount') {
         return Number.isNaN(transaction.amountMinor) ? null : transaction.amountMinor
       }
-      return Number(transaction.fields[this.#fields.indexOf(value!)])
+      const text = transaction.fields[this.#fields.indexOf(value!)] ?? null
+      return text === null ? null : Number(text)
     }
     const date = new Date(transaction.timeMs)
     const numbers = {
@@ -97,9 +98,9 @@ function windowValue(
   journal: readonly OracleRecord[],
 ): number | null {
   const now = current.timeMs
-  const isReversed = (r: OracleRecord): boolean =>
-    journal.some((x) => x.kind === Kind.reversal && x.atMs <= now && x.id === r.id)
-  const transactions = journal.filter((r) => r.kind === Kind.transaction && !isReversed(r))
+  const reversals = journal.filter((r) => r.kind === Kind.reversal && r.atMs <= now)
+  const reversed = new Set(reversals.map(({ id }) => id))
+  const transactions = journal.filter((r) => r.kind === Kind.transaction && !reversed.has(r.id))
   if (feature.aggregate === 'fraud_count' || feature.aggregate === 'fraud_rate') {
     return labelValue(feature, now, journal, transactions)
   }

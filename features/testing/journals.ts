@@ -1,0 +1,72 @@
+// The simplest store there is, for tests of the fold: every journal whole in one buffer, nothing compacted, no repeats.
+
+import type { Observation } from '../observation.ts'
+import type { Plan } from '../plan.ts'
+import { type Hops, View, type Views } from '../view.ts'
+
+interface WholeJournal {
+  bytes: Buffer
+  count: number
+  readonly width: number
+}
+
+/** Appends each row's records and shows the views at their ordinals. `base` lies at a hop boundary when asked to. */
+export class WholeJournals implements Views {
+  readonly #plan: Plan
+  readonly #journals: WholeJournal[] = []
+  readonly #handles = new Map<string, number>()
+  /** Records that are summed before the view is handed out, as a store's compaction would: at most one cap behind. */
+  compact = false
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+  }
+
+  append(batch: Observation): void {
+    const kinds = this.#plan.journals.length
+    for (let slot = 0; slot < batch.count * kinds; slot++) {
+      batch.handle[slot] = -1
+      batch.ordinal[slot] = -1
+      if (batch.present[slot] === 0) continue
+      const key = `${slot % kinds} ${batch.key.subarray(slot * 4, slot * 4 + 4).join(' ')}`
+      let handle = this.#handles.get(key)
+      if (handle === undefined) {
+        handle = this.#journals.length
+        this.#handles.set(key, handle)
+        const { width } = this.#plan.journals[slot % kinds]!
+        this.#journals.push({ bytes: Buffer.alloc(0), count: 0, width })
+      }
+      const journal = this.#journals[handle]!
+      const at = slot * batch.recordStride
+      const record = batch.records.subarray(at, at + journal.width)
+      journal.bytes = Buffer.concat([journal.bytes, record])
+      batch.handle[slot] = handle * kinds + (slot % kinds)
+      batch.ordinal[slot] = journal.count++
+    }
+  }
+
+  view(handle: number, ordinal: number, out: View): void {
+    const kinds = this.#plan.journals.length
+    const { bytes, width } = this.#journals[Math.floor(handle / kinds)]!
+    const plan = this.#plan.journals[handle % kinds]!
+    out.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    out.ordinal = ordinal
+    out.hopsCached = null
+    out.hopsThrough = 0
+    const boundary = Math.max(0, Math.floor(ordinal / plan.cap) - 2) * plan.cap
+    out.base = this.compact ? boundary : 0
+    out.start = out.base * width
+    out.hops = out.base === 0 ? null : this.#sum(handle, out.base)
+  }
+
+  #sum(handle: number, count: number): Hops {
+    const kinds = this.#plan.journals.length
+    const { bytes } = this.#journals[Math.floor(handle / kinds)]!
+    const plan = this.#plan.journals[handle % kinds]!
+    const hops = new Float64Array(plan.hopFloats)
+    plan.clearHops(hops)
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    plan.addToHops(hops, data, 0, count)
+    return hops
+  }
+}
