@@ -6,10 +6,14 @@ import { runCommandLine } from './cli.ts'
 import { systemClock } from './clock.ts'
 import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
+import { replayLine, runReplay } from './commands/replay.ts'
 import { processEnvironment } from './config.ts'
 import { openLog } from './telemetry/log.ts'
 
-const commands: readonly Command[] = [command(featuresLine, runFeatures)]
+const commands: readonly Command[] = [
+  command(replayLine, runReplay),
+  command(featuresLine, runFeatures),
+]
 
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,8 +1,23 @@
 // `weir replay`: history through the same pipeline as live transactions, with a store of its own. It is handed nothing
 // with which it could write to live topics or keys.
-import { type CommandLine, sharedFlags } from './command.ts'
+import { MemoryStore } from '../../features/store/memory.ts'
+import { type Assembly, makePipeline } from '../assemble.ts'
+import type { LineSink } from '../core/ports.ts'
+import { formatTally } from '../core/tally.ts'
+import { FeatureRows, type RowFormat } from '../replay/feature-rows.ts'
+import { replay } from '../replay/replay.ts'
+import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import { toStdout } from './flags.ts'
 import { historyInput, type Input } from './input.ts'
+import {
+  journalBytesMax,
+  openAssembly,
+  openHashKey,
+  openInput,
+  openLines,
+  openProgress,
+  tellAbsent,
+} from './open.ts'
 
 export interface ReplayOptions {
   readonly input: Input
@@ -62,4 +77,43 @@ export const replayLine: CommandLine<ReplayOptions> = {
       ? 'the same with --decisions-out decisions.jsonl'
       : 'weir features    what each column means'
   },
+}
+
+/** Decides the whole input with a store of its own; results in the named files, the count of outcomes on stderr. */
+export const runReplay: Run<ReplayOptions> = async (options, context) => {
+  const { input, messagesMax, decisionsOut, featuresOut } = options
+  const assembly = await openAssembly(context, input.kind === 'generator')
+  tellAbsent(assembly, context)
+  const { source, parser, name } = await openInput(input, assembly, messagesMax, 0, context)
+  const decisions = decisionsOut === null ? null : await openLines(decisionsOut, context)
+  const features = featuresOut === null ? null : await openLines(featuresOut, context)
+  const store = new MemoryStore(assembly.plan, { bytesMax: journalBytesMax })
+  const pipeline = makePipeline(assembly, {
+    store,
+    parser,
+    hashKey: openHashKey(context, true),
+    mode: 'replay',
+    source: name,
+    clock: null,
+    onRow: features === null ? null : featureRows(features, featuresOut!, assembly),
+    writesDecisions: decisions !== null,
+  })
+  const progress = openProgress('replay', source, context)
+  try {
+    const tally = await replay({ source, pipeline, decisions, features, progress, messagesMax, stop: context.stop })
+    context.stderr.write(`${formatTally(tally)}\n`)
+  } finally {
+    await decisions?.close()
+    await features?.close()
+    await source.close()
+    await store.close()
+    await assembly.model?.close()
+  }
+  return context.stop.aborted ? 1 : 0
+}
+
+/** To stdout as JSON lines. */
+function featureRows(lines: LineSink, file: string, { plan }: Assembly): FeatureRows['write'] {
+  const format: RowFormat = file.endsWith('.csv') ? 'csv' : 'jsonl'
+  return new FeatureRows(lines, format, plan.features.map((feature) => feature.name)).write
 }

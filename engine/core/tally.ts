@@ -30,3 +30,16 @@ export class OutcomeTally {
     }
   }
 }
+
+/** One line: `1,611 messages: 1,600 approve, 8 review, 3 deny; 2 duplicates; 1 rejected (bad_amount 1)`. */
+export function formatTally(tally: OutcomeTally): string {
+  const count = (value: number): string => value.toLocaleString('en-US')
+  const { approve, review, deny } = tally.decisions
+  const parts = [`${count(approve)} approve, ${count(review)} review, ${count(deny)} deny`]
+  if (tally.duplicates > 0) parts.push(`${count(tally.duplicates)} duplicates`)
+  if (tally.recorded > 0) parts.push(`${count(tally.recorded)} recorded`)
+  const rejected = [...tally.rejects.values()].reduce((sum, value) => sum + value, 0)
+  const reasons = [...tally.rejects].map(([reason, value]) => `${reason} ${count(value)}`)
+  if (rejected > 0) parts.push(`${count(rejected)} rejected (${reasons.join(', ')})`)
+  return `${count(tally.messages)} messages: ${parts.join('; ')}`
+}

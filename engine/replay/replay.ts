@@ -14,11 +14,13 @@ export interface ReplayParts {
   readonly progress: Progress
   /** Stop after so many messages. */
   readonly messagesMax: number
+  /** Aborted to stop after the batch at hand. */
+  readonly stop: AbortSignal
 }
 
 /** Replays to the end of the source. Rejects with what the source, the store or the model rejected with. */
 export async function replay(parts: ReplayParts): Promise<OutcomeTally> {
-  const { source, pipeline, decisions, features, progress, messagesMax } = parts
+  const { source, pipeline, decisions, features, progress, messagesMax, stop } = parts
   const tally = new OutcomeTally()
   for await (const batch of source.batches()) {
     const left = messagesMax - tally.messages
@@ -32,7 +34,7 @@ export async function replay(parts: ReplayParts): Promise<OutcomeTally> {
     await decisions?.flush()
     await features?.flush()
     progress.update(tally.messages, source.position())
-    if (tally.messages >= messagesMax) break
+    if (tally.messages >= messagesMax || stop.aborted) break
   }
   progress.end()
   return tally

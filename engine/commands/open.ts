@@ -1,0 +1,111 @@
+// Opens what several commands need: the assembly of the configured files, the input as a source with its parser, the
+// outputs, and progress. Composition only.
+import { totalmem } from 'node:os'
+import { defaultParameters, type GeneratedTransaction, generate } from '../../features/generator/generator.ts'
+import type { Parser } from '../../features/transaction.ts'
+import { type Assembly, assemble, shipped } from '../assemble.ts'
+import { hashKeyOf } from '../config.ts'
+import { batchRowsMax } from '../core/limits.ts'
+import type { LineSink, Source } from '../core/ports.ts'
+import { ProgressLine } from '../progress.ts'
+import { openFile } from '../stream/file-source.ts'
+import { FileLines, StreamLines } from '../stream/line-files.ts'
+import { RowSource } from '../stream/row-source.ts'
+import type { Context } from './command.ts'
+import { toStdout } from './flags.ts'
+import type { Input } from './input.ts'
+
+/** Memory of journals in one process: half of the machine. */
+export const journalBytesMax = Math.floor(totalmem() / 2)
+
+/**
+ * The parts that the configuration names. The generator comes with its own mapping. A catalog of one's own comes without
+ * the shipped model: then there is no score, and stderr says so.
+ */
+export function openAssembly({ loaded, stderr }: Context, isGenerated: boolean): Promise<Assembly> {
+  const { source, catalog, models, policy } = loaded.config
+  const shippedModel = catalog === null ? shipped.model : null
+  const model = models[0] ?? shippedModel
+  if (model === null) {
+    stderr.write('weir: no --model for this catalog: scores are null, outcomes the default of the policy\n')
+  }
+  return assemble({
+    mapping: isGenerated && source === null ? shipped.mapping : source!,
+    catalog: catalog ?? shipped.catalog,
+    model,
+    policy,
+  })
+}
+
+/** The hash key of the configuration; `isDevelopmentAllowed` where nothing that is stored outlives the command. */
+export function openHashKey({ loaded, stderr }: Context, isDevelopmentAllowed: boolean): Uint8Array {
+  const { bytes, isDevelopment } = hashKeyOf(loaded.config, isDevelopmentAllowed)
+  if (isDevelopment && loaded.config.kafka.brokers.length > 0) {
+    stderr.write('weir: no hash key is set: this uses the public development key (set WEIR_HASH_KEY)\n')
+  }
+  return bytes
+}
+
+export interface OpenInput {
+  readonly source: Source
+  readonly parser: Parser
+  /** What decisions call it. */
+  readonly name: string
+}
+
+/**
+ * Opens a file or the generator. `partition` is 0, or -1 where a store should not remember it as a source (backfill).
+ * `onGenerated` sees each generated transaction with its truth.
+ */
+export async function openInput(
+  input: Input,
+  assembly: Assembly,
+  messagesMax: number,
+  partition: number,
+  context: Context,
+  onGenerated: ((transaction: GeneratedTransaction) => void) | null = null,
+): Promise<OpenInput> {
+  if (input.kind === 'file') {
+    const source = await openFile(input.file, assembly.mapping, batchRowsMax, partition)
+    return { source, parser: assembly.mapping.parser(source.columns ?? undefined), name: 'file' }
+  }
+  if (input.kind === 'topic') {
+    const source = await Promise.reject<Source>(new Error(String(context)))
+    return { source, parser: assembly.mapping.parser(), name: input.topic }
+  }
+  const parameters = { ...defaultParameters, seed: input.seed, rows: messagesMax }
+  const source = new RowSource(rowsOf(generate(parameters), onGenerated), messagesMax, batchRowsMax, partition)
+  return { source, parser: assembly.mapping.parser(), name: 'generator' }
+}
+
+function* rowsOf(
+  transactions: Iterable<GeneratedTransaction>,
+  onGenerated: ((transaction: GeneratedTransaction) => void) | null,
+): Iterable<object> {
+  for (const transaction of transactions) {
+    onGenerated?.(transaction)
+    yield transaction.row
+  }
+}
+
+/** A file, or stdout for `-`. */
+export async function openLines(file: string, { stdout }: Context): Promise<LineSink> {
+  return file === toStdout ? new StreamLines(stdout) : FileLines.open(file)
+}
+
+export function openProgress(label: string, source: Source, context: Context): ProgressLine {
+  const { clock, isTerminal, stderr } = context
+  return new ProgressLine({
+    label,
+    total: source.total,
+    clock,
+    isTerminal,
+    write: (text) => stderr.write(text),
+  })
+}
+
+/** Lists, once, the features that this mapping cannot fill. */
+export function tellAbsent({ plan }: Assembly, { stderr }: Context): void {
+  if (plan.absent.length === 0) return
+  stderr.write(`weir: absent under this mapping: ${plan.absent.join(', ')}\n`)
+}

@@ -1,0 +1,133 @@
+// The protobuf wire format (protobuf.dev/programming-guides/encoding), as much of it as an ONNX file needs. Reading is
+// bounded by the bytes at hand and never trusts a length.
+
+const two32 = 2 ** 32
+
+/** Thrown for bytes that are no protobuf message. */
+export class WireError extends Error {}
+
+/** One field as it stands: a number for varints and fixed widths, bytes for everything with a length. */
+export interface WireField {
+  readonly number: number
+  readonly value: number
+  readonly bytes: Buffer | null
+}
+
+/** The fields of a message, in order. Throws WireError where the bytes break off or make no sense. */
+export function* wireFields(message: Buffer): Iterable<WireField> {
+  const at = { place: 0 }
+  while (at.place < message.length) {
+    const tag = varint(message, at)
+    const number = Math.floor(tag / 8)
+    switch (tag % 8) {
+      case 0:
+        yield { number, value: varint(message, at), bytes: null }
+        break
+      case 1:
+        yield { number, value: fixed(message, at, 8).readDoubleLE(0), bytes: null }
+        break
+      case 2: {
+        const length = varint(message, at)
+        yield { number, value: 0, bytes: fixed(message, at, length) }
+        break
+      }
+      case 5:
+        yield { number, value: fixed(message, at, 4).readFloatLE(0), bytes: null }
+        break
+      default:
+        throw new WireError(`wire type ${tag % 8} at byte ${at.place}`)
+    }
+  }
+}
+
+function fixed(message: Buffer, at: { place: number }, length: number): Buffer {
+  if (length > message.length - at.place) {
+    throw new WireError(`a field of ${length} bytes where ${message.length - at.place} are left`)
+  }
+  at.place += length
+  return message.subarray(at.place - length, at.place)
+}
+
+/** Signed 64-bit varint as a number; values beyond 2^53 lose their last bits, which no field that we read has. */
+function varint(message: Buffer, at: { place: number }): number {
+  let low = 0
+  let high = 0
+  for (let shift = 0; shift < 70; shift += 7) {
+    const byte = message[at.place++]
+    if (byte === undefined) throw new WireError('the bytes break off')
+    const bits = byte & 0x7f
+    if (shift < 28) low += bits * 2 ** shift
+    else high += bits * 2 ** (shift - 28)
+    if (byte < 0x80) return signed(low + high * 2 ** 28)
+  }
+  throw new WireError('a number of more than ten bytes')
+}
+
+function signed(value: number): number {
+  return value >= 2 ** 63 ? value - 2 ** 64 : value
+}
+
+/** All varints of a packed or single field. */
+export function packedVarints({ bytes, value }: WireField): number[] {
+  if (bytes === null) return [value]
+  const at = { place: 0 }
+  const values: number[] = []
+  while (at.place < bytes.length) values.push(varint(bytes, at))
+  return values
+}
+
+/** Builds a message field by field. */
+export class WireWriter {
+  readonly #parts: Buffer[] = []
+
+  int(number: number, value: number): this {
+    this.#tag(number, 0)
+    this.#varint(value)
+    return this
+  }
+
+  float(number: number, value: number): this {
+    this.#tag(number, 5)
+    const part = Buffer.alloc(4)
+    part.writeFloatLE(value)
+    this.#parts.push(part)
+    return this
+  }
+
+  bytes(number: number, value: Uint8Array): this {
+    this.#tag(number, 2)
+    this.#varint(value.length)
+    this.#parts.push(Buffer.from(value))
+    return this
+  }
+
+  text(number: number, value: string): this {
+    return this.bytes(number, Buffer.from(value))
+  }
+
+  message(number: number, value: WireWriter): this {
+    return this.bytes(number, value.finish())
+  }
+
+  finish(): Buffer {
+    return Buffer.concat(this.#parts)
+  }
+
+  #tag(number: number, type: number): void {
+    this.#varint(number * 8 + type)
+  }
+
+  #varint(value: number): void {
+    let low = ((value % two32) + two32) % two32
+    let high = Math.floor(value / two32)
+    if (high < 0) high += two32
+    const out: number[] = []
+    while (high > 0 || low > 0x7f) {
+      out.push((low & 0x7f) | 0x80)
+      low = Math.floor(low / 128) + (high % 128) * 2 ** 25
+      high = Math.floor(high / 128)
+    }
+    out.push(low)
+    this.#parts.push(Buffer.from(out))
+  }
+}
