@@ -2,6 +2,9 @@
 import type { Observation } from '../observation.ts'
 import type { Views } from '../view.ts'
 
+/** Rows of one call: Redis serves no one else meanwhile. */
+export const rowsPerCallMax = 16
+
 /** Counts since the store was made, for the ledger. Bytes and round trips are 0 in memory. */
 export interface StoreStats {
   readonly calls: number

@@ -1,0 +1,478 @@
+// The journals that a store holds: records by the million in slabs, without a JS object each. Appends, finds and shows
+// them, and sums what is old. Physical compaction here must never be visible: a view has the same bits before and after.
+import { strict as assert } from 'node:assert'
+import {
+  fingerprintAt,
+  hopBoundary,
+  identityAt,
+  identityBytes,
+  type JournalPlan,
+  type JournalPlans,
+  sourceAt,
+  sourceBytes,
+} from '../journal.ts'
+import { Seen } from '../observation.ts'
+import type { View } from '../view.ts'
+import {
+  blockAt,
+  classShift,
+  type Directory,
+  detachedFlag,
+  entityMask,
+  flagsAt,
+  generationAt,
+  incarnationAt,
+  lengthAt,
+  pinsAt,
+  placeAt,
+  sumsAt,
+  tenantAt,
+  usedFlag,
+} from './directory.ts'
+import { nobody, Room, type WhenFull } from './room.ts'
+import { classBytes, classesMax, type Slabs } from './slabs.ts'
+import { StoreError } from './store.ts'
+import type { Sum } from './sums.ts'
+
+/** Longer journals have an index of their records; in shorter ones a scan is faster. */
+const scannedMax = 24
+const indexedMax = 0xfffe
+const tenantsMax = 65_536
+const empty = new DataView(new ArrayBuffer(0))
+const noHops = new Float64Array(0)
+
+/** How a block of one size class is used for one entity kind: records first, an index at its end. */
+interface Layout {
+  readonly capacity: number
+  /** Slots of the index, a power of two; 0 without one. */
+  readonly indexSize: number
+}
+
+/**
+ * Journals by number. A number is valid while its journal is pinned, or until the next `open`. All records and keys are
+ * passed as words of the caller's memory and copied.
+ */
+export class Journals {
+  readonly #plans: readonly JournalPlan[]
+  readonly #layouts: readonly (readonly Layout[])[]
+  readonly #whenFull: WhenFull
+  readonly #room: Room
+  readonly #directory: Directory
+  readonly #slabs: Slabs
+  readonly #tenants = new Map<string, number>()
+  #tenantLast = ''
+  #tenantLastId = -1
+  readonly #recordBytes: Uint8Array
+  readonly #recordWords: Uint32Array
+
+  constructor(plans: JournalPlans, bytesMax: number, whenFull: WhenFull) {
+    assert(plans.journals.length <= entityMask)
+    for (const { width, cap, isPrimary } of plans.journals) {
+      assert(width % 8 === 0 && width >= (isPrimary ? sourceAt + sourceBytes : fingerprintAt))
+      assert(cap >= 1)
+    }
+    this.#plans = plans.journals
+    this.#layouts = plans.journals.map((plan) => layoutsOf(plan.width))
+    this.#whenFull = whenFull
+    this.#room = new Room(bytesMax, whenFull)
+    this.#directory = this.#room.directory
+    this.#slabs = this.#room.slabs
+    this.#recordBytes = new Uint8Array(Math.max(...plans.journals.map((plan) => plan.width)))
+    this.#recordWords = new Uint32Array(this.#recordBytes.buffer)
+  }
+
+  get bytes(): number {
+    return this.#room.bytes
+  }
+
+  get live(): number {
+    return this.#directory.live
+  }
+
+  /** An observation begins: its views are valid until `end` of the number returned. */
+  begin(): number {
+    if (this.#tenants.size > tenantsMax && this.#whenFull === 'forget') this.clear()
+    return this.#room.begin()
+  }
+
+  end(observation: number): void {
+    this.#room.end(observation)
+  }
+
+  /** The number of a tenant, for `open`. */
+  tenant(name: string): number {
+    if (name === this.#tenantLast) return this.#tenantLastId
+    let id = this.#tenants.get(name)
+    if (id === undefined) {
+      id = this.#tenants.size
+      if (id > tenantsMax && this.#whenFull === 'refuse') {
+        throw new StoreError(`expected at most ${tenantsMax} tenants, found another`, false)
+      }
+      this.#tenants.set(name, id)
+    }
+    this.#tenantLast = name
+    this.#tenantLastId = id
+    return id
+  }
+
+  /** The journal of an entity; empty when it was not held. */
+  open(tenant: number, entity: number, key: Uint32Array, keyAt: number): number {
+    const found = this.#directory.find(tenant, entity, key, keyAt)
+    if (found !== -1) {
+      const words = this.#directory.words(found)
+      words[this.#directory.at(found) + flagsAt]! |= usedFlag
+      return found
+    }
+    return this.#room.row(tenant, entity, key, keyAt)
+  }
+
+  /** The ordinal that the next record gets. */
+  count(journal: number): number {
+    return this.#directory.base(journal) + this.#word(journal, lengthAt)
+  }
+
+  pin(journal: number): void {
+    this.#directory.words(journal)[this.#directory.at(journal) + pinsAt]!++
+  }
+
+  unpin(journal: number): void {
+    const words = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    assert(words[at + pinsAt]! > 0)
+    if (--words[at + pinsAt]! > 0) return
+    const flags = words[at + flagsAt]!
+    if ((flags & detachedFlag) !== 0) this.#room.free(journal)
+    else if (words[at + lengthAt]! >= 3 * this.#plans[flags & entityMask]!.cap)
+      this.#compact(journal)
+  }
+
+  /** Ordinal of the record with the identity of the one at `words[from]`, if it is in the exact tail; else -1. */
+  locate(journal: number, words: Uint32Array, from: number): number {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const length = row[at + lengthAt]!
+    if (length === 0) return -1
+    const entity = row[at + flagsAt]! & entityMask
+    const { cap, width } = this.#plans[entity]!
+    const base = this.#directory.base(journal)
+    const first = hopBoundary(base + length, cap) - base
+    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
+    const block = row[at + blockAt]! >>> 2
+    const stride = width >>> 2
+    const low = words[from + 2]!
+    const high = words[from + 3]!
+    const { indexSize } = this.#layout(row, at)
+    if (indexSize === 0) {
+      for (let position = length - 1; position >= first; position--) {
+        const record = block + position * stride
+        if (held[record + 2] === low && held[record + 3] === high) return base + position
+      }
+      return -1
+    }
+    const index = this.#indexOf(row, at)
+    let slot = low & (indexSize - 1)
+    while (true) {
+      const entry = held[index + slot]!
+      if (entry === 0) return -1
+      if (entry >>> 16 === high >>> 16) {
+        const position = (entry & 0xffff) - 1
+        const record = block + position * stride
+        if (position >= first && held[record + 2] === low && held[record + 3] === high) {
+          return base + position
+        }
+      }
+      slot = (slot + 1) & (indexSize - 1)
+    }
+  }
+
+  /** What the primary's record at `ordinal` says of another one with its identity. */
+  compare(journal: number, ordinal: number, words: Uint32Array, from: number): Seen {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const width = this.#plans[row[at + flagsAt]! & entityMask]!.width
+    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
+    const record = (row[at + blockAt]! + (ordinal - this.#directory.base(journal)) * width) >>> 2
+    const isSameContent =
+      held[record + 4] === words[from + 4] && held[record + 5] === words[from + 5]
+    const isSameSource =
+      held[record + 6] === words[from + 6] && held[record + 7] === words[from + 7]
+    const hasSource = words[from + 6] !== 0xffffffff || words[from + 7] !== 0xffffffff
+    if (isSameSource && (hasSource || isSameContent)) return Seen.redelivery
+    return isSameContent ? Seen.duplicate : Seen.conflict
+  }
+
+  /** Memory of the record at `ordinal`, which must be held; `recordStart` is its first byte there. */
+  recordView(journal: number): DataView {
+    return this.#slabs.slabs[this.#word(journal, placeAt)]!.view
+  }
+
+  recordStart(journal: number, ordinal: number): number {
+    const { width } = this.#plan(journal)
+    return this.#word(journal, blockAt) + (ordinal - this.#directory.base(journal)) * width
+  }
+
+  /** Appends the record at `words[from]`; returns its ordinal. */
+  append(journal: number, words: Uint32Array, from: number): number {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const entity = row[at + flagsAt]! & entityMask
+    const { width, cap } = this.#plans[entity]!
+    const length = row[at + lengthAt]!
+    if (row[at + placeAt] === nobody || length === this.#layout(row, at).capacity) {
+      this.#move(journal, length + 1)
+    }
+    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
+    const stride = width >>> 2
+    const record = (row[at + blockAt]! >>> 2) + length * stride
+    for (let word = 0; word < stride; word++) held[record + word] = words[from + word]!
+    row[at + lengthAt] = length + 1
+    const { indexSize } = this.#layout(row, at)
+    if (indexSize > 0) insertIndex(held, this.#indexOf(row, at), indexSize, record, length)
+    const ordinal = this.#directory.base(journal) + length
+    if ((length + 1) % cap === 0) this.#passBoundary(journal)
+    return ordinal
+  }
+
+  /** Fills an empty journal with `count` records from its first one on, lying at `start` of `bytes`. */
+  fill(journal: number, bytes: Uint8Array, start: number, count: number): void {
+    assert(this.count(journal) === 0)
+    if (count === 0) return
+    const { width, cap, hopFloats } = this.#plan(journal)
+    const boundary = hopBoundary(count, cap)
+    const base = Math.max(0, boundary - cap)
+    const length = count - base
+    this.#move(journal, length)
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const slab = this.#slabs.slabs[row[at + placeAt]!]!
+    slab.bytes.set(bytes.subarray(start + base * width, start + count * width), row[at + blockAt])
+    row[at + lengthAt] = length
+    this.#directory.setBase(journal, base)
+    this.#reindex(journal)
+    if (base > 0 && hopFloats > 0) {
+      const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      this.#addHops(journal, data, start, base)
+    }
+    if (boundary > 0) this.#sumTo(journal, boundary)
+  }
+
+  /** Appends `count` records lying at `start` of `bytes`. */
+  extend(journal: number, bytes: Uint8Array, start: number, count: number): void {
+    const { width } = this.#plan(journal)
+    for (let record = 0; record < count; record++) {
+      const from = start + record * width
+      this.#recordBytes.set(bytes.subarray(from, from + width))
+      this.append(journal, this.#recordWords, 0)
+    }
+  }
+
+  /** Puts an empty journal in this one's place, which lives on for those who have pinned it; returns the new one. */
+  detach(journal: number): number {
+    const row = this.#directory.words(journal).slice(this.#directory.at(journal))
+    this.#room.remove(journal)
+    return this.#room.row(row[tenantAt]!, row[flagsAt]! & entityMask, row, 0)
+  }
+
+  /** Forgets a journal, as `clear` does all. */
+  drop(journal: number): void {
+    this.#room.remove(journal)
+  }
+
+  /** Forgets everything that is not pinned; what is pinned is shown until it is released, and then forgotten. */
+  clear(): void {
+    this.#room.clear()
+    this.#tenants.clear()
+    this.#tenantLast = ''
+    this.#tenantLastId = -1
+  }
+
+  view(journal: number, ordinal: number, out: View): void {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const base = this.#directory.base(journal)
+    assert(row[at + pinsAt]! > 0 && ordinal >= base && ordinal <= base + row[at + lengthAt]!)
+    out.data = row[at + placeAt] === nobody ? empty : this.#slabs.slabs[row[at + placeAt]!]!.view
+    out.start = row[at + blockAt]!
+    out.base = base
+    out.ordinal = ordinal
+    const sum = this.#room.sums.get(row[at + sumsAt]!)
+    out.hops = base === 0 ? null : (sum?.hops ?? noHops)
+    out.hopsCached = sum?.cached ?? null
+    out.hopsThrough = sum?.through ?? 0
+  }
+
+  /** Redis' name of this incarnation: generation, then incarnation. */
+  setIncarnation(journal: number, generation: number, low: number, high: number): void {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    row[at + generationAt] = generation
+    row[at + incarnationAt] = low
+    row[at + incarnationAt + 1] = high
+  }
+
+  isIncarnation(journal: number, generation: number, low: number, high: number): boolean {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    return (
+      row[at + generationAt] === generation &&
+      row[at + incarnationAt] === low &&
+      row[at + incarnationAt + 1] === high
+    )
+  }
+
+  /** Writes generation and incarnation (12 bytes) and the identity of the last record, which there must be (8 bytes). */
+  writeClaim(journal: number, out: Uint8Array, to: number): void {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    out.set(new Uint8Array(row.buffer, (at + generationAt) << 2, 12), to)
+    const slab = this.#slabs.slabs[row[at + placeAt]!]!
+    const { width } = this.#plans[row[at + flagsAt]! & entityMask]!
+    const last = row[at + blockAt]! + (row[at + lengthAt]! - 1) * width + identityAt
+    out.set(slab.bytes.subarray(last, last + identityBytes), to + 12)
+  }
+
+  #passBoundary(journal: number): void {
+    const boundary = hopBoundary(this.count(journal), this.#plan(journal).cap)
+    if (boundary === 0) return
+    this.#sumTo(journal, boundary)
+    if (this.#word(journal, pinsAt) === 0) this.#compact(journal)
+  }
+
+  /** Brings the cached sum to `boundary`. Views may show the present arrays, so a pinned journal gets a new one. */
+  #sumTo(journal: number, boundary: number): void {
+    const plan = this.#plan(journal)
+    if (plan.hopFloats === 0) return
+    const base = this.#directory.base(journal)
+    const sum = this.#sum(journal)
+    const previous = sum.cached
+    if (previous === null || this.#word(journal, pinsAt) > 0) {
+      sum.cached = new Float64Array(plan.hopFloats)
+      const known = previous ?? sum.hops
+      if (known === null) plan.clearHops(sum.cached)
+      else sum.cached.set(known)
+    }
+    const from = previous === null ? base : sum.through
+    const start = this.recordStart(journal, from)
+    plan.addToHops(sum.cached!, this.recordView(journal), start, boundary - from)
+    sum.through = boundary
+  }
+
+  /** Sums what the oldest view that anyone can ask for sees as hops, and reclaims its bytes. */
+  #compact(journal: number): void {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const { cap, width } = this.#plan(journal)
+    const base = this.#directory.base(journal)
+    const length = row[at + lengthAt]!
+    const count = hopBoundary(base + length, cap) - cap - base
+    if (count <= 0) return
+    const slab = this.#slabs.slabs[row[at + placeAt]!]!
+    const block = row[at + blockAt]!
+    this.#addHops(journal, slab.view, block, count)
+    slab.bytes.copyWithin(block, block + count * width, block + length * width)
+    row[at + lengthAt] = length - count
+    this.#directory.setBase(journal, base + count)
+    this.#reindex(journal)
+  }
+
+  #addHops(journal: number, data: DataView, start: number, count: number): void {
+    const plan = this.#plan(journal)
+    if (plan.hopFloats === 0) return
+    const sum = this.#sum(journal)
+    if (sum.hops === null) {
+      sum.hops = new Float64Array(plan.hopFloats)
+      plan.clearHops(sum.hops)
+    }
+    plan.addToHops(sum.hops, data, start, count)
+  }
+
+  /** Moves a journal to a block with room for `length` records. */
+  #move(journal: number, length: number): void {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const entity = row[at + flagsAt]! & entityMask
+    const sizeClass = this.#layouts[entity]!.findIndex((layout) => layout.capacity >= length)
+    assert(sizeClass !== -1, `a journal of ${length} records is too long to be held`)
+    const bytes = row[at + lengthAt]! * this.#plans[entity]!.width
+    this.#room.block(journal, sizeClass, (place, to) => {
+      if (bytes === 0) return
+      const from = row[at + blockAt]!
+      const held = this.#slabs.slabs[row[at + placeAt]!]!.bytes
+      this.#slabs.slabs[place]!.bytes.set(held.subarray(from, from + bytes), to)
+    })
+    this.#reindex(journal)
+  }
+
+  #reindex(journal: number): void {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    const { indexSize } = this.#layout(row, at)
+    if (indexSize === 0) return
+    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
+    const index = this.#indexOf(row, at)
+    held.fill(0, index, index + indexSize)
+    const stride = this.#plan(journal).width >>> 2
+    let record = row[at + blockAt]! >>> 2
+    for (let position = 0; position < row[at + lengthAt]!; position++) {
+      insertIndex(held, index, indexSize, record, position)
+      record += stride
+    }
+  }
+
+  /** First word of a journal's index within its slab. */
+  #indexOf(row: Uint32Array, at: number): number {
+    const sizeClass = (row[at + flagsAt]! >>> classShift) & 0xff
+    const { indexSize } = this.#layout(row, at)
+    return ((row[at + blockAt]! + classBytes(sizeClass)) >>> 2) - indexSize
+  }
+
+  #layout(row: Uint32Array, at: number): Layout {
+    const flags = row[at + flagsAt]!
+    return this.#layouts[flags & entityMask]![(flags >>> classShift) & 0xff]!
+  }
+
+  #plan(journal: number): JournalPlan {
+    return this.#plans[this.#word(journal, flagsAt) & entityMask]!
+  }
+
+  #word(journal: number, word: number): number {
+    return this.#directory.words(journal)[this.#directory.at(journal) + word]!
+  }
+
+  #sum(journal: number): Sum {
+    const row = this.#directory.words(journal)
+    const at = this.#directory.at(journal)
+    if (row[at + sumsAt] === 0) row[at + sumsAt] = this.#room.sums.add(this.#plan(journal))
+    return this.#room.sums.get(row[at + sumsAt]!)!
+  }
+}
+
+/** Entries are the upper half of the identity's second word and the record's position + 1. */
+function insertIndex(
+  held: Uint32Array,
+  index: number,
+  size: number,
+  record: number,
+  position: number,
+): void {
+  let slot = held[record + 2]! & (size - 1)
+  while (held[index + slot] !== 0) slot = (slot + 1) & (size - 1)
+  held[index + slot] = (held[record + 3]! & 0xffff0000) | (position + 1)
+}
+
+/** Per size class: how many records of `width` a block has room for. An index is at most three quarters full. */
+function layoutsOf(width: number): Layout[] {
+  return Array.from({ length: classesMax }, (_, sizeClass) => {
+    const bytes = classBytes(sizeClass)
+    const capacity = Math.floor(bytes / width)
+    if (capacity <= scannedMax) return { capacity, indexSize: 0 }
+    for (let indexSize = 32; indexSize <= 1 << 17; indexSize *= 2) {
+      const indexed = Math.floor((bytes - indexSize * 4) / width)
+      if (indexed <= indexSize * 0.75) {
+        if (indexed > indexedMax) break
+        return { capacity: indexed, indexSize }
+      }
+    }
+    return { capacity, indexSize: 0 }
+  })
+}

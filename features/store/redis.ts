@@ -1,0 +1,286 @@
+// The store in Redis, and the connection to it: checked when opened (version, eviction policy, function), failing fast while
+// Redis is away. The only importer of ioredis.
+import { readFile } from 'node:fs/promises'
+import { Command, Pipeline, Redis, ReplyError } from 'ioredis'
+import type { Observation } from '../observation.ts'
+import type { View } from '../view.ts'
+import { Observer, type ObserverOptions, type StoreLog, type Wire } from './observer.ts'
+import { functionName, libraryName } from './protocol.ts'
+import { type Store, StoreError, type StoreStats } from './store.ts'
+
+export interface RedisOptions extends ObserverOptions {
+  readonly url: string
+  readonly commandTimeoutMs: number
+}
+
+const versionLeast = 7
+const reconnectMsMax = 1000
+
+/** First words of error replies after which the same call may succeed: Redis is full, starting, or another one leads. */
+const retriableCodes = new Set([
+  'OOM',
+  'READONLY',
+  'LOADING',
+  'MASTERDOWN',
+  'BUSY',
+  'TRYAGAIN',
+  'CLUSTERDOWN',
+  'NOREPLICAS',
+  'MISCONF',
+])
+
+export class RedisStore implements Store {
+  readonly #connection: Connection
+  readonly #observer: Observer
+  #calls = 0
+
+  private constructor(connection: Connection, observer: Observer) {
+    this.#connection = connection
+    this.#observer = observer
+  }
+
+  /** Connects and checks everything that would fail later. Rejects with StoreError. */
+  static async open(options: RedisOptions): Promise<RedisStore> {
+    const connection = await Connection.open(options)
+    try {
+      const observer = new Observer(options, connection)
+      await connection.agree(observer.keys.deployment, `buckets=${options.buckets}`)
+      return new RedisStore(connection, observer)
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  observe(batch: Observation): Promise<void> {
+    this.#calls++
+    return this.#observer.observe(batch)
+  }
+
+  release(batch: Observation): void {
+    this.#observer.release(batch)
+  }
+
+  view(handle: number, ordinal: number, out: View): void {
+    this.#observer.view(handle, ordinal, out)
+  }
+
+  reset(partitions: readonly number[]): void {
+    this.#observer.reset(partitions)
+  }
+
+  stats(): StoreStats {
+    return {
+      calls: this.#calls,
+      roundTrips: this.#connection.roundTrips,
+      bytesSent: this.#connection.bytesSent,
+      bytesReceived: this.#connection.bytesReceived,
+      heldJournals: this.#observer.journals.live,
+      heldBytes: this.#observer.journals.bytes,
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+}
+
+/** A command whose bytes are packed already: ioredis would join each argument anew. */
+class PackedCommand extends Command {
+  readonly #bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    super('fcall', [], { replyEncoding: null })
+    this.#bytes = bytes
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes
+  }
+}
+
+class Connection implements Wire {
+  roundTrips = 0
+  bytesSent = 0
+  bytesReceived = 0
+  readonly #redis: Redis
+  readonly #log: StoreLog
+  #isAway = false
+
+  private constructor(options: RedisOptions) {
+    this.#log = options.log
+    this.#redis = new Redis(options.url, {
+      lazyConnect: true,
+      commandTimeout: options.commandTimeoutMs,
+      connectTimeout: options.commandTimeoutMs,
+      // A call must fail while Redis is away, not wait for it: the pipeline decides what happens then.
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      retryStrategy: (times) => Math.min(10 * 2 ** Math.min(times, 10), reconnectMsMax),
+      // A replica that was a master: the address may lead to the new one.
+      reconnectOnError: (error) => codeOf(error) === 'READONLY',
+    })
+    this.#redis.on('error', (error: Error) => {
+      if (!this.#isAway) this.#log.warn({ reason: error.message }, 'Redis is away, reconnecting')
+      this.#isAway = true
+    })
+    this.#redis.on('ready', () => {
+      if (this.#isAway) this.#log.warn({}, 'Redis is back')
+      this.#isAway = false
+    })
+  }
+
+  static async open(options: RedisOptions): Promise<Connection> {
+    const connection = new Connection(options)
+    try {
+      await connection.#redis.connect()
+      await connection.#check()
+      await connection.#load()
+      return connection
+    } catch (error) {
+      connection.#redis.disconnect()
+      throw toStoreError('opening Redis', error)
+    }
+  }
+
+  async send(packed: readonly Buffer[]): Promise<(Buffer | StoreError)[]> {
+    this.roundTrips++
+    const pipeline = new Pipeline(this.#redis)
+    for (const bytes of packed) {
+      this.bytesSent += bytes.length
+      pipeline.sendCommand(new PackedCommand(bytes))
+    }
+    const replies = (await pipeline.exec()) ?? []
+    return replies.map(([error, reply]) => {
+      if (error !== null) return toStoreError('observing', error)
+      this.bytesReceived += (reply as Buffer).length
+      return reply as Buffer
+    })
+  }
+
+  async readFields(
+    wanted: readonly { readonly key: string; readonly field: string }[],
+  ): Promise<(string | null)[]> {
+    this.roundTrips++
+    const pipeline = this.#redis.pipeline()
+    for (const { key, field } of wanted) pipeline.hget(key, field)
+    const replies = (await pipeline.exec()) ?? []
+    return replies.map(([error, value]) => {
+      if (error !== null) throw toStoreError('reading offsets', error)
+      return value as string | null
+    })
+  }
+
+  async restore(failure: StoreError): Promise<boolean> {
+    if (codeOf(failure.cause) !== 'ERR') return false
+    try {
+      return await this.#load()
+    } catch (error) {
+      throw toStoreError('loading the function', error)
+    }
+  }
+
+  /** Writes what all engines of a deployment must have in common, or checks it. */
+  async agree(key: string, text: string): Promise<void> {
+    try {
+      await this.#redis.set(key, text, 'NX')
+      const found = await this.#redis.get(key)
+      if (found === text) return
+      throw new StoreError(
+        `opening Redis: expected ${text}, found ${found ?? 'nothing'}: ${key}`,
+        false,
+      )
+    } catch (error) {
+      throw toStoreError('opening Redis', error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#redis.once('end', resolve))
+    if (this.#redis.status === 'end') return
+    this.#redis.disconnect()
+    await closed
+  }
+
+  async #check(): Promise<void> {
+    await this.#redis.ping()
+    const info = await this.#redis.info()
+    const field = (name: string): string =>
+      new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? 'unknown'
+    if (!(Number.parseInt(field('redis_version')) >= versionLeast)) {
+      throw new StoreError(
+        `opening Redis: expected version ${versionLeast} or later, found ${field('redis_version')}`,
+        false,
+      )
+    }
+    if (field('redis_mode') === 'cluster') {
+      throw new StoreError('opening Redis: expected one node, found a cluster', false)
+    }
+    if (field('maxmemory_policy') !== 'noeviction') {
+      throw new StoreError(
+        `opening Redis: expected maxmemory-policy noeviction, found ${field('maxmemory_policy')}: ` +
+          'an evicted journal would be a wrong window; run CONFIG SET maxmemory-policy noeviction',
+        false,
+      )
+    }
+  }
+
+  /** Loads the function where it is missing; true when it was. A running one is never replaced. */
+  async #load(): Promise<boolean> {
+    const code = await readFile(
+      new URL(import.meta.resolve('#root/features/store/observe.lua')),
+      'utf8',
+    )
+    let found = await this.#loaded()
+    if (found === null) {
+      try {
+        await this.#redis.function('LOAD', code)
+        return true
+      } catch (error) {
+        // Another engine may have been faster.
+        found = await this.#loaded()
+        if (found === null) throw error
+      }
+    }
+    if (found === code) return false
+    throw new StoreError(
+      `opening Redis: expected this version's ${functionName}, found another text under that name: ` +
+        `run FUNCTION DELETE ${libraryName} once no engine uses it`,
+      false,
+    )
+  }
+
+  /** Text of the library in Redis; null when there is none. */
+  async #loaded(): Promise<string | null> {
+    const list = await this.#redis.function('LIST', 'LIBRARYNAME', libraryName, 'WITHCODE')
+    return textAfter(list, 'library_code')
+  }
+}
+
+/** The text that follows `name` in a reply, whether maps come as lists of pairs or flat. */
+function textAfter(reply: unknown, name: string): string | null {
+  if (!Array.isArray(reply)) {
+    if (typeof reply !== 'object' || reply === null) return null
+    return textAfter(Object.entries(reply).flat(), name)
+  }
+  const at = reply.indexOf(name)
+  if (at !== -1) return String(reply[at + 1])
+  for (const part of reply) {
+    const found = textAfter(part, name)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** First word of an error reply; null for what did not come from Redis. */
+function codeOf(error: unknown): string | null {
+  return error instanceof ReplyError ? (error as Error).message.split(' ', 1)[0]! : null
+}
+
+function toStoreError(doing: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  const code = codeOf(error)
+  const text = error instanceof Error ? error.message : String(error)
+  return new StoreError(`${doing}: ${text}`, code === null || retriableCodes.has(code), error)
+}

@@ -1,0 +1,241 @@
+// What every store must do. The suite runs against each adapter, on the real thing.
+import { strict as assert } from 'node:assert'
+import { after, before, describe, it } from 'node:test'
+import type { JournalPlans } from '../journal.ts'
+import { type Observation, Seen } from '../observation.ts'
+import { batchOf, fill, kinds, plansOf, show, type TestRow } from '../testing/journal-rows.ts'
+import { NaiveStore } from '../testing/naive-store.ts'
+import { randomRows } from '../testing/random-rows.ts'
+import type { Store } from './store.ts'
+
+/** How a suite gets at an adapter. */
+export interface StoreWorld {
+  /** A store over the journals of `plans`; each call is another observer of the same journals. */
+  open(plans: JournalPlans): Promise<Store>
+  close(): Promise<void>
+}
+
+let namespaces = 0
+
+/** Plans that no other test has used. */
+export function freshPlans(of = kinds): JournalPlans {
+  return plansOf(`t${process.pid.toString(16)}${(namespaces++).toString(16).padStart(4, '0')}`, of)
+}
+
+export function row(offset: number, card: string, over: Partial<TestRow> = {}): TestRow {
+  const entities = [card, 'shop', 'phone', null]
+  return { partition: 0, offset, timeMs: 1e12 + offset, id: `tx${offset}`, entities, ...over }
+}
+
+/** Observes rows in a batch of their own. */
+export async function observe(store: Store, plans: JournalPlans, rows: readonly TestRow[]) {
+  const batch = batchOf(plans)
+  fill(batch, plans, rows)
+  await store.observe(batch)
+  return batch
+}
+
+export function column(batch: Observation, values: ArrayLike<number>, entity = 0): number[] {
+  return Array.from({ length: batch.count }, (_, at) => values[at * batch.entityCount + entity]!)
+}
+
+/** Holds a batch's answers against the naive store's, bytes of views included. */
+export function checkAgainst(
+  naive: NaiveStore,
+  store: Store,
+  batch: Observation,
+  plans: JournalPlans,
+  rows: readonly TestRow[],
+): void {
+  for (const [at, test] of rows.entries()) {
+    const expected = naive.observe(test)
+    const where = `row ${at}: ${JSON.stringify(test)}`
+    assert.equal(batch.seen[at], expected.seen, `seen of ${where}`)
+    assert.deepEqual(
+      [batch.firstPartition[at], batch.firstOffset[at]],
+      [expected.first.partition, expected.first.offset],
+      where,
+    )
+    for (const [entity, slot] of expected.slots.entries()) {
+      const place = at * batch.entityCount + entity
+      assert.equal(batch.ordinal[place], slot?.ordinal ?? -1, `ordinal ${entity} of ${where}`)
+      assert.equal(
+        batch.applied[place],
+        slot?.applied === true ? 1 : 0,
+        `applied ${entity} of ${where}`,
+      )
+      if (slot === null) assert.equal(batch.handle[place], -1, where)
+      else
+        assert.deepEqual(show(store, batch, plans, place), slot.shown, `view ${entity} of ${where}`)
+    }
+  }
+}
+
+export function storeContract(name: string, start: () => Promise<StoreWorld>): void {
+  describe(name, () => {
+    let world: StoreWorld
+    before(async () => {
+      world = await start()
+    })
+    after(() => world.close())
+
+    it('shows N parallel observers of one card exactly 0…N−1 earlier records', async () => {
+      const plans = freshPlans()
+      const observers = 8
+      const calls = 40
+      const seen: number[] = []
+      const observeAll = async (observer: number): Promise<void> => {
+        const store = await world.open(plans)
+        for (let call = 0; call < calls; call++) {
+          const rows = [row(call, 'card', { partition: observer, id: `${observer}-${call}` })]
+          const batch = await observe(store, plans, rows)
+          seen.push(batch.ordinal[0]!)
+          assert.equal(batch.seen[0], Seen.fresh)
+          store.release(batch)
+        }
+      }
+      await Promise.all(Array.from({ length: observers }, (_, observer) => observeAll(observer)))
+      const everyone = Array.from({ length: observers * calls }, (_, ordinal) => ordinal)
+      assert.deepEqual(
+        seen.toSorted((a, b) => a - b),
+        everyone,
+      )
+    })
+
+    it('gives a repeated batch the same ordinals and appends nothing', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const rows = Array.from({ length: 40 }, (_, at) => row(at, `card${at % 7}`))
+      const first = await observe(store, plans, rows)
+      const second = await observe(await world.open(plans), plans, rows.slice(36))
+      const next = await observe(store, plans, [row(40, 'card5')])
+      assert.deepEqual(column(second, second.ordinal), column(first, first.ordinal).slice(36))
+      assert.deepEqual([...second.seen.slice(0, 4)], Array(4).fill(Seen.redelivery))
+      assert.equal(next.ordinal[0], 5)
+      assert.equal(next.ordinal[1], 40)
+    })
+
+    it('sees one card twice in a batch, the second with the first before it', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const batch = await observe(store, plans, [
+        row(0, 'a'),
+        row(1, 'b'),
+        row(2, 'a'),
+        row(3, 'a'),
+      ])
+      assert.deepEqual(column(batch, batch.ordinal), [0, 0, 1, 2])
+      assert.deepEqual(column(batch, batch.ordinal, 1), [0, 1, 2, 3])
+    })
+
+    it('names the first message of a duplicate and touches no other journal', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      await observe(store, plans, [row(5, 'a', { id: 'same', partition: 3 })])
+      const again = row(9, 'a', { id: 'same', entities: ['a', 'other shop', 'phone', 'new'] })
+      const batch = await observe(store, plans, [again, row(10, 'a', { entities: again.entities })])
+      assert.equal(batch.seen[0], Seen.duplicate)
+      assert.deepEqual([batch.firstPartition[0], batch.firstOffset[0]], [3, 5])
+      assert.deepEqual([...batch.ordinal.slice(0, 4)], [0, -1, -1, -1])
+      // Its entities have nothing of it: the next one is the first there.
+      assert.deepEqual([...batch.ordinal.slice(4, 8)], [1, 0, 1, 0])
+    })
+
+    it('calls the same id with other content a conflict', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const batch = await observe(store, plans, [
+        row(0, 'a', { id: 'x', content: 'one' }),
+        row(1, 'a', { id: 'x', content: 'two', entities: ['a', 'elsewhere', null, null] }),
+        row(2, 'a', { id: 'y', entities: ['a', 'elsewhere', null, null] }),
+      ])
+      assert.deepEqual([...batch.seen.slice(0, 3)], [Seen.fresh, Seen.conflict, Seen.fresh])
+      assert.deepEqual([batch.firstPartition[1], batch.firstOffset[1]], [0, 0])
+      assert.deepEqual(column(batch, batch.ordinal), [0, 0, 1])
+      assert.deepEqual(column(batch, batch.ordinal, 1), [0, -1, 0])
+    })
+
+    it('takes rows without a source for redelivered only with the same content', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const call = row(-1, 'a', { partition: -1, id: 'x', content: 'one' })
+      const batch = await observe(store, plans, [call, call, { ...call, content: 'two' }])
+      assert.deepEqual([...batch.seen.slice(0, 3)], [Seen.fresh, Seen.redelivery, Seen.conflict])
+      const stream = await observe(store, plans, [{ ...call, partition: 1, offset: 7 }])
+      assert.equal(stream.seen[0], Seen.duplicate)
+      assert.deepEqual([stream.firstPartition[0], stream.firstOffset[0]], [-1, -1])
+    })
+
+    it('gives an applied record that has left the exact tail the present view', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      // Cap 8 for cards: with 17 records the exact tail is [8, 17), so the record of offset 3 has left it.
+      const rows = Array.from({ length: 17 }, (_, at) => row(at, 'a'))
+      await observe(store, plans, rows)
+      const batch = await observe(store, plans, [rows[3]!, rows[8]!])
+      assert.deepEqual([...batch.seen.slice(0, 2)], [Seen.redelivery, Seen.redelivery])
+      assert.deepEqual(column(batch, batch.ordinal), [17, 8])
+      assert.deepEqual(column(batch, batch.applied), [1, 0])
+      // The device's cap is 512: it is found there.
+      assert.deepEqual(column(batch, batch.ordinal, 2), [3, 8])
+      assert.deepEqual(column(batch, batch.applied, 2), [0, 0])
+    })
+
+    it('keeps tenants apart', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const batch = await observe(store, plans, [
+        row(0, 'a', { id: 'x' }),
+        row(1, 'a', { id: 'x', tenant: 'other' }),
+        row(2, 'a', { id: 'y', tenant: 'other' }),
+      ])
+      assert.deepEqual([...batch.seen.slice(0, 3)], [Seen.fresh, Seen.fresh, Seen.fresh])
+      assert.deepEqual(column(batch, batch.ordinal), [0, 0, 1])
+    })
+
+    it('knows history from the earliest transaction of its first call', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const batch = await observe(store, plans, [
+        row(0, 'a', { timeMs: 5000 }),
+        row(1, 'a', { timeMs: 4000 }),
+      ])
+      const later = await observe(store, plans, [row(2, 'a', { timeMs: 1000 })])
+      assert.equal(later.historySinceMs[0], batch.historySinceMs[0])
+      assert.equal(later.historySinceMs[0], 4000)
+    })
+
+    it('shows a view until its release, whatever is observed meanwhile', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      let offset = 0
+      const rows = Array.from({ length: 21 }, () => row(offset++, 'a'))
+      const batch = await observe(store, plans, rows)
+      const before = rows.map((_, at) => show(store, batch, plans, at * batch.entityCount))
+      for (let round = 0; round < 10; round++) {
+        const more = Array.from({ length: 40 }, () =>
+          row(offset++, round % 2 === 0 ? 'a' : `b${offset}`),
+        )
+        store.release(await observe(store, plans, more))
+      }
+      const then = rows.map((_, at) => show(store, batch, plans, at * batch.entityCount))
+      assert.deepEqual(then, before)
+      store.release(batch)
+    })
+
+    for (const seed of [1, 2, 3, 4]) {
+      it(`equals an array per journal on random batches (seed ${seed})`, async () => {
+        const plans = freshPlans()
+        const naive = new NaiveStore(plans)
+        const store = await world.open(plans)
+        const batch = batchOf(plans)
+        for (const rows of randomRows(seed, 60)) {
+          fill(batch, plans, rows)
+          await store.observe(batch)
+          checkAgainst(naive, store, batch, plans, rows)
+          store.release(batch)
+        }
+      })
+    }
+  })
+}
