@@ -65,7 +65,7 @@ async function openStore(): Promise<Store> {
     heldBytesMax: 2 ** 30,
     commandTimeoutMs: 5000,
     chain: `bench-${process.pid}`,
-    log: { info: () => {}, warn: console.error, error: console.error },
+    log: { warn: console.error, error: console.error },
   })
 }
 

@@ -47,7 +47,9 @@ export function refusal(file: string, faults: readonly string[]): ModelError {
 function checkInput(graph: Graph, manifest: Manifest, faults: string[]): void {
   const names = graph.inputs.map(({ name }) => name).join(', ')
   if (graph.inputs.length !== 1) {
-    faults.push(`inputs: expected one tensor [N, ${manifest.inputs.length}], found ${names || 'none'}`)
+    faults.push(
+      `inputs: expected one tensor [N, ${manifest.inputs.length}], found ${names || 'none'}`,
+    )
     return
   }
   const input = graph.inputs[0]!
@@ -60,14 +62,18 @@ function checkInput(graph: Graph, manifest: Manifest, faults: string[]): void {
   }
   const { shape } = input
   if (shape?.length !== 2) {
-    faults.push(`input ${input.name}: expected two dimensions, found ${shape?.length ?? 'no shape'}`)
+    faults.push(
+      `input ${input.name}: expected two dimensions, found ${shape?.length ?? 'no shape'}`,
+    )
     return
   }
   if (typeof shape[0] === 'number') {
     faults.push(`input ${input.name}: expected a free batch dimension, found ${shape[0]}`)
   }
   if (typeof shape[1] === 'number' && shape[1] !== manifest.inputs.length) {
-    faults.push(`input ${input.name}: expected ${manifest.inputs.length} columns (manifest), found ${shape[1]}`)
+    faults.push(
+      `input ${input.name}: expected ${manifest.inputs.length} columns (manifest), found ${shape[1]}`,
+    )
   }
 }
 
@@ -86,7 +92,9 @@ function checkOutput(graph: Graph, { output }: Manifest, faults: string[]): void
   }
   const columns = found.shape?.[1] ?? 1
   if (typeof columns === 'number' && output.column >= columns) {
-    faults.push(`output ${found.name}: expected a column ${output.column}, found ${columns} columns`)
+    faults.push(
+      `output ${found.name}: expected a column ${output.column}, found ${columns} columns`,
+    )
   }
 }
 
@@ -102,7 +110,9 @@ function checkFeatures(
       const hint = near === null ? '' : ` (did you mean ${near}?)`
       faults.push(`feature ${feature}: expected it in the catalog, found none of that name${hint}`)
     } else if (found !== definition) {
-      faults.push(`feature ${feature}: expected definition ${definition}, found ${found} in the catalog`)
+      faults.push(
+        `feature ${feature}: expected definition ${definition}, found ${found} in the catalog`,
+      )
     }
   }
 }

@@ -1,6 +1,6 @@
 // ONNX files: reads of one what the admission gate must know, and writes the graphs that we make ourselves (IR 8,
 // onnx.proto of ONNX 1.17). Checked in tests against an independent decoder.
-import { packedVarints, WireError, type WireField, wireFields, WireWriter } from './protobuf.ts'
+import { packedVarints, WireError, type WireField, WireWriter, wireFields } from './protobuf.ts'
 
 /** Codes of TensorProto.DataType that can be met at a model's edge. */
 export const elementTypes = {

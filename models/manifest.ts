@@ -110,7 +110,9 @@ export function readGolden(folder: string, columns: number): Golden {
     throw new ModelError(`${file}: expected rows and as many scores, found something else`)
   }
   if (rows.length === 0) throw new ModelError(`${file}: expected at least one row, found none`)
-  const wrong = (rows as unknown[]).findIndex((row) => !Array.isArray(row) || row.length !== columns)
+  const wrong = (rows as unknown[]).findIndex(
+    (row) => !Array.isArray(row) || row.length !== columns,
+  )
   if (wrong >= 0) {
     const row: unknown = rows[wrong]
     const found = Array.isArray(row) ? row.length : typeof row

@@ -72,14 +72,19 @@ async function openSession(
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
-        extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+        extra: {
+          session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } },
+        },
       })
     } catch (cause) {
       causes.push(cause)
     }
   }
   const message = causes.map((cause) => (cause as Error).message).join('; ')
-  throw new ModelError(`${file}: expected a model that runs on ${providers.join(' or ')}, found: ${message}`, causes[0])
+  throw new ModelError(
+    `${file}: expected a model that runs on ${providers.join(' or ')}, found: ${message}`,
+    causes[0],
+  )
 }
 
 class OnnxModel implements Model {
@@ -178,7 +183,9 @@ class OnnxModel implements Model {
         const expected = scores[start + row]!
         if (Math.abs(out[row]! - expected) <= this.#tolerance) continue
         const place = `golden row ${start + row}`
-        throw refusal(file, [`${place}: expected ${expected} ± ${this.#tolerance}, found ${out[row]!}`])
+        throw refusal(file, [
+          `${place}: expected ${expected} ± ${this.#tolerance}, found ${out[row]!}`,
+        ])
       }
     }
   }

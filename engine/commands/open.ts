@@ -1,7 +1,11 @@
 // Opens what several commands need: the assembly of the configured files, the input as a source with its parser, the
 // outputs, and progress. Composition only.
 import { totalmem } from 'node:os'
-import { defaultParameters, type GeneratedTransaction, generate } from '../../features/generator/generator.ts'
+import {
+  defaultParameters,
+  type GeneratedTransaction,
+  generate,
+} from '../../features/generator/generator.ts'
 import type { Parser } from '../../features/transaction.ts'
 import { type Assembly, assemble, shipped } from '../assemble.ts'
 import { hashKeyOf } from '../config.ts'
@@ -27,7 +31,9 @@ export function openAssembly({ loaded, stderr }: Context, isGenerated: boolean):
   const shippedModel = catalog === null ? shipped.model : null
   const model = models[0] ?? shippedModel
   if (model === null) {
-    stderr.write('weir: no --model for this catalog: scores are null, outcomes the default of the policy\n')
+    stderr.write(
+      'weir: no --model for this catalog: scores are null, outcomes the default of the policy\n',
+    )
   }
   return assemble({
     mapping: isGenerated && source === null ? shipped.mapping : source!,
@@ -38,10 +44,15 @@ export function openAssembly({ loaded, stderr }: Context, isGenerated: boolean):
 }
 
 /** The hash key of the configuration; `isDevelopmentAllowed` where nothing that is stored outlives the command. */
-export function openHashKey({ loaded, stderr }: Context, isDevelopmentAllowed: boolean): Uint8Array {
+export function openHashKey(
+  { loaded, stderr }: Context,
+  isDevelopmentAllowed: boolean,
+): Uint8Array {
   const { bytes, isDevelopment } = hashKeyOf(loaded.config, isDevelopmentAllowed)
   if (isDevelopment && loaded.config.kafka.brokers.length > 0) {
-    stderr.write('weir: no hash key is set: this uses the public development key (set WEIR_HASH_KEY)\n')
+    stderr.write(
+      'weir: no hash key is set: this uses the public development key (set WEIR_HASH_KEY)\n',
+    )
   }
   return bytes
 }
@@ -74,7 +85,12 @@ export async function openInput(
     return { source, parser: assembly.mapping.parser(), name: input.topic }
   }
   const parameters = { ...defaultParameters, seed: input.seed, rows: messagesMax }
-  const source = new RowSource(rowsOf(generate(parameters), onGenerated), messagesMax, batchRowsMax, partition)
+  const source = new RowSource(
+    rowsOf(generate(parameters), onGenerated),
+    messagesMax,
+    batchRowsMax,
+    partition,
+  )
   return { source, parser: assembly.mapping.parser(), name: 'generator' }
 }
 

@@ -100,7 +100,15 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
   })
   const progress = openProgress('replay', source, context)
   try {
-    const tally = await replay({ source, pipeline, decisions, features, progress, messagesMax, stop: context.stop })
+    const tally = await replay({
+      source,
+      pipeline,
+      decisions,
+      features,
+      progress,
+      messagesMax,
+      stop: context.stop,
+    })
     context.stderr.write(`${formatTally(tally)}\n`)
   } finally {
     await decisions?.close()
@@ -115,5 +123,9 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
 /** To stdout as JSON lines. */
 function featureRows(lines: LineSink, file: string, { plan }: Assembly): FeatureRows['write'] {
   const format: RowFormat = file.endsWith('.csv') ? 'csv' : 'jsonl'
-  return new FeatureRows(lines, format, plan.features.map((feature) => feature.name)).write
+  return new FeatureRows(
+    lines,
+    format,
+    plan.features.map((feature) => feature.name),
+  ).write
 }

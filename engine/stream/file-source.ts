@@ -113,7 +113,17 @@ export async function openFile(
     }
     columns = csvColumns(header)
   }
-  return new FileSource({ file, handle, size, columns, splitter, batchMax, partition, records, position })
+  return new FileSource({
+    file,
+    handle,
+    size,
+    columns,
+    splitter,
+    batchMax,
+    partition,
+    records,
+    position,
+  })
 }
 
 async function readChunk(file: string, handle: FileHandle): Promise<Buffer> {
