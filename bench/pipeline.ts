@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
 import { systemClock } from '../engine/clock.ts'
+import { processEnvironment } from '../engine/config.ts'
 import type { Pipeline } from '../engine/core/pipeline.ts'
 import type { Message } from '../engine/core/ports.ts'
 import { MemoryStore } from '../features/store/memory.ts'
@@ -12,10 +13,11 @@ import { benchHashKey, makeMessages } from './workload.ts'
 
 const [kind = 'memory', batchText = '64', warmText = '100000', measuredText = '200000'] =
   process.argv.slice(2)
+const environment = processEnvironment()
 const batch = Number(batchText)
 const warm = Number(warmText)
 const measured = Number(measuredText)
-const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
+const redisUrl = environment['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
 
 const messages = makeMessages(warm + measured)
 const assembly = await assemble({ ...shipped, policy: null })
@@ -82,7 +84,7 @@ async function run(pipeline: Pipeline, all: readonly Message[]): Promise<number>
 
 /** User and system time of the Redis process, by its pid in REDIS_PID; 0 when it is not ours to read. */
 function redisCpuUs(): number {
-  const pid = process.env['REDIS_PID']
+  const pid = environment['REDIS_PID']
   if (pid === undefined) return 0
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
   const ticks = Number(fields[11]) + Number(fields[12])

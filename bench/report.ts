@@ -28,7 +28,7 @@ export function formatResults({ machine, flags, rounds, variants }: Results): st
     }
     lines.push('')
   }
-  return `${lines.join('\n')}`
+  return lines.join('\n')
 }
 
 function show(value: number): string {

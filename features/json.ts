@@ -46,11 +46,15 @@ export class JsonScanner {
     this.#space()
     if (this.#at === bytes.length) return 'empty'
     const isObject = bytes[this.#at] === 0x7b
-    if (!this.#value(this.#root, -1, 0)) return this.#error ?? 'not_json'
+    if (!this.#value(this.#root, -1, 0)) return this.#failure()
     this.#space()
     if (this.#at !== bytes.length) return 'not_json'
     if (!isObject) return 'not_object'
     return fields.duplicate >= 0 ? 'duplicate_key' : null
+  }
+
+  #failure(): RejectReason {
+    return this.#error ?? 'not_json'
   }
 
   #space(): void {

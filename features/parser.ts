@@ -22,7 +22,6 @@ const idBytesMax = 256
 const entityBytesMax = 4096
 
 /** Control, direction and zero-width characters: two ids that look alike must not be two. */
-// eslint-disable-next-line no-control-regex -- they are what is looked for
 const hiddenCharacters =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
 

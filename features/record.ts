@@ -41,7 +41,7 @@ export class Encoder {
     for (let e = 0; e < journals.length; e++) {
       const entity = journals[e]!
       const slot = first + e
-      const id = transaction.entities[entity.schemaIndex]!
+      const id = transaction.entities[entity.schemaIndex] ?? null
       batch.present[slot] = id === null ? 0 : 1
       if (id === null) continue
       this.#key(batch.tenant[row]!, this.#kindTexts[e]!, id)

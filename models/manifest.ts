@@ -118,7 +118,7 @@ export function readGolden(folder: string, columns: number): Golden {
     const found = Array.isArray(row) ? row.length : typeof row
     throw new ModelError(`${file}: row ${wrong}: expected ${columns} values, found ${found}`)
   }
-  return { rows, scores } as Golden
+  return { rows, scores }
 }
 
 function readJson(file: string): unknown {

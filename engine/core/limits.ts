@@ -2,10 +2,10 @@
 import assert from 'node:assert'
 
 /** Rows of one `Pipeline.process`; buffers are sized for it. A backlog or a replay uses it whole. */
-export const batchRowsMax = 256
+export const batchRowsMax: number = 256
 
 /** Rows of a decision batch while a source keeps up: a larger one would wait for its own work. */
-export const decisionBatchRowsMax = 64
+export const decisionBatchRowsMax: number = 64
 
 /** Features named as evidence in one decision. */
 export const evidenceMax = 3

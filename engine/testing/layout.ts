@@ -17,7 +17,13 @@ export interface Zone {
 }
 
 const ports = ['features/store/store.ts', 'models/model.ts', 'engine/core/ports.ts']
-const composition = ['engine/main.ts', 'engine/cli.ts', 'engine/assemble.ts', 'engine/commands/']
+const composition = [
+  'engine/main.ts',
+  'engine/cli.ts',
+  'engine/assemble.ts',
+  'engine/fit-model.ts',
+  'engine/commands/',
+]
 const everything = ['features/', 'models/', 'engine/', 'bench/', 'k8s/']
 const tests = ['.test.ts', '.contract.ts']
 

@@ -89,8 +89,7 @@ export class NaiveStore {
     const isSame = (entry.row.content ?? entry.row.id) === (row.content ?? row.id)
     const hasSource = row.partition >= 0
     const isSource = entry.row.partition === row.partition && entry.row.offset === row.offset
-    if (hasSource ? isSource : !hasSource && entry.row.partition < 0 && isSame)
-      return Seen.redelivery
+    if (hasSource ? isSource : entry.row.partition < 0 && isSame) return Seen.redelivery
     return isSame ? Seen.duplicate : Seen.conflict
   }
 }
