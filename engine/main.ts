@@ -4,15 +4,21 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runCommandLine } from './cli.ts'
 import { systemClock } from './clock.ts'
+import { backfillLine, runBackfill } from './commands/backfill.ts'
 import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
 import { replayLine, runReplay } from './commands/replay.ts'
+import { runStream, streamLine } from './commands/stream.ts'
+import { runTopics, topicsLine } from './commands/topics.ts'
 import { processEnvironment } from './config.ts'
 import { openLog } from './telemetry/log.ts'
 
 const commands: readonly Command[] = [
+  command(streamLine, runStream),
   command(replayLine, runReplay),
+  command(backfillLine, runBackfill),
   command(featuresLine, runFeatures),
+  command(topicsLine, runTopics),
 ]
 
 const stop = new AbortController()

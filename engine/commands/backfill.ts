@@ -1,6 +1,10 @@
 // `weir backfill`: fills the journals of the real store from history without deciding, so that windows start full.
-import { type CommandLine, sharedFlags } from './command.ts'
+import { makePipeline } from '../assemble.ts'
+import { backfill } from '../replay/backfill.ts'
+import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import { historyInput, type Input } from './input.ts'
+import { openAssembly, openHashKey, openInput, openProgress, tellAbsent } from './open.ts'
+import { openStore } from './store.ts'
 
 export interface BackfillOptions {
   readonly input: Input
@@ -32,4 +36,33 @@ export const backfillLine: CommandLine<BackfillOptions> = {
     messagesMax: flags.count('--limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY,
   }),
   next: () => 'weir stream',
+}
+
+/** Records the whole input in Redis. Counts on stderr; 1 when it was stopped before the end. */
+export const runBackfill: Run<BackfillOptions> = async ({ input, messagesMax }, context) => {
+  const assembly = await openAssembly(context, input.kind === 'generator', 'without a model')
+  tellAbsent(assembly, context)
+  const partition = input.kind === 'topic' ? 0 : -1
+  const hashKey = openHashKey(context, false)
+  const { source, parser, name } = await openInput(input, assembly, messagesMax, partition, context)
+  const store = await openStore(assembly.plan, context)
+  const pipeline = makePipeline(assembly, {
+    store,
+    parser,
+    hashKey,
+    mode: 'replay',
+    source: name,
+    clock: null,
+  })
+  try {
+    const progress = openProgress('backfill', source, context)
+    const done = await backfill({ source, pipeline, progress, messagesMax, stop: context.stop })
+    context.stderr.write(
+      `${done.messages} messages: ${done.fresh} recorded, ${done.repeated} known before, ${done.rejected} rejected\n`,
+    )
+  } finally {
+    await source.close()
+    await store.close()
+  }
+  return context.stop.aborted ? 1 : 0
 }

@@ -18,6 +18,7 @@ import { RowSource } from '../stream/row-source.ts'
 import type { Context } from './command.ts'
 import { toStdout } from './flags.ts'
 import type { Input } from './input.ts'
+import { openRange } from './kafka.ts'
 
 /** Memory of journals in one process: half of the machine. */
 export const journalBytesMax = Math.floor(totalmem() / 2)
@@ -26,11 +27,15 @@ export const journalBytesMax = Math.floor(totalmem() / 2)
  * The parts that the configuration names. The generator comes with its own mapping. A catalog of one's own comes without
  * the shipped model: then there is no score, and stderr says so.
  */
-export function openAssembly({ loaded, stderr }: Context, isGenerated: boolean): Promise<Assembly> {
+export function openAssembly(
+  { loaded, stderr }: Context,
+  isGenerated: boolean,
+  use: 'with a model' | 'without a model' = 'with a model',
+): Promise<Assembly> {
   const { source, catalog, models, policy } = loaded.config
   const shippedModel = catalog === null ? shipped.model : null
-  const model = models[0] ?? shippedModel
-  if (model === null) {
+  const model = use === 'without a model' ? null : (models[0] ?? shippedModel)
+  if (model === null && use === 'with a model') {
     stderr.write(
       'weir: no --model for this catalog: scores are null, outcomes the default of the policy\n',
     )
@@ -81,7 +86,7 @@ export async function openInput(
     return { source, parser: assembly.mapping.parser(source.columns ?? undefined), name: 'file' }
   }
   if (input.kind === 'topic') {
-    const source = await Promise.reject<Source>(new Error(String(context)))
+    const source = await openRange(input, context.loaded.config, context.log)
     return { source, parser: assembly.mapping.parser(), name: input.topic }
   }
   const parameters = { ...defaultParameters, seed: input.seed, rows: messagesMax }

@@ -1,8 +1,11 @@
 // `weir stream`: transactions in, decisions out. From Kafka and Redis, or embedded in one process without either.
 import type { LoadedConfig } from '../config.ts'
-import { type CommandLine, sharedFlags } from './command.ts'
+import { printConfig } from '../config.ts'
+import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import type { Flags } from './flags.ts'
 import { type Input, readInput, readSeed } from './input.ts'
+import { runEmbedded } from './stream-embedded.ts'
+import { runKafka } from './stream-kafka.ts'
 
 export interface StreamOptions {
   /** Embedded: what is read instead of Kafka. Null: the topics of the configuration. */
@@ -87,4 +90,13 @@ function embeddedInput(flags: Flags, loaded: LoadedConfig | null): StreamOptions
   if (input !== null || flags.has('--input')) return input
   const isEmbedded = flags.has('--seed') || loaded?.config.kafka.brokers.length === 0
   return isEmbedded ? { kind: 'generator', seed: readSeed(flags) } : null
+}
+
+export const runStream: Run<StreamOptions> = (options, context) => {
+  const { input, isPrintConfig } = options
+  if (isPrintConfig) {
+    context.stdout.write(printConfig(context.loaded))
+    return Promise.resolve(0)
+  }
+  return input === null ? runKafka(context) : runEmbedded({ ...options, input }, context)
 }

@@ -10,23 +10,31 @@ export interface BackfillSummary {
   readonly rejected: number
 }
 
+export interface BackfillParts {
+  readonly source: Source
+  readonly pipeline: Pipeline
+  readonly progress: Progress
+  readonly messagesMax: number
+  /** Aborted to stop after the batch at hand. */
+  readonly stop: AbortSignal
+}
+
 /**
  * Records every message of the source; safe to run again, since what was recorded is recognised.
  * Rejects with what the source or the store rejected with; what was recorded until then stays.
  */
-export async function backfill(
-  source: Source,
-  pipeline: Pipeline,
-  progress: Progress,
-): Promise<BackfillSummary> {
+export async function backfill(parts: BackfillParts): Promise<BackfillSummary> {
+  const { source, pipeline, progress, messagesMax, stop } = parts
   const summary = { messages: 0, fresh: 0, repeated: 0, rejected: 0 }
   for await (const batch of source.batches()) {
-    const { fresh, repeated, rejected } = await pipeline.record(batch)
-    summary.messages += batch.length
+    const messages = batch.slice(0, messagesMax - summary.messages)
+    const { fresh, repeated, rejected } = await pipeline.record(messages)
+    summary.messages += messages.length
     summary.fresh += fresh
     summary.repeated += repeated
     summary.rejected += rejected
     progress.update(summary.messages, source.position())
+    if (summary.messages >= messagesMax || stop.aborted) break
   }
   progress.end()
   return summary

@@ -1,0 +1,114 @@
+// The topics of a deployment: made where they are missing, and checked against each other. Existing ones are never changed.
+import type { Admin, ITopicConfig } from 'kafkajs'
+import { EngineError } from '../errors.ts'
+import { asEngineError } from './kafka.ts'
+import type { SinkTopics } from './sink.ts'
+
+export interface TopicWishes {
+  /** Of a new transactions topic; null: the brokers' default. */
+  readonly partitions: number | null
+  readonly replicas: number | null
+  /** Only look. */
+  readonly isCheckOnly: boolean
+}
+
+/** What is there, and what does not fit, a sentence each. */
+export interface TopicReport {
+  /** Partitions by topic; null where it is missing. */
+  readonly partitions: ReadonlyMap<string, number | null>
+  readonly created: readonly string[]
+  readonly faults: readonly string[]
+}
+
+/** Creates what is missing and checks the rest. Rejects with EngineError when the brokers cannot be asked. */
+export async function createOrCheckTopics(
+  admin: Admin,
+  topics: SinkTopics,
+  wishes: TopicWishes,
+): Promise<TopicReport> {
+  const before = await countPartitions(admin, topics)
+  const created = wishes.isCheckOnly ? [] : await createMissing(admin, topics, wishes, before)
+  const partitions = created.length > 0 ? await countPartitions(admin, topics) : before
+  return { partitions, created, faults: findFaults(topics, partitions) }
+}
+
+/** Partitions of the three topics; null where one is missing. */
+export async function countPartitions(
+  admin: Admin,
+  { transactions, decisions, deadLetters }: SinkTopics,
+): Promise<Map<string, number | null>> {
+  try {
+    const existing = await admin.listTopics()
+    const all = [transactions, decisions, deadLetters]
+    const there = all.filter((topic) => existing.includes(topic))
+    const counts = new Map<string, number | null>(all.map((topic) => [topic, null]))
+    if (there.length === 0) return counts
+    const { topics } = await admin.fetchTopicMetadata({ topics: there })
+    for (const { name, partitions } of topics) counts.set(name, partitions.length)
+    return counts
+  } catch (cause) {
+    throw asEngineError('asking for the topics', cause)
+  }
+}
+
+/** Throws EngineError `topic_unfit` when the topics cannot serve a stream. */
+export function requireFit(
+  topics: SinkTopics,
+  partitions: ReadonlyMap<string, number | null>,
+): void {
+  const faults = findFaults(topics, partitions)
+  if (faults.length > 0) throw new EngineError('topic_unfit', faults.join('; '))
+}
+
+function findFaults(
+  { transactions, decisions, deadLetters }: SinkTopics,
+  partitions: ReadonlyMap<string, number | null>,
+): string[] {
+  const faults: string[] = []
+  for (const topic of [transactions, decisions, deadLetters]) {
+    if ((partitions.get(topic) ?? null) === null)
+      faults.push(`${topic}: expected a topic, found none`)
+  }
+  const input = partitions.get(transactions) ?? null
+  const output = partitions.get(decisions) ?? null
+  if (input !== null && output !== null && input !== output) {
+    faults.push(
+      `${decisions}: expected ${input} partitions as ${transactions} has, found ${output}`,
+    )
+  }
+  return faults
+}
+
+async function createMissing(
+  admin: Admin,
+  topics: SinkTopics,
+  { partitions, replicas }: TopicWishes,
+  counts: ReadonlyMap<string, number | null>,
+): Promise<string[]> {
+  const created: string[] = []
+  const create = async (
+    topic: string,
+    numPartitions: number,
+    more: Partial<ITopicConfig>,
+  ): Promise<void> => {
+    if (counts.get(topic) !== null) return
+    const replicationFactor = replicas ?? -1
+    try {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: [{ topic, numPartitions, replicationFactor, ...more }],
+      })
+      created.push(topic)
+    } catch (cause) {
+      throw asEngineError(`creating ${topic}`, cause)
+    }
+  }
+  await create(topics.transactions, partitions ?? -1, {})
+  const now = await countPartitions(admin, topics)
+  const mirrored = now.get(topics.transactions) ?? 1
+  // As long as the input is kept, a new owner must find where the output ends.
+  const keep = { configEntries: [{ name: 'cleanup.policy', value: 'delete' }] }
+  await create(topics.decisions, mirrored, keep)
+  await create(topics.deadLetters, 1, keep)
+  return created
+}
