@@ -1,11 +1,10 @@
 // What commands need of Kafka, from the configuration.
 import { readFileSync } from 'node:fs'
-import type { SASLOptions } from 'kafkajs'
 import type { Config } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import type { Log, Source } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
-import { KafkaClient } from '../stream/kafka.ts'
+import { KafkaClient, type SASLOptions } from '../stream/kafka.ts'
 import { type OffsetRange, RangeSource } from '../stream/range-source.ts'
 import type { Input, Offsets } from './input.ts'
 

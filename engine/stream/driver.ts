@@ -5,7 +5,7 @@
 // an old one is dropped, since the new owner derives it again from the same messages.
 import type { Clock, Log, Message, Outcome } from '../core/ports.ts'
 import { Outbox, type OutboxPort } from './outbox.ts'
-import type { SourceEvents } from './source.ts'
+import type { SourceListener } from './source.ts'
 
 /** `Pipeline.process`: rejects with an error for which `isRetriable` says whether the same batch is tried again. */
 export interface Processor {
@@ -53,7 +53,7 @@ const drainMsMax = 5000
 const backoffMsMin = 100
 const backoffMsMax = 2000
 
-export class StreamDriver implements SourceEvents {
+export class StreamDriver implements SourceListener {
   readonly #parts: DriverParts
   #source: SourceControl | null = null
   #epoch: Epoch = makeEpoch()

@@ -28,6 +28,16 @@ const {
   logLevel,
 } = kafkajs
 
+export type {
+  Admin,
+  Consumer,
+  EachBatchPayload,
+  ITopicConfig,
+  KafkaMessage,
+  Producer,
+  SASLOptions,
+} from 'kafkajs'
+
 export interface KafkaOptions {
   readonly brokers: readonly string[]
   readonly clientId: string
@@ -314,7 +324,7 @@ function quietTimers(): void {
     scheduleCheckPendingRequests(): void
   }
   const module = require('kafkajs/src/network/requestQueue/index.js') as { prototype: Queue }
-  const original = Reflect.get(module.prototype, 'scheduleCheckPendingRequests') as () => void
+  const original: () => void = Reflect.get(module.prototype, 'scheduleCheckPendingRequests')
   module.prototype.scheduleCheckPendingRequests = function (this: Queue): void {
     if (this.pending.length > 0 || this.throttledUntil > 0) original.call(this)
   }

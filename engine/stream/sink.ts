@@ -1,5 +1,4 @@
 // Writes outcomes to the decision topic and dead letters beside it, through one idempotent producer.
-import type { Producer } from 'kafkajs'
 import { maskCardNumbers } from '../../features/cards.ts'
 import type { Log, Outcome } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
@@ -8,6 +7,7 @@ import {
   type KafkaClient,
   type NewRecord,
   type PartitionReader,
+  type Producer,
   send,
 } from './kafka.ts'
 import { type OutboxPort, sourceOffsetHeader } from './outbox.ts'

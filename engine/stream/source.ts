@@ -1,11 +1,17 @@
 // Messages of the partitions that the group gives us, from where the decision topic ends. Handed over at once, so that
 // the next fetch is not held up; committed only when the driver says that their outcomes were acknowledged.
-import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import type { Log, Message } from '../core/ports.ts'
-import { asEngineError, type ConsumerOptions, type KafkaClient } from './kafka.ts'
+import {
+  asEngineError,
+  type Consumer,
+  type ConsumerOptions,
+  type EachBatchPayload,
+  type KafkaClient,
+  type KafkaMessage,
+} from './kafka.ts'
 
 /** What the source tells its driver. */
-export interface SourceEvents {
+export interface SourceListener {
   /** These are ours now; resolves to the offset to go on from, by partition. What was ours before is not any more. */
   assigned(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>
   /** A rebalance is coming: resolves when what was handed over is acknowledged, or soon after. */
@@ -22,7 +28,7 @@ export class KafkaSource {
   readonly #client: KafkaClient
   readonly #options: ConsumerOptions
   readonly #topic: string
-  readonly #events: SourceEvents
+  readonly #listener: SourceListener
   readonly #log: Log
   #consumer: Consumer
   #isStopped = false
@@ -37,13 +43,13 @@ export class KafkaSource {
     client: KafkaClient,
     options: ConsumerOptions,
     topic: string,
-    events: SourceEvents,
+    listener: SourceListener,
     log: Log,
   ) {
     this.#client = client
     this.#options = options
     this.#topic = topic
-    this.#events = events
+    this.#listener = listener
     this.#log = log
     this.#consumer = client.consumer(options)
   }
@@ -104,39 +110,34 @@ export class KafkaSource {
 
   #join(partitions: readonly number[]): void {
     this.#assigned = partitions
-    this.#resume = this.#events.assigned(partitions)
+    this.#resume = this.#listener.assigned(partitions)
     this.#resume.catch((error: unknown) => {
-      this.#events.failed(error)
+      this.#listener.failed(error)
     })
     if (this.#isPaused && partitions.length > 0) this.#consumer.pause([{ topic: this.#topic }])
   }
 
-  async #eachBatch({
-    batch,
-    resolveOffset,
-    heartbeat,
-    isStale,
-    isRunning,
-  }: EachBatchPayload): Promise<void> {
+  async #eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload
     const commitError = this.#commitError
     this.#commitError = null
     if (commitError !== null) throw commitError as Error
     const assignment = this.#resume
     const from = (await assignment).get(batch.partition) ?? 0
-    if (assignment !== this.#resume || isStale() || !isRunning()) return
+    if (assignment !== this.#resume || payload.isStale() || !payload.isRunning()) return
     const fresh = batch.messages.filter((message) => Number(message.offset) >= from)
     if (fresh.length > 0) {
-      this.#events.received(fresh.map((message) => toMessage(batch.partition, message)))
+      this.#listener.received(fresh.map((message) => toMessage(batch.partition, message)))
     } else if (Number(batch.lastOffset()) + 1 < from) {
       this.#consumer.seek({ topic: this.#topic, partition: batch.partition, offset: String(from) })
       return
     }
-    resolveOffset(batch.lastOffset())
+    payload.resolveOffset(batch.lastOffset())
     try {
-      await heartbeat()
+      await payload.heartbeat()
     } catch (error) {
       // The group rebalances: what we were given is ours until we answer.
-      await this.#events.drain()
+      await this.#listener.drain()
       throw error
     }
   }

@@ -1,7 +1,6 @@
 // The topics of a deployment: made where they are missing, and checked against each other. Existing ones are never changed.
-import type { Admin, ITopicConfig } from 'kafkajs'
 import { EngineError } from '../errors.ts'
-import { asEngineError } from './kafka.ts'
+import { type Admin, asEngineError, type ITopicConfig } from './kafka.ts'
 import type { SinkTopics } from './sink.ts'
 
 export interface TopicWishes {

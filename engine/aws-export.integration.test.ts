@@ -1,0 +1,106 @@
+// The main job on real input: a real, messy export (out of time order, labels missing, 163 currencies), as JSON through a
+// real broker and a real Redis, against a replay of the file; then the same with the engine killed in the middle.
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import Papa from 'papaparse'
+import { RedisServer } from '../features/testing/redis-server.ts'
+import { decisionCore } from './core/decision.ts'
+import { EngineProcess } from './testing/engine-process.ts'
+import { TestTopics } from './testing/topics.ts'
+
+const root = fileURLToPath(new URL('.', import.meta.resolve('#root/package.json')))
+const file = join(root, '../shared/data/aws-fraud-detector/transaction_data_2K_coldstart.csv')
+const skip = existsSync(file) ? false : `the export is not there: ${file}`
+const csvMapping = join(root, 'docs/examples/aws-fraud-detector.yaml')
+const jsonMapping = join(root, 'docs/examples/aws-fraud-detector-json.yaml')
+const hashKey = '00112233445566778899aabbccddeeff'
+const rowCount = 1611
+/** The configuration alone says where the services are. */
+const clean = { KAFKA_BROKERS: undefined, REDIS_URL: undefined }
+
+interface Decision {
+  readonly type: string
+  readonly features: Readonly<Record<string, number | null>>
+}
+
+/** A deployment with names and a Redis of its own. */
+function config(topics: TestTopics, redis: RedisServer): string {
+  return `
+source: ${jsonMapping}
+kafka:
+  brokers: [${topics.brokers}]
+  transactions: ${topics.transactions}
+  decisions: ${topics.decisions}
+  dead_letters: ${topics.deadLetters}
+  group: ${topics.transactions}
+  session_timeout: 2s
+hash_key: ${hashKey}
+redis: { url: '${redis.url}' }
+`
+}
+
+function rows(): string[] {
+  const parsed = Papa.parse<Record<string, string>>(readFileSync(file, 'utf8'), {
+    header: true,
+    skipEmptyLines: true,
+  })
+  return parsed.data.map((row) => JSON.stringify(row))
+}
+
+async function replayed(): Promise<string[]> {
+  const out = join(mkdtempSync(join(tmpdir(), 'weir-aws-')), 'decisions.jsonl')
+  const args = ['replay', '--input', file, '--map', csvMapping, '--decisions-out', out]
+  const { code, stderr } = await new EngineProcess(args, null, { WEIR_HASH_KEY: hashKey }).ended
+  assert.equal(code, 0, stderr)
+  return readFileSync(out, 'utf8').trimEnd().split('\n')
+}
+
+function assertMirror(records: readonly { headers: object; value: Buffer | null }[]): string[] {
+  const offsets = records.map(({ headers }) =>
+    Number((headers as Record<string, Buffer>)['weir-source-offset']),
+  )
+  assert.deepEqual(
+    offsets,
+    Array.from({ length: rowCount }, (_, offset) => offset),
+  )
+  return records.map(({ value }) => value!.toString('utf8'))
+}
+
+describe('1,611 rows of a real export', { skip }, () => {
+  test('stream: one decision per offset, ascending, nothing rejected; replay gives the same cores', async (t) => {
+    const redis = await RedisServer.start()
+    t.after(() => redis.stop())
+    const topics = await TestTopics.make(1)
+    await topics.produce(0, rows())
+    const engine = new EngineProcess(['stream'], config(topics, redis), clean)
+    const texts = assertMirror(await topics.waitFor(topics.decisions, 0, rowCount))
+    const { code, stderr } = await engine.kill('SIGTERM')
+    assert.equal(code, 0, stderr)
+    const decisions = texts.map((text) => JSON.parse(text) as Decision)
+    assert.ok(decisions.every(({ type }) => type === 'decision'))
+    assert.equal((await topics.read(topics.deadLetters, 0)).length, 0)
+    assert.deepEqual(texts.map(decisionCore), (await replayed()).map(decisionCore))
+  })
+
+  test('killed in the middle and started again: still one decision per offset, the same ones', async (t) => {
+    const redis = await RedisServer.start()
+    t.after(() => redis.stop())
+    const topics = await TestTopics.make(1)
+    const all = rows()
+    await topics.produce(0, all.slice(0, 700))
+    const first = new EngineProcess(['stream'], config(topics, redis), clean)
+    await topics.waitFor(topics.decisions, 0, 300)
+    const more = topics.produce(0, all.slice(700))
+    await first.kill('SIGKILL')
+    await more
+    const second = new EngineProcess(['stream'], config(topics, redis), clean)
+    const texts = assertMirror(await topics.waitFor(topics.decisions, 0, rowCount))
+    const { code, stderr } = await second.kill('SIGTERM')
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(texts.map(decisionCore), (await replayed()).map(decisionCore))
+  })
+})
