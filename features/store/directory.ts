@@ -12,9 +12,10 @@ export const sumsAt = 12
 export const generationAt = 13
 export const incarnationAt = 14
 
-/** In the word of flags: entity kind, size class of the block, then one bit each. */
-export const entityMask = 0xff
-export const classShift = 8
+/** In the word of flags: number of the layout (entity kind * 64 + size class of the block), then one bit each. */
+export const layoutMask = 0x3fff
+export const kindMask = 0x3fc0
+export const kindShift = 6
 export const usedFlag = 1 << 16
 export const detachedFlag = 1 << 17
 export const liveFlag = 1 << 18
@@ -80,7 +81,7 @@ export class Directory {
           words[at + 2] === key[keyAt + 2] &&
           words[at + 3] === key[keyAt + 3] &&
           words[at + tenantAt] === tenant &&
-          (words[at + flagsAt]! & entityMask) === entity
+          (words[at + flagsAt]! & kindMask) === entity << kindShift
         ) {
           return found - 1
         }
@@ -97,7 +98,7 @@ export class Directory {
     words.fill(0, at, at + rowWords)
     for (let word = 0; word < 4; word++) words[at + word] = key[keyAt + word]!
     words[at + tenantAt] = tenant
-    words[at + flagsAt] = entity | liveFlag
+    words[at + flagsAt] = (entity << kindShift) | liveFlag
     this.#link(journal)
     return journal
   }
@@ -163,7 +164,10 @@ export class Directory {
   #home(journal: number): number {
     const words = this.words(journal)
     const at = this.at(journal)
-    return hash(words[at + tenantAt]!, words[at + flagsAt]! & entityMask, words[at]!) & this.#mask
+    return (
+      hash(words[at + tenantAt]!, (words[at + flagsAt]! & kindMask) >>> kindShift, words[at]!) &
+      this.#mask
+    )
   }
 }
 

@@ -5,7 +5,6 @@ import {
   fingerprintAt,
   hopBoundary,
   identityAt,
-  identityBytes,
   type JournalPlan,
   type JournalPlans,
   sourceAt,
@@ -15,13 +14,14 @@ import { Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import {
   blockAt,
-  classShift,
   type Directory,
   detachedFlag,
-  entityMask,
   flagsAt,
   generationAt,
   incarnationAt,
+  kindMask,
+  kindShift,
+  layoutMask,
   lengthAt,
   pinsAt,
   placeAt,
@@ -29,24 +29,16 @@ import {
   tenantAt,
   usedFlag,
 } from './directory.ts'
-import { nobody, Room, type WhenFull } from './room.ts'
-import { classBytes, classesMax, type Slabs } from './slabs.ts'
+import { Layouts } from './layouts.ts'
+import { Room, type WhenFull } from './room.ts'
+import { nowhere, type Slabs } from './slabs.ts'
 import { StoreError } from './store.ts'
 import type { Sum } from './sums.ts'
 
-/** Longer journals have an index of their records; in shorter ones a scan is faster. */
-const scannedMax = 24
-const indexedMax = 0xfffe
+const kindsMax = 255
 const tenantsMax = 65_536
 const empty = new DataView(new ArrayBuffer(0))
 const noHops = new Float64Array(0)
-
-/** How a block of one size class is used for one entity kind: records first, an index at its end. */
-interface Layout {
-  readonly capacity: number
-  /** Slots of the index, a power of two; 0 without one. */
-  readonly indexSize: number
-}
 
 /**
  * Journals by number. A number is valid while its journal is pinned, or until the next `open`. All records and keys are
@@ -54,7 +46,7 @@ interface Layout {
  */
 export class Journals {
   readonly #plans: readonly JournalPlan[]
-  readonly #layouts: readonly (readonly Layout[])[]
+  readonly #layouts: Layouts
   readonly #whenFull: WhenFull
   readonly #room: Room
   readonly #directory: Directory
@@ -66,13 +58,13 @@ export class Journals {
   readonly #recordWords: Uint32Array
 
   constructor(plans: JournalPlans, bytesMax: number, whenFull: WhenFull) {
-    assert(plans.journals.length <= entityMask)
+    assert(plans.journals.length <= kindsMax)
     for (const { width, cap, isPrimary } of plans.journals) {
       assert(width % 8 === 0 && width >= (isPrimary ? sourceAt + sourceBytes : fingerprintAt))
       assert(cap >= 1)
     }
     this.#plans = plans.journals
-    this.#layouts = plans.journals.map((plan) => layoutsOf(plan.width))
+    this.#layouts = new Layouts(plans.journals)
     this.#whenFull = whenFull
     this.#room = new Room(bytesMax, whenFull)
     this.#directory = this.#room.directory
@@ -142,7 +134,7 @@ export class Journals {
     if (--words[at + pinsAt]! > 0) return
     const flags = words[at + flagsAt]!
     if ((flags & detachedFlag) !== 0) this.#room.free(journal)
-    else if (words[at + lengthAt]! >= 3 * this.#plans[flags & entityMask]!.cap)
+    else if (words[at + lengthAt]! >= 3 * this.#layouts.caps[flags & layoutMask]!)
       this.#compact(journal)
   }
 
@@ -152,44 +144,23 @@ export class Journals {
     const at = this.#directory.at(journal)
     const length = row[at + lengthAt]!
     if (length === 0) return -1
-    const entity = row[at + flagsAt]! & entityMask
-    const { cap, width } = this.#plans[entity]!
-    const base = this.#directory.base(journal)
-    const first = hopBoundary(base + length, cap) - base
+    const layout = row[at + flagsAt]! & layoutMask
+    const cap = this.#layouts.caps[layout]!
+    // c(n) as a position: the base is a boundary itself.
+    const first = length < 2 * cap ? 0 : (Math.floor(length / cap) - 1) * cap
     const held = this.#slabs.slabs[row[at + placeAt]!]!.words
     const block = row[at + blockAt]! >>> 2
-    const stride = width >>> 2
     const low = words[from + 2]!
     const high = words[from + 3]!
-    const { indexSize } = this.#layout(row, at)
-    if (indexSize === 0) {
-      for (let position = length - 1; position >= first; position--) {
-        const record = block + position * stride
-        if (held[record + 2] === low && held[record + 3] === high) return base + position
-      }
-      return -1
-    }
-    const index = this.#indexOf(row, at)
-    let slot = low & (indexSize - 1)
-    while (true) {
-      const entry = held[index + slot]!
-      if (entry === 0) return -1
-      if (entry >>> 16 === high >>> 16) {
-        const position = (entry & 0xffff) - 1
-        const record = block + position * stride
-        if (position >= first && held[record + 2] === low && held[record + 3] === high) {
-          return base + position
-        }
-      }
-      slot = (slot + 1) & (indexSize - 1)
-    }
+    const position = this.#layouts.find(layout, held, block, first, length, low, high)
+    return position === -1 ? -1 : this.#directory.base(journal) + position
   }
 
   /** What the primary's record at `ordinal` says of another one with its identity. */
   compare(journal: number, ordinal: number, words: Uint32Array, from: number): Seen {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    const width = this.#plans[row[at + flagsAt]! & entityMask]!.width
+    const width = this.#layouts.widths[row[at + flagsAt]! & layoutMask]!
     const held = this.#slabs.slabs[row[at + placeAt]!]!.words
     const record = (row[at + blockAt]! + (ordinal - this.#directory.base(journal)) * width) >>> 2
     const isSameContent =
@@ -215,21 +186,21 @@ export class Journals {
   append(journal: number, words: Uint32Array, from: number): number {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    const entity = row[at + flagsAt]! & entityMask
-    const { width, cap } = this.#plans[entity]!
     const length = row[at + lengthAt]!
-    if (row[at + placeAt] === nobody || length === this.#layout(row, at).capacity) {
+    let layout = row[at + flagsAt]! & layoutMask
+    if (row[at + placeAt] === nowhere || length === this.#layouts.capacities[layout]) {
       this.#move(journal, length + 1)
+      layout = row[at + flagsAt]! & layoutMask
     }
     const held = this.#slabs.slabs[row[at + placeAt]!]!.words
-    const stride = width >>> 2
-    const record = (row[at + blockAt]! >>> 2) + length * stride
+    const block = row[at + blockAt]! >>> 2
+    const stride = this.#layouts.widths[layout]! >>> 2
+    const record = block + length * stride
     for (let word = 0; word < stride; word++) held[record + word] = words[from + word]!
     row[at + lengthAt] = length + 1
-    const { indexSize } = this.#layout(row, at)
-    if (indexSize > 0) insertIndex(held, this.#indexOf(row, at), indexSize, record, length)
+    this.#layouts.insert(layout, held, block, length)
     const ordinal = this.#directory.base(journal) + length
-    if ((length + 1) % cap === 0) this.#passBoundary(journal)
+    if ((length + 1) % this.#layouts.caps[layout]! === 0) this.#passBoundary(journal)
     return ordinal
   }
 
@@ -270,7 +241,7 @@ export class Journals {
   detach(journal: number): number {
     const row = this.#directory.words(journal).slice(this.#directory.at(journal))
     this.#room.remove(journal)
-    return this.#room.row(row[tenantAt]!, row[flagsAt]! & entityMask, row, 0)
+    return this.#room.row(row[tenantAt]!, (row[flagsAt]! & kindMask) >>> kindShift, row, 0)
   }
 
   /** Forgets a journal, as `clear` does all. */
@@ -291,7 +262,7 @@ export class Journals {
     const at = this.#directory.at(journal)
     const base = this.#directory.base(journal)
     assert(row[at + pinsAt]! > 0 && ordinal >= base && ordinal <= base + row[at + lengthAt]!)
-    out.data = row[at + placeAt] === nobody ? empty : this.#slabs.slabs[row[at + placeAt]!]!.view
+    out.data = row[at + placeAt] === nowhere ? empty : this.#slabs.slabs[row[at + placeAt]!]!.view
     out.start = row[at + blockAt]!
     out.base = base
     out.ordinal = ordinal
@@ -321,14 +292,18 @@ export class Journals {
   }
 
   /** Writes generation and incarnation (12 bytes) and the identity of the last record, which there must be (8 bytes). */
-  writeClaim(journal: number, out: Uint8Array, to: number): void {
+  writeClaim(journal: number, out: DataView, to: number): void {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    out.set(new Uint8Array(row.buffer, (at + generationAt) << 2, 12), to)
+    for (let word = 0; word < 3; word++) {
+      out.setUint32(to + word * 4, row[at + generationAt + word]!, true)
+    }
     const slab = this.#slabs.slabs[row[at + placeAt]!]!
-    const { width } = this.#plans[row[at + flagsAt]! & entityMask]!
+    const width = this.#layouts.widths[row[at + flagsAt]! & layoutMask]!
     const last = row[at + blockAt]! + (row[at + lengthAt]! - 1) * width + identityAt
-    out.set(slab.bytes.subarray(last, last + identityBytes), to + 12)
+    // Records are copied in the machine's order of words, and so must these be.
+    out.setUint32(to + 12, slab.view.getUint32(last, true), true)
+    out.setUint32(to + 16, slab.view.getUint32(last + 4, true), true)
   }
 
   #passBoundary(journal: number): void {
@@ -390,15 +365,15 @@ export class Journals {
   #move(journal: number, length: number): void {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    const entity = row[at + flagsAt]! & entityMask
-    const sizeClass = this.#layouts[entity]!.findIndex((layout) => layout.capacity >= length)
+    const kind = (row[at + flagsAt]! & kindMask) >>> kindShift
+    const sizeClass = this.#layouts.classFor(kind, length)
     assert(sizeClass !== -1, `a journal of ${length} records is too long to be held`)
-    const bytes = row[at + lengthAt]! * this.#plans[entity]!.width
+    const bytes = row[at + lengthAt]! * this.#plans[kind]!.width
+    const from = this.#slabs.slabs[row[at + placeAt]!]
+    const fromBlock = row[at + blockAt]!
     this.#room.block(journal, sizeClass, (place, to) => {
       if (bytes === 0) return
-      const from = row[at + blockAt]!
-      const held = this.#slabs.slabs[row[at + placeAt]!]!.bytes
-      this.#slabs.slabs[place]!.bytes.set(held.subarray(from, from + bytes), to)
+      this.#slabs.slabs[place]!.bytes.set(from!.bytes.subarray(fromBlock, fromBlock + bytes), to)
     })
     this.#reindex(journal)
   }
@@ -406,33 +381,13 @@ export class Journals {
   #reindex(journal: number): void {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    const { indexSize } = this.#layout(row, at)
-    if (indexSize === 0) return
     const held = this.#slabs.slabs[row[at + placeAt]!]!.words
-    const index = this.#indexOf(row, at)
-    held.fill(0, index, index + indexSize)
-    const stride = this.#plan(journal).width >>> 2
-    let record = row[at + blockAt]! >>> 2
-    for (let position = 0; position < row[at + lengthAt]!; position++) {
-      insertIndex(held, index, indexSize, record, position)
-      record += stride
-    }
-  }
-
-  /** First word of a journal's index within its slab. */
-  #indexOf(row: Uint32Array, at: number): number {
-    const sizeClass = (row[at + flagsAt]! >>> classShift) & 0xff
-    const { indexSize } = this.#layout(row, at)
-    return ((row[at + blockAt]! + classBytes(sizeClass)) >>> 2) - indexSize
-  }
-
-  #layout(row: Uint32Array, at: number): Layout {
-    const flags = row[at + flagsAt]!
-    return this.#layouts[flags & entityMask]![(flags >>> classShift) & 0xff]!
+    const layout = row[at + flagsAt]! & layoutMask
+    this.#layouts.reindex(layout, held, row[at + blockAt]! >>> 2, row[at + lengthAt]!)
   }
 
   #plan(journal: number): JournalPlan {
-    return this.#plans[this.#word(journal, flagsAt) & entityMask]!
+    return this.#plans[(this.#word(journal, flagsAt) & kindMask) >>> kindShift]!
   }
 
   #word(journal: number, word: number): number {
@@ -445,34 +400,4 @@ export class Journals {
     if (row[at + sumsAt] === 0) row[at + sumsAt] = this.#room.sums.add(this.#plan(journal))
     return this.#room.sums.get(row[at + sumsAt]!)!
   }
-}
-
-/** Entries are the upper half of the identity's second word and the record's position + 1. */
-function insertIndex(
-  held: Uint32Array,
-  index: number,
-  size: number,
-  record: number,
-  position: number,
-): void {
-  let slot = held[record + 2]! & (size - 1)
-  while (held[index + slot] !== 0) slot = (slot + 1) & (size - 1)
-  held[index + slot] = (held[record + 3]! & 0xffff0000) | (position + 1)
-}
-
-/** Per size class: how many records of `width` a block has room for. An index is at most three quarters full. */
-function layoutsOf(width: number): Layout[] {
-  return Array.from({ length: classesMax }, (_, sizeClass) => {
-    const bytes = classBytes(sizeClass)
-    const capacity = Math.floor(bytes / width)
-    if (capacity <= scannedMax) return { capacity, indexSize: 0 }
-    for (let indexSize = 32; indexSize <= 1 << 17; indexSize *= 2) {
-      const indexed = Math.floor((bytes - indexSize * 4) / width)
-      if (indexed <= indexSize * 0.75) {
-        if (indexed > indexedMax) break
-        return { capacity: indexed, indexSize }
-      }
-    }
-    return { capacity, indexSize: 0 }
-  })
 }

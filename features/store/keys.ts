@@ -47,14 +47,17 @@ export class Keys {
     return `${this.#buckets[bucket]!}:chain`
   }
 
-  /** A journal's key in bytes: `entity` is the index of its kind, `key[at]` the first of four words of its hash. */
-  journalLength(tenant: string, entity: number, bucket: number): number {
-    return this.#prefix(tenant, entity, bucket).length + hashChars
+  /** No bulk that `writeBulk` writes is longer. */
+  get bulkMax(): number {
+    return bulkMax
   }
 
-  /** Writes a journal's key into `out` at `to`; returns the byte after it. */
-  writeJournal(
-    out: Buffer,
+  /**
+   * Writes a journal's key into `out` at `to`, framed for the wire; returns the byte after it. `entity` is the index of the
+   * kind, `key[at]` the first of four words of the entity's hash.
+   */
+  writeBulk(
+    out: Uint8Array,
     to: number,
     tenant: string,
     entity: number,
@@ -63,8 +66,8 @@ export class Keys {
     at: number,
   ): number {
     const prefix = this.#prefix(tenant, entity, bucket)
-    out.set(prefix, to)
-    let end = to + prefix.length
+    let end = to
+    for (let byte = 0; byte < prefix.length; byte++) out[end++] = prefix[byte]!
     for (let bit = 0; bit < 128; bit += 6) {
       const word = at + (bit >>> 5)
       const shift = bit & 31
@@ -73,27 +76,33 @@ export class Keys {
       else six = (six << (shift - 26)) | (word < at + 3 ? key[word + 1]! >>> (58 - shift) : 0)
       out[end++] = alphabet[six & 63]!
     }
+    out[end++] = 13
+    out[end++] = 10
     return end
   }
 
+  /** A journal's key as text. */
   journal(tenant: string, entity: number, key: Uint32Array, at: number): string {
-    const bucket = this.bucketOf(key[at]!)
-    const out = Buffer.alloc(this.journalLength(tenant, entity, bucket))
-    this.writeJournal(out, 0, tenant, entity, bucket, key, at)
-    return out.toString('latin1')
+    const out = Buffer.alloc(bulkMax)
+    const end = this.writeBulk(out, 0, tenant, entity, this.bucketOf(key[at]!), key, at)
+    return out.toString('latin1', out.indexOf(10) + 1, end - 2)
   }
 
+  /** What comes before the hash, the frame included. */
   #prefix(tenant: string, entity: number, bucket: number): Buffer {
     const prefixes = this.#prefixes[bucket * this.#kinds.length + entity]!
     let prefix = prefixes.get(tenant)
     if (prefix === undefined) {
+      const text = `${this.#buckets[bucket]!}:${tenant}:${this.#kinds[entity]!}:`
+      prefix = Buffer.from(`$${text.length + hashChars}\r\n${text}`, 'latin1')
+      assert(prefix.length + hashChars + 2 <= bulkMax)
       // Tenants come from data: what is kept of them must stay bounded.
       if (prefixes.size >= tenantsKept) prefixes.clear()
-      prefix = Buffer.from(`${this.#buckets[bucket]!}:${tenant}:${this.#kinds[entity]!}:`, 'latin1')
       prefixes.set(tenant, prefix)
     }
     return prefix
   }
 }
 
+const bulkMax = 256
 const tenantsKept = 64

@@ -149,21 +149,16 @@ export class MemoryStore implements Store {
   ): boolean {
     const journals = this.#journals
     const journal = journals.open(tenant, entity, batch.key, slot * 4)
-    journals.pin(journal)
-    batch.handle[slot] = journal
     const word = this.#wordOf(batch, slot)
     const found = journals.locate(journal, this.#words, word)
-    if (found >= 0) {
-      batch.ordinal[slot] = found
-      return false
-    }
-    if (wasApplied) {
-      batch.ordinal[slot] = journals.count(journal)
-      batch.applied[slot] = 1
-      return false
-    }
-    batch.ordinal[slot] = journals.append(journal, this.#words, word)
-    return true
+    const isNew = found === -1 && !wasApplied
+    if (isNew) batch.ordinal[slot] = journals.append(journal, this.#words, word)
+    else batch.ordinal[slot] = found === -1 ? journals.count(journal) : found
+    batch.applied[slot] = found === -1 && wasApplied ? 1 : 0
+    // Pinned only now: what a pinned journal grows out of cannot be used again at once.
+    journals.pin(journal)
+    batch.handle[slot] = journal
+    return isNew
   }
 
   #wordOf(batch: Observation, slot: number): number {

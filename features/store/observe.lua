@@ -5,31 +5,33 @@
 -- KEYS[1]   chain of the bucket, a hash: `since` and, per source partition, the last offset observed
 -- KEYS[2…]  journals, each a string: header, then records of one width, ordinals ascending
 -- ARGV[1]   prefix of the chain's fields
--- ARGV[2]   packed, little-endian, without padding; features/store/protocol.ts is the other end:
+-- ARGV[2]   packed, little-endian, without padding; features/store/packer.ts and unpacker.ts are the other end:
 --   head       u8 version, u8 renew, u16 partitions, u16 journals, u16 rows, u16 slots, u32 ttl in s, f64 since, 8 B incarnation
 --   partition  u32 partition, f64 predecessor, f64 last offset
 --   journal    u16 width, u32 cap, f64 ordinal held up to (0: nothing held), 12 B generation and incarnation held,
---              8 B identity of the last record held
+--              8 B identity of the last record held, u8 length and decimal text of where that record begins in the value
 --   row        u16 place in partitions from 1 (0: none), f64 offset, u8 slots * 2 + (1: the first slot is the primary)
 --   slot       u16 place in journals from 1, f64 ordinal * 4 + seen as found in what the caller holds (-1: not there)
 --   records    of all slots, one after another
 --
 -- Returns, packed alike: u8 0, f64 since, per partition f64 stored; per journal u8 (0: not read, 1: what follows the ordinal
--- held, 2: all), f64 count before this call, 12 B generation and incarnation; per row u8 seen; per slot f64 ordinal, or -1
--- minus the count where the record was applied before and has left the exact tail (0 for journals that a duplicate or
--- conflict does not touch); then the bytes asked for, journal by journal.
+-- held, 2: all) and f64 count before this call; per row u8 seen; per slot f64 ordinal, or -1 minus the count where the record
+-- was applied before and has left the exact tail (0 for journals that a duplicate or conflict does not touch); 12 B generation
+-- and incarnation of each journal that comes whole; then the bytes asked for, journal by journal.
 -- Or, where an offset's predecessor is not the one stored and nothing was written: u8 1, f64 since (-1: an empty bucket),
 -- per partition f64 stored (-1: none).
 
 local FRESH, REDELIVERY, DUPLICATE, CONFLICT = 0, 1, 2, 3
 local HEADER = 32
--- 'WJ', version of the layout, padding. Then generation, incarnation, base ordinal, length of hops, width.
+-- 'WJ', version of the layout, padding. Then generation, incarnation, base ordinal, length of hops, width, and the step in
+-- which the journal's TTL was set: touched again in the same one, it need not be set again.
 local MAGIC = 'WJ\1\0'
+local STEPS_PER_TTL = 8
 local IDENTITY, FINGERPRINT, SOURCE, RECORD_MIN = 8, 16, 24, 16
 local NO_SOURCE = '\255\255\255\255\255\255\255\255'
 local NONE = '\0\0\0\0\0\0\0\0\0\0\0\0'
 -- A journal of which the caller holds this many bytes is read by its suffix: two reads of parts cost more than one of these.
-local WHOLE_MAX = 4096
+local WHOLE_MAX = 512
 local ROWS_MAX, SLOTS_MAX = 64, 1024
 
 -- A library cannot see these before its first call.
@@ -39,6 +41,15 @@ local function bind()
   call, unpackBytes, packBytes = redis.call, struct.unpack, struct.pack
   sub, find, floor = string.sub, string.find, math.floor
 end
+
+-- The journals of the present call, by their place in it. Columns that are kept and overwritten: a table for each journal
+-- cost a third of the call. As the caller states them:
+local journalKeys, widths, caps, helds, incarnations, identities, starts = {}, {}, {}, {}, {}, {}, {}
+-- As they were read: text, how many of its bytes come before its first record, that record's ordinal, whether all that the
+-- caller holds is there, count before this call, step of the TTL; whether there is nothing at the key.
+local texts, firsts, froms, claimed, befores, steps, absent = {}, {}, {}, {}, {}, {}, {}
+-- As they become: count, records added (false for none), whether a row was answered from it.
+local counts, added, touched = {}, {}, {}
 
 local function refuse(code, text)
   error({ err = code .. ' ' .. text })
@@ -50,79 +61,81 @@ local function boundary(n, cap)
   return caps > 0 and caps * cap or 0
 end
 
--- A journal with something at its key.
-local function readHeader(journal, text)
+-- A journal that the caller does not hold, or not as it is. `text` is false where there is none.
+local function readWhole(i, text)
+  froms[i], claimed[i], absent[i] = 0, false, not text
+  if not text then
+    texts[i], firsts[i], befores[i], counts[i], incarnations[i] = '', 0, 0, 0, NONE
+    return
+  end
   if #text < HEADER or sub(text, 1, 4) ~= MAGIC then
     refuse('WEIRFORMAT', 'the key of a journal holds something else')
   end
-  local base, hops, width = unpackBytes('<dI4I4', text, 17)
-  if base ~= 0 or hops ~= 0 or width ~= journal.width then
+  local base, hops, width, step = unpackBytes('<dI4HH', text, 17)
+  if base ~= 0 or hops ~= 0 or width ~= widths[i] then
     refuse('WEIRFORMAT', 'a journal is of another layout than this function knows')
   end
+  local before = (#text - HEADER) / width
+  if before % 1 ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
+  texts[i], firsts[i], befores[i], counts[i], steps[i] = text, HEADER, before, before, step
+  local last = HEADER + (helds[i] - 1) * width + IDENTITY
+  claimed[i] = helds[i] > 0 and sub(text, 5, 16) == incarnations[i] and sub(text, last + 1, last + 8) == identities[i]
+  if not claimed[i] then incarnations[i] = sub(text, 5, 16) end
 end
 
--- Leaves in the journal: text, first (byte of text before its first record), from (that record's ordinal), before (count).
-local function readSuffix(journal, key, ttl)
-  local width, held = journal.width, journal.held
-  local header = call('GETRANGE', key, 0, HEADER - 1)
-  if sub(header, 5, 16) ~= journal.incarnation then return false end
-  readHeader(journal, header)
-  local text = call('GETRANGE', key, HEADER + (held - 1) * width, -1)
-  if sub(text, IDENTITY + 1, IDENTITY + 8) ~= journal.identity then return false end
-  if #text % width ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
-  call('EXPIRE', key, ttl)
-  journal.text, journal.first, journal.from = text, 0, held - 1
-  journal.before = held - 1 + #text / width
+-- Reads only from the last record that the caller holds; false when the journal is not what the caller holds. The same
+-- incarnation and generation have the same layout, so the header need not be read further.
+local function readSuffix(i)
+  local key = journalKeys[i]
+  local header = call('GETRANGE', key, '0', '31')
+  if sub(header, 5, 16) ~= incarnations[i] then return false end
+  local text = call('GETRANGE', key, starts[i], '-1')
+  if sub(text, IDENTITY + 1, IDENTITY + 8) ~= identities[i] then return false end
+  local held = helds[i]
+  local before = held - 1 + #text / widths[i]
+  if before % 1 ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
+  local low, high = string.byte(header, 31, 32)
+  texts[i], firsts[i], froms[i], befores[i], counts[i] = text, 0, held - 1, before, before
+  steps[i], claimed[i], absent[i] = low + 256 * high, true, false
   return true
 end
 
-local function readWhole(journal, key, ttl)
-  local width, held = journal.width, journal.held
-  local text = call('GETEX', key, 'EX', ttl)
-  journal.from, journal.first, journal.claimed = 0, HEADER, false
-  if not text then
-    journal.text, journal.first, journal.before, journal.absent = '', 0, 0, true
-    journal.incarnation = NONE
-    return
+local function readJournals(journals)
+  local keys, wholes = {}, {}
+  for i = 1, journals do
+    added[i], touched[i] = false, false
+    if helds[i] * widths[i] <= WHOLE_MAX or not readSuffix(i) then
+      wholes[#wholes + 1] = i
+      keys[#wholes] = journalKeys[i]
+    end
   end
-  readHeader(journal, text)
-  if (#text - HEADER) % width ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
-  journal.text, journal.before = text, (#text - HEADER) / width
-  local last = HEADER + (held - 1) * width + IDENTITY
-  journal.claimed = held > 0 and sub(text, 5, 16) == journal.incarnation
-    and sub(text, last + 1, last + 8) == journal.identity
-  if not journal.claimed then journal.incarnation = sub(text, 5, 16) end
-end
-
-local function open(journal, ttl)
-  journal.opened = true
-  if journal.held * journal.width <= WHOLE_MAX or not readSuffix(journal, journal.key, ttl) then
-    readWhole(journal, journal.key, ttl)
-  else
-    journal.claimed = true
-  end
-  journal.count = journal.before
+  if #keys == 0 then return end
+  local found = call('MGET', unpack(keys))
+  for k = 1, #wholes do readWhole(wholes[k], found[k]) end
 end
 
 -- The ordinal of an identity in the exact tail, and its record; nil when it is not there.
-local function locate(journal, identity)
-  local tail = boundary(journal.count, journal.cap)
-  local added = journal.ordinals and journal.ordinals[identity]
-  if added and added >= tail then
-    return added, journal.added[added - journal.before + 1]
+local function locate(i, identity)
+  local tail = boundary(counts[i], caps[i])
+  local list = added[i]
+  if list then
+    for k = #list, 1, -1 do
+      if befores[i] + k - 1 < tail then break end
+      if sub(list[k], IDENTITY + 1, IDENTITY + 8) == identity then return befores[i] + k - 1, list[k] end
+    end
   end
   -- What the caller holds it has searched itself.
-  local from = journal.claimed and journal.held or 0
+  local from = claimed[i] and helds[i] or 0
   if from < tail then from = tail end
-  local text, width = journal.text, journal.width
-  local at = journal.first + (from - journal.from) * width + 1
+  if from >= befores[i] then return nil end
+  local text, width, first = texts[i], widths[i], firsts[i]
+  local at = first + (from - froms[i]) * width + 1
   while true do
     at = find(text, identity, at, true)
     if not at then return nil end
-    local within = (at - 1 - journal.first) % width
-    if within == IDENTITY then
+    if (at - 1 - first) % width == IDENTITY then
       local record = at - IDENTITY
-      return journal.from + (record - 1 - journal.first) / width, sub(text, record, record + width - 1)
+      return froms[i] + (record - 1 - first) / width, sub(text, record, record + width - 1)
     end
     at = at + 1
   end
@@ -137,33 +150,21 @@ local function compare(record, other)
   return sameContent and DUPLICATE or CONFLICT
 end
 
-local function append(journal, record, identity)
-  local added = journal.added
-  if not added then
-    added = {}
-    journal.added, journal.ordinals = added, {}
-  end
-  local ordinal = journal.count
-  added[#added + 1] = record
-  journal.ordinals[identity] = ordinal
-  journal.count = ordinal + 1
-  return ordinal
-end
-
 -- Answers one slot: its value for the reply, and seen.
-local function put(journal, record, hint, applied, ttl)
-  if not journal.opened then open(journal, ttl) end
-  if journal.claimed and hint >= 0 then
+local function put(i, record, hint, applied)
+  touched[i] = true
+  local count = counts[i]
+  if hint >= 0 and claimed[i] then
     local ordinal, seen = floor(hint / 4), hint % 4
-    if ordinal >= boundary(journal.count, journal.cap) then return ordinal, seen end
+    if ordinal >= boundary(count, caps[i]) then return ordinal, seen end
   end
-  local identity = sub(record, IDENTITY + 1, IDENTITY + 8)
-  local ordinal, found = locate(journal, identity)
-  if ordinal then
-    return ordinal, compare(found, record)
-  end
-  if applied then return -1 - journal.count, REDELIVERY end
-  return append(journal, record, identity), FRESH
+  local ordinal, found = locate(i, sub(record, IDENTITY + 1, IDENTITY + 8))
+  if ordinal then return ordinal, compare(found, record) end
+  if applied then return -1 - count, REDELIVERY end
+  local list = added[i]
+  if list then list[#list + 1] = record else added[i] = { record } end
+  counts[i] = count + 1
+  return count, FRESH
 end
 
 local function parse(keys, arg)
@@ -178,14 +179,10 @@ local function parse(keys, arg)
     partition, predecessor, last, at = unpackBytes('<I4dd', arg, at)
     list[i] = { partition = partition, predecessor = predecessor, last = last }
   end
-  local books = {}
   for i = 1, journals do
-    local width, cap, held, incarnationHeld, identity
-    width, cap, held, incarnationHeld, identity, at = unpackBytes('<HI4dc12c8', arg, at)
-    if width < RECORD_MIN or cap == 0 or held < 0 then refuse('WEIRARGS', 'a journal without width or cap') end
-    books[i] = {
-      key = keys[i + 1], width = width, cap = cap, held = held, incarnation = incarnationHeld, identity = identity
-    }
+    journalKeys[i] = keys[i + 1]
+    widths[i], caps[i], helds[i], incarnations[i], identities[i], starts[i], at = unpackBytes('<HI4dc12c8Bc0', arg, at)
+    if widths[i] < RECORD_MIN or caps[i] == 0 or helds[i] < 0 then refuse('WEIRARGS', 'a journal without width or cap') end
   end
   local rowList = { unpackBytes('<' .. string.rep('HdB', rows), arg, at) }
   at = rowList[rows * 3 + 1]
@@ -193,9 +190,9 @@ local function parse(keys, arg)
   at = slotList[slots * 2 + 1]
   local bytes, counted = 0, 0
   for i = 1, slots do
-    local journal = books[slotList[i * 2 - 1]]
-    if not journal then refuse('WEIRARGS', 'a record for no journal') end
-    bytes = bytes + journal.width
+    local journal = slotList[i * 2 - 1]
+    if journal == 0 or journal > journals then refuse('WEIRARGS', 'a record for no journal') end
+    bytes = bytes + widths[journal]
   end
   for i = 1, rows do
     if rowList[i * 3 - 2] > partitions then refuse('WEIRARGS', 'a row of no partition') end
@@ -204,7 +201,7 @@ local function parse(keys, arg)
   if counted ~= slots or at - 1 + bytes ~= #arg then refuse('WEIRARGS', 'more or less than it says') end
   return {
     renew = renew == 1, ttl = ttl, since = since, incarnation = '\0\0\0\0' .. incarnation, partitions = list,
-    journals = books, rows = rowList, slots = slotList, records = at
+    journals = journals, rows = rowList, slots = slotList, records = at
   }
 end
 
@@ -231,7 +228,7 @@ local function readChain(key, request, prefix)
 end
 
 local function observeRows(request, arg)
-  local rows, slots, partitions, journals, ttl = request.rows, request.slots, request.partitions, request.journals, request.ttl
+  local rows, slots, partitions = request.rows, request.slots, request.partitions
   local seenList, values = {}, {}
   local slot, at = 0, request.records
   for row = 1, #rows / 3 do
@@ -240,12 +237,13 @@ local function observeRows(request, arg)
     local seen = FRESH
     for i = 1, floor(shape / 2) do
       slot = slot + 1
-      local journal = journals[slots[slot * 2 - 1]]
-      local record = sub(arg, at, at + journal.width - 1)
-      at = at + journal.width
+      local journal = slots[slot * 2 - 1]
+      local width = widths[journal]
+      local record = sub(arg, at, at + width - 1)
+      at = at + width
       values[slot] = 0
       if seen < DUPLICATE then
-        local value, found = put(journal, record, slots[slot * 2], applied, ttl)
+        local value, found = put(journal, record, slots[slot * 2], applied)
         values[slot] = value
         if i == 1 and shape % 2 == 1 then seen = found end
       end
@@ -257,13 +255,21 @@ local function observeRows(request, arg)
 end
 
 local function write(key, request)
-  for _, journal in ipairs(request.journals) do
-    if journal.added and journal.absent then
-      local header = packBytes('<c4c12dI4I4', MAGIC, request.incarnation, 0, 0, journal.width)
-      call('SET', journal.key, header .. table.concat(journal.added), 'EX', request.ttl)
-      journal.incarnation = request.incarnation
-    elseif journal.added then
-      call('APPEND', journal.key, table.concat(journal.added))
+  local stepS = math.ceil(request.ttl / STEPS_PER_TTL)
+  local step = floor(tonumber(call('TIME')[1]) / stepS) % 65536
+  local ttl = string.format('%d', request.ttl + stepS)
+  for i = 1, request.journals do
+    local list = added[i]
+    if list and absent[i] then
+      local header = packBytes('<c4c12dI4HH', MAGIC, request.incarnation, 0, 0, widths[i], step)
+      call('SET', journalKeys[i], header .. table.concat(list), 'EX', ttl)
+      incarnations[i] = request.incarnation
+    elseif list then
+      call('APPEND', journalKeys[i], list[2] and table.concat(list) or list[1])
+    end
+    if touched[i] and not absent[i] and steps[i] ~= step then
+      call('SETRANGE', journalKeys[i], '30', packBytes('<H', step))
+      call('EXPIRE', journalKeys[i], ttl)
     end
   end
   local fields = {}
@@ -281,21 +287,27 @@ local function write(key, request)
 end
 
 local function reply(request, seen, values)
+  local heads, wholes, suffixes = {}, {}, {}
+  for i = 1, request.journals do
+    local mode, before = 0, 0
+    if touched[i] then
+      mode, before = claimed[i] and 1 or 2, befores[i]
+      local from = claimed[i] and helds[i] or 0
+      if mode == 2 then wholes[#wholes + 1] = incarnations[i] end
+      if before > from then
+        suffixes[#suffixes + 1] = sub(texts[i], firsts[i] + (from - froms[i]) * widths[i] + 1)
+      end
+    end
+    heads[i * 2 - 1], heads[i * 2] = mode, before
+    texts[i] = false
+  end
   local parts = { packBytes('<Bd', 0, request.sinceStored) }
   for _, partition in ipairs(request.partitions) do parts[#parts + 1] = packBytes('<d', partition.reached) end
-  local texts = {}
-  for i, journal in ipairs(request.journals) do
-    local mode, before = 0, 0
-    if journal.opened then
-      mode, before = journal.claimed and 1 or 2, journal.before
-      local from = journal.claimed and journal.held or 0
-      if before > from then texts[#texts + 1] = sub(journal.text, journal.first + (from - journal.from) * journal.width + 1) end
-    end
-    parts[#parts + 1] = packBytes('<Bdc12', mode, before, journal.incarnation)
-  end
+  parts[#parts + 1] = packBytes('<' .. string.rep('Bd', request.journals), unpack(heads))
   parts[#parts + 1] = seen
   parts[#parts + 1] = packBytes('<' .. string.rep('d', #values), unpack(values))
-  parts[#parts + 1] = table.concat(texts)
+  parts[#parts + 1] = table.concat(wholes)
+  parts[#parts + 1] = table.concat(suffixes)
   return table.concat(parts)
 end
 
@@ -303,6 +315,7 @@ local function observe(keys, args)
   local request = parse(keys, args[2])
   local refusal = readChain(keys[1], request, args[1])
   if refusal then return refusal end
+  readJournals(request.journals)
   local seen, values = observeRows(request, args[2])
   write(keys[1], request)
   return reply(request, seen, values)

@@ -5,11 +5,13 @@ import { randomFillSync } from 'node:crypto'
 import type { JournalPlans } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
+import { Call } from './call.ts'
 import { Chains, Role } from './chain.ts'
 import { Journals } from './journals.ts'
 import { Keys } from './keys.ts'
-import { type Answer, Call, Protocol } from './protocol.ts'
+import { Packer } from './packer.ts'
 import { rowsPerCallMax, StoreError } from './store.ts'
+import { type Answer, Unpacker } from './unpacker.ts'
 
 export interface ObserverOptions {
   readonly plans: JournalPlans
@@ -31,8 +33,8 @@ export interface StoreLog {
 
 /** The way to Redis. Rejects, or answers in a failed call's place, with StoreError. */
 export interface Wire {
-  /** Sends packed commands in order and at once; each reply or failure in its place. */
-  send(packed: readonly Buffer[]): Promise<(Buffer | StoreError)[]>
+  /** Sends `calls` packed commands at once; each one's reply or failure in its place. */
+  send(packed: Buffer, calls: number): Promise<(Buffer | StoreError)[]>
   /** Fields of hashes; null where there is none. */
   readFields(
     wanted: readonly { readonly key: string; readonly field: string }[],
@@ -51,7 +53,8 @@ export class Observer {
   readonly keys: Keys
   readonly #options: ObserverOptions
   readonly #wire: Wire
-  readonly #protocol: Protocol
+  readonly #packer: Packer
+  readonly #unpacker: Unpacker
   readonly #chains: Chains
   readonly #ttlS: number
   readonly #observations = new Map<Observation, number>()
@@ -59,6 +62,8 @@ export class Observer {
   readonly #renewed = new Set<number>()
   #isStale = false
   #isObserving = false
+  #recordsOf: Uint8Array | null = null
+  #words: Uint32Array = new Uint32Array(0)
   readonly #random = new Uint8Array(randomBytes)
   #randomAt = randomBytes
 
@@ -67,7 +72,8 @@ export class Observer {
     this.#wire = wire
     this.keys = new Keys(options.plans, options.buckets)
     this.journals = new Journals(options.plans, options.heldBytesMax, 'forget')
-    this.#protocol = new Protocol(options.plans, this.keys, this.journals)
+    this.#packer = new Packer(options.plans, this.keys, this.journals)
+    this.#unpacker = new Unpacker(options.plans, this.journals)
     this.#chains = new Chains(options.chain)
     this.#ttlS = Math.max(1, Math.ceil(options.ttlMs / 1000))
   }
@@ -166,26 +172,29 @@ export class Observer {
       this.#isStale = false
       await this.#readPositions(pending)
       try {
-        const packed = pending.map((call) => this.#pack(call, batch))
-        const replies = await this.#wire.send(packed)
+        const words = this.#wordsOf(batch)
+        this.#packer.begin(words)
+        this.#unpacker.begin(words)
+        for (const call of pending) this.#pack(call, batch)
+        const replies = await this.#wire.send(this.#packer.packed, pending.length)
         pending = await this.#settle(pending, batch, replies)
       } finally {
         for (const call of calls) {
           for (const position of call.positions) position.expected = position.acknowledged
         }
-        this.#protocol.unpin(calls)
+        this.#unpacker.unpin(calls)
       }
     }
   }
 
-  #pack(call: Call, batch: Observation): Buffer {
+  #pack(call: Call, batch: Observation): void {
     let sinceMs = Number.POSITIVE_INFINITY
     for (const row of call.rows) sinceMs = Math.min(sinceMs, batch.timeMs[row]!)
     call.positions.length = 0
     for (const partition of call.partitions) {
       call.positions.push(this.#chains.get(call.bucket, call.role, partition)!)
     }
-    return this.#protocol.pack(call, batch, {
+    this.#packer.pack(call, batch, {
       chainKey: this.keys.chain(call.bucket),
       prefix: this.#chains.prefix(call.role),
       renew: this.#renewed.has(call.bucket),
@@ -208,10 +217,11 @@ export class Observer {
       const reply = replies[at]!
       if (reply instanceof StoreError) {
         failure ??= reply
+        this.#packer.abandon()
         again.push(call)
         continue
       }
-      const answer = this.#protocol.unpack(call, batch, reply)
+      const answer = this.#unpacker.unpack(call, batch, reply)
       this.#follow(call, answer)
       if (answer.refused) again.push(call)
     }
@@ -271,6 +281,17 @@ export class Observer {
     for (const [at, { call, partition }] of list.entries()) {
       this.#chains.set(call.bucket, call.role, partition, Number(stored[at] ?? -1))
     }
+  }
+
+  /** The batch's records as words; made anew only for another batch. */
+  #wordsOf(batch: Observation): Uint32Array {
+    if (batch.records !== this.#recordsOf) {
+      assert(batch.recordStride % 8 === 0)
+      const { buffer, byteOffset, byteLength } = batch.records
+      this.#words = new Uint32Array(buffer, byteOffset, byteLength >>> 2)
+      this.#recordsOf = batch.records
+    }
+    return this.#words
   }
 
   #incarnation(): Uint8Array {

@@ -1,11 +1,12 @@
 // The store in Redis, and the connection to it: checked when opened (version, eviction policy, function), failing fast while
 // Redis is away. The only importer of ioredis.
 import { readFile } from 'node:fs/promises'
-import { Command, Pipeline, Redis, ReplyError } from 'ioredis'
+import { Socket } from 'node:net'
+import { Command, Redis, ReplyError } from 'ioredis'
 import type { Observation } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Observer, type ObserverOptions, type StoreLog, type Wire } from './observer.ts'
-import { functionName, libraryName } from './protocol.ts'
+import { functionName, libraryName } from './packer.ts'
 import { type Store, StoreError, type StoreStats } from './store.ts'
 
 export interface RedisOptions extends ObserverOptions {
@@ -85,7 +86,7 @@ export class RedisStore implements Store {
   }
 }
 
-/** A command whose bytes are packed already: ioredis would join each argument anew. */
+/** A command whose bytes are packed already: ioredis would join its arguments one by one. */
 class PackedCommand extends Command {
   readonly #bytes: Buffer
 
@@ -97,6 +98,13 @@ class PackedCommand extends Command {
   override toWritable(): Buffer {
     return this.#bytes
   }
+}
+
+/** Where a command writes whose bytes went out with another's. */
+const nowhere = {
+  isPipeline: true as const,
+  write: () => true,
+  destination: { redis: { stream: new Socket() } },
 }
 
 class Connection implements Wire {
@@ -144,19 +152,26 @@ class Connection implements Wire {
     }
   }
 
-  async send(packed: readonly Buffer[]): Promise<(Buffer | StoreError)[]> {
+  async send(packed: Buffer, calls: number): Promise<(Buffer | StoreError)[]> {
     this.roundTrips++
-    const pipeline = new Pipeline(this.#redis)
-    for (const bytes of packed) {
-      this.bytesSent += bytes.length
-      pipeline.sendCommand(new PackedCommand(bytes))
+    this.bytesSent += packed.length
+    const replies: Promise<Buffer | StoreError>[] = []
+    for (let call = 0; call < calls; call++) {
+      // The first command writes the bytes of all; the others only wait for their replies.
+      const command = new PackedCommand(packed)
+      if (call === 0) this.#redis.sendCommand(command)
+      else this.#redis.sendCommand(command, nowhere)
+      replies.push(
+        command.promise.then(
+          (reply: Buffer) => {
+            this.bytesReceived += reply.length
+            return reply
+          },
+          (error: unknown) => toStoreError('observing', error),
+        ),
+      )
     }
-    const replies = (await pipeline.exec()) ?? []
-    return replies.map(([error, reply]) => {
-      if (error !== null) return toStoreError('observing', error)
-      this.bytesReceived += (reply as Buffer).length
-      return reply as Buffer
-    })
+    return Promise.all(replies)
   }
 
   async readFields(

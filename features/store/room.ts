@@ -3,25 +3,26 @@
 import { strict as assert } from 'node:assert'
 import {
   blockAt,
-  classShift,
   Directory,
   detachedFlag,
   flagsAt,
+  kindMask,
+  layoutMask,
   liveFlag,
   pinsAt,
   placeAt,
   sumsAt,
   usedFlag,
 } from './directory.ts'
-import { classBytes, Slabs } from './slabs.ts'
+import { classBytes, nowhere, Slabs } from './slabs.ts'
 import { StoreError } from './store.ts'
 import { Sums } from './sums.ts'
 
 /** What happens at the bound: the truth refuses more, a cache forgets what was not used for long. */
 export type WhenFull = 'refuse' | 'forget'
 
-/** Place of a journal without a block, and owner of a block whose journal has moved away from an open view. */
-export const nobody = 0x7fffffff
+/** Owner of a block whose journal has moved away from an open view. */
+const nobody = 0x7fffffff
 export const bytesMaxLeast = 1 << 20
 const evictionsPerBlock = 32
 
@@ -78,9 +79,7 @@ export class Room {
         this.#evictNext()
       }
     }
-    const journal = this.directory.insert(tenant, entity, key, keyAt)
-    this.directory.words(journal)[this.directory.at(journal) + placeAt] = nobody
-    return journal
+    return this.directory.insert(tenant, entity, key, keyAt)
   }
 
   /** Gives a journal a block of a class instead of the one it has; its records are the caller's to copy before. */
@@ -93,8 +92,8 @@ export class Room {
     const row = this.directory.at(journal)
     words[row + placeAt] = place
     words[row + blockAt] = at
-    words[row + flagsAt] =
-      (words[row + flagsAt]! & ~(0xff << classShift)) | (sizeClass << classShift)
+    const flags = words[row + flagsAt]!
+    words[row + flagsAt] = (flags & (kindMask | ~layoutMask)) | sizeClass
   }
 
   /** Takes a journal out of the table; who has pinned it keeps it until the last `unpin`. */
@@ -181,7 +180,7 @@ export class Room {
     const row = this.directory.at(journal)
     const place = words[row + placeAt]!
     const at = words[row + blockAt]!
-    if (place === nobody) return
+    if (place === nowhere) return
     if (words[row + pinsAt]! > 0) {
       this.slabs.slabs[place]!.disown(at, nobody)
       this.#limbo.push({ place, at, observation: this.#observation })

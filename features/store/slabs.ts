@@ -2,11 +2,17 @@
 
 /** Block sizes: 64, 96, 128, 192, 256, 384… bytes. Two steps for each doubling waste at most a third. */
 export function classBytes(sizeClass: number): number {
-  return (sizeClass % 2 === 0 ? 64 : 96) * 2 ** (sizeClass >>> 1)
+  return bytesOfClass[sizeClass]!
 }
 
 export const classesMax = 50
+const bytesOfClass = Float64Array.from(
+  { length: classesMax },
+  (_, sizeClass) => (sizeClass % 2 === 0 ? 64 : 96) * 2 ** (sizeClass >>> 1),
+)
 const noBlock = -1
+/** Place of what has no block. */
+export const nowhere = 0
 
 /** Equal blocks of one class, or one block that is larger than a slab. */
 export class Slab {
@@ -72,7 +78,7 @@ export class Slabs {
   bytes = 0
   place = 0
   at = 0
-  readonly slabs: (Slab | null)[] = []
+  readonly slabs: (Slab | null)[] = [null]
   /** Per class: slabs with a block to give. */
   readonly #open: number[][] = Array.from({ length: classesMax }, () => [])
   readonly #empty: number[] = []

@@ -1,0 +1,40 @@
+// One function call on its way to Redis and back: which rows and slots it is for, and what it was packed with.
+import type { Position, Role } from './chain.ts'
+
+/** Rows of a batch for one bucket, and what was stated when they were packed. */
+export class Call {
+  readonly bucket: number
+  readonly role: Role
+  readonly rows: number[] = []
+  /** Slots in row order, the primary first. */
+  readonly slots: number[] = []
+  /** Per row: how many slots. */
+  readonly slotsOf: number[] = []
+  /** Source partitions, their positions, and the last offset of each. */
+  readonly partitions: number[] = []
+  readonly positions: Position[] = []
+  readonly lasts: number[] = []
+  /** Numbers of journals, pinned from packing until `unpin`; the first slot of each, and the ordinal it is held up to. */
+  readonly journals: number[] = []
+  readonly firstSlots: number[] = []
+  readonly held: number[] = []
+  /** Where the last record held begins in the value, as the decimal text that Redis takes; empty where nothing is held. */
+  readonly starts: string[] = []
+  /** Per slot: place in `journals`. */
+  readonly journalOf: number[] = []
+
+  constructor(bucket: number, role: Role) {
+    this.bucket = bucket
+    this.role = role
+  }
+
+  add(row: number): void {
+    this.rows.push(row)
+    this.slotsOf.push(0)
+  }
+
+  addSlot(slot: number): void {
+    this.slots.push(slot)
+    this.slotsOf[this.slotsOf.length - 1]!++
+  }
+}

@@ -1,0 +1,122 @@
+// How the records of each entity kind lie in a block of each size class, and how one is found there by its identity.
+import type { JournalPlan } from '../journal.ts'
+import { classBytes, classesMax } from './slabs.ts'
+
+/** Bytes before the first record in Redis. */
+export const headerBytes = 32
+/** Layouts per entity kind: number = kind * 64 + size class. */
+export const layoutShift = 6
+/** Longer journals have an index of their records at the end of their block; in shorter ones a scan is faster. */
+const scannedMax = 8
+/** An entry has sixteen bits for a record's position. */
+const indexedMax = 0xfffe
+
+/** Facts by number of layout, flat since every lookup needs them. */
+export class Layouts {
+  readonly widths: Int32Array
+  readonly caps: Float64Array
+  /** Records that a block has room for. */
+  readonly capacities: Int32Array
+  /** Slots of the index, a power of two; 0 without one. */
+  readonly indexSizes: Int32Array
+  /** Words from a block's begin to its index. */
+  readonly indexStarts: Int32Array
+
+  constructor(plans: readonly JournalPlan[]) {
+    const count = plans.length << layoutShift
+    this.widths = new Int32Array(count)
+    this.caps = new Float64Array(count)
+    this.capacities = new Int32Array(count)
+    this.indexSizes = new Int32Array(count)
+    this.indexStarts = new Int32Array(count)
+    for (const [kind, plan] of plans.entries()) {
+      for (let sizeClass = 0; sizeClass < classesMax; sizeClass++) {
+        this.#set((kind << layoutShift) + sizeClass, plan, classBytes(sizeClass))
+      }
+    }
+  }
+
+  /** The smallest size class with room for `records`; -1 when none has. */
+  classFor(kind: number, records: number): number {
+    const first = kind << layoutShift
+    for (let sizeClass = 0; sizeClass < classesMax; sizeClass++) {
+      if (this.capacities[first + sizeClass]! >= records) return sizeClass
+    }
+    return -1
+  }
+
+  /** Indexes anew the first `length` records of the block at word `block`. */
+  reindex(layout: number, held: Uint32Array, block: number, length: number): void {
+    const size = this.indexSizes[layout]!
+    if (size === 0) return
+    const index = block + this.indexStarts[layout]!
+    held.fill(0, index, index + size)
+    for (let position = 0; position < length; position++) {
+      this.insert(layout, held, block, position)
+    }
+  }
+
+  /** Indexes the record at `position`; to be called for each one appended. */
+  insert(layout: number, held: Uint32Array, block: number, position: number): void {
+    const size = this.indexSizes[layout]!
+    if (size === 0) return
+    const index = block + this.indexStarts[layout]!
+    const record = block + position * (this.widths[layout]! >>> 2)
+    let slot = held[record + 2]! & (size - 1)
+    while (held[index + slot] !== 0) slot = (slot + 1) & (size - 1)
+    // The upper half of the identity's second word saves most looks at records; zero is an empty slot.
+    held[index + slot] = (held[record + 3]! & 0xffff0000) | (position + 1)
+  }
+
+  /** Position of the record with an identity, from `first` on; -1 when there is none. */
+  find(
+    layout: number,
+    held: Uint32Array,
+    block: number,
+    first: number,
+    length: number,
+    low: number,
+    high: number,
+  ): number {
+    const stride = this.widths[layout]! >>> 2
+    const size = this.indexSizes[layout]!
+    if (size === 0) {
+      for (let position = length - 1; position >= first; position--) {
+        const record = block + position * stride
+        if (held[record + 2] === low && held[record + 3] === high) return position
+      }
+      return -1
+    }
+    const index = block + this.indexStarts[layout]!
+    let slot = low & (size - 1)
+    while (true) {
+      const entry = held[index + slot]!
+      if (entry === 0) return -1
+      if (entry >>> 16 === high >>> 16) {
+        const position = (entry & 0xffff) - 1
+        const record = block + position * stride
+        if (position >= first && held[record + 2] === low && held[record + 3] === high) {
+          return position
+        }
+      }
+      slot = (slot + 1) & (size - 1)
+    }
+  }
+
+  #set(layout: number, plan: JournalPlan, bytes: number): void {
+    this.widths[layout] = plan.width
+    this.caps[layout] = plan.cap
+    this.capacities[layout] = Math.min(0x7fffffff, Math.floor(bytes / plan.width))
+    if (this.capacities[layout]! <= scannedMax) return
+    for (let size = 8; size <= 1 << 17; size *= 2) {
+      const capacity = Math.floor((bytes - size * 4) / plan.width)
+      // At most three quarters full.
+      if (capacity > size * 0.75) continue
+      if (capacity > indexedMax || capacity < scannedMax) return
+      this.capacities[layout] = capacity
+      this.indexSizes[layout] = size
+      this.indexStarts[layout] = (bytes - size * 4) >>> 2
+      return
+    }
+  }
+}

@@ -1,0 +1,235 @@
+// The sending end of observe.lua, whose head has the layout: packs calls as commands of Redis' wire protocol, with a claim to
+// what is held. All calls of a pipeline lie in one buffer, used again once every reply is in.
+import { strict as assert } from 'node:assert'
+import type { JournalPlans } from '../journal.ts'
+import { type Observation, Seen } from '../observation.ts'
+import type { Call } from './call.ts'
+import { Role } from './chain.ts'
+import type { Journals } from './journals.ts'
+import type { Keys } from './keys.ts'
+import { headerBytes } from './layouts.ts'
+
+export const functionName = 'observe_v1'
+export const libraryName = 'weir_observe_v1'
+const layoutVersion = 1
+
+const headBytes = 30
+const partitionBytes = 20
+/** Without the text of where the last record held begins. */
+const journalBytes = 35
+const rowBytes = 11
+const slotBytes = 10
+const outBytes = 1 << 16
+const newline = 0x0a0d
+/** Records are moved as words: their bytes stay as they are. */
+const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
+
+/** What a call states beside its rows. */
+export interface Statement {
+  readonly chainKey: string
+  readonly prefix: string
+  readonly renew: boolean
+  readonly sinceMs: number
+  readonly ttlS: number
+  /** Eight random bytes: a journal made by this call is told by them from one that was there before. */
+  readonly incarnation: Uint8Array
+}
+
+export class Packer {
+  readonly #plans: JournalPlans
+  readonly #keys: Keys
+  readonly #journals: Journals
+  readonly #placeOf = new Map<number, number>()
+  #words: Uint32Array = new Uint32Array(0)
+  #out = Buffer.alloc(0)
+  #data = new DataView(this.#out.buffer)
+  #to = 0
+
+  constructor(plans: JournalPlans, keys: Keys, journals: Journals) {
+    this.#plans = plans
+    this.#keys = keys
+    this.#journals = journals
+  }
+
+  /** Begins a pipeline for rows of a batch whose records are `words`. */
+  begin(words: Uint32Array): void {
+    this.#words = words
+    this.#to = 0
+  }
+
+  /** What was packed since `begin`. Valid until the next one. */
+  get packed(): Buffer {
+    return this.#out.subarray(0, this.#to)
+  }
+
+  /** The buffer may still be on its way to the network: the next pipeline gets another. */
+  abandon(): void {
+    this.#out = Buffer.alloc(0)
+  }
+
+  /** Packs a call. Advances what its partitions expect and pins its journals. */
+  pack(call: Call, batch: Observation, statement: Statement): void {
+    this.#open(call, batch)
+    this.#reach(call, batch)
+    let argument = headBytes + call.partitions.length * partitionBytes
+    argument += call.journals.length * journalBytes + call.rows.length * rowBytes
+    for (const start of call.starts) argument += start.length
+    for (const slot of call.slots) argument += slotBytes + this.#width(batch, slot)
+    const keyCount = call.journals.length + 1
+    const start = `*${keyCount + 5}\r\n$5\r\nFCALL\r\n${bulk(functionName)}${bulk(String(keyCount))}${bulk(statement.chainKey)}`
+    const middle = `${bulk(statement.prefix)}$${argument}\r\n`
+    this.#reserve(3 * (start.length + middle.length) + keyCount * this.#keys.bulkMax + argument)
+    this.#to += this.#out.write(start, this.#to)
+    for (const slot of call.firstSlots) {
+      const tenant = batch.tenant[Math.floor(slot / batch.entityCount)]!
+      const entity = slot % batch.entityCount
+      const { key } = batch
+      this.#to = this.#keys.writeBulk(
+        this.#out,
+        this.#to,
+        tenant,
+        entity,
+        call.bucket,
+        key,
+        slot * 4,
+      )
+    }
+    this.#to += this.#out.write(middle, this.#to)
+    const end = this.#to + argument
+    this.#writeArgument(call, batch, statement)
+    assert(this.#to === end)
+    this.#data.setUint16(this.#to, newline, true)
+    this.#to += 2
+  }
+
+  /** Finds the call's journals and pins each once. */
+  #open(call: Call, batch: Observation): void {
+    this.#placeOf.clear()
+    call.firstSlots.length = 0
+    call.held.length = 0
+    call.starts.length = 0
+    call.journalOf.length = 0
+    assert(call.journals.length === 0)
+    for (const slot of call.slots) {
+      const row = Math.floor(slot / batch.entityCount)
+      const tenant = this.#journals.tenant(batch.tenant[row]!)
+      const journal = this.#journals.open(tenant, slot % batch.entityCount, batch.key, slot * 4)
+      let place = this.#placeOf.get(journal)
+      if (place === undefined) {
+        place = call.journals.length
+        this.#placeOf.set(journal, place)
+        this.#journals.pin(journal)
+        call.journals.push(journal)
+        call.firstSlots.push(slot)
+        const held = this.#journals.count(journal)
+        call.held.push(held)
+        const start = headerBytes + (held - 1) * this.#width(batch, slot)
+        call.starts.push(held === 0 ? '' : String(start))
+      }
+      call.journalOf.push(place)
+    }
+  }
+
+  /** How far the call takes each of its partitions. */
+  #reach(call: Call, batch: Observation): void {
+    call.lasts.length = 0
+    for (let place = 0; place < call.partitions.length; place++) call.lasts.push(-1)
+    for (const row of call.rows) {
+      const place = call.partitions.indexOf(batch.partition[row]!)
+      if (place !== -1) call.lasts[place] = Math.max(call.lasts[place]!, batch.offset[row]!)
+    }
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#to + bytes <= this.#out.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(outBytes, 2 * (this.#to + bytes)))
+    this.#out.copy(larger, 0, 0, this.#to)
+    this.#out = larger
+    this.#data = new DataView(larger.buffer)
+  }
+
+  #writeArgument(call: Call, batch: Observation, statement: Statement): void {
+    const data = this.#data
+    let to = this.#to
+    data.setUint8(to, layoutVersion)
+    data.setUint8(to + 1, statement.renew ? 1 : 0)
+    data.setUint16(to + 2, call.partitions.length, true)
+    data.setUint16(to + 4, call.journals.length, true)
+    data.setUint16(to + 6, call.rows.length, true)
+    data.setUint16(to + 8, call.slots.length, true)
+    data.setUint32(to + 10, statement.ttlS, true)
+    data.setFloat64(to + 14, statement.sinceMs, true)
+    this.#out.set(statement.incarnation, to + 22)
+    to = this.#writePartitions(call, to + headBytes)
+    to = this.#writeJournals(call, batch, to)
+    for (let at = 0; at < call.rows.length; at++, to += rowBytes) {
+      const row = call.rows[at]!
+      data.setUint16(to, call.partitions.indexOf(batch.partition[row]!) + 1, true)
+      data.setFloat64(to + 2, batch.offset[row]!, true)
+      data.setUint8(to + 10, call.slotsOf[at]! * 2 + (call.role === Role.others ? 0 : 1))
+    }
+    for (let at = 0; at < call.slots.length; at++, to += slotBytes) {
+      data.setUint16(to, call.journalOf[at]! + 1, true)
+      data.setFloat64(to + 2, this.#hint(call, batch, at), true)
+    }
+    for (const slot of call.slots) {
+      const first = (slot * batch.recordStride) >>> 2
+      const last = first + (this.#width(batch, slot) >>> 2)
+      for (let word = first; word < last; word++, to += 4) {
+        data.setUint32(to, this.#words[word]!, isLittleEndian)
+      }
+    }
+    this.#to = to
+  }
+
+  #writePartitions(call: Call, from: number): number {
+    let to = from
+    for (let at = 0; at < call.partitions.length; at++, to += partitionBytes) {
+      const position = call.positions[at]!
+      this.#data.setUint32(to, call.partitions[at]!, true)
+      this.#data.setFloat64(to + 4, position.expected, true)
+      this.#data.setFloat64(to + 12, call.lasts[at]!, true)
+      position.expected = Math.max(position.expected, call.lasts[at]!)
+    }
+    return to
+  }
+
+  #writeJournals(call: Call, batch: Observation, from: number): number {
+    let to = from
+    for (let place = 0; place < call.journals.length; place++) {
+      const plan = this.#plans.journals[call.firstSlots[place]! % batch.entityCount]!
+      const held = call.held[place]!
+      const start = call.starts[place]!
+      this.#data.setUint16(to, plan.width, true)
+      this.#data.setUint32(to + 2, plan.cap, true)
+      this.#data.setFloat64(to + 6, held, true)
+      if (held > 0) this.#journals.writeClaim(call.journals[place]!, this.#data, to + 14)
+      else this.#out.fill(0, to + 14, to + 34)
+      this.#out[to + 34] = start.length
+      to += journalBytes
+      for (let char = 0; char < start.length; char++) this.#out[to++] = start.charCodeAt(char)
+    }
+    return to
+  }
+
+  /** Where the held part of a journal has the record already: its ordinal and what it says; -1 when it has not. */
+  #hint(call: Call, batch: Observation, at: number): number {
+    const place = call.journalOf[at]!
+    if (call.held[place] === 0) return -1
+    const slot = call.slots[at]!
+    const word = (slot * batch.recordStride) >>> 2
+    const journal = call.journals[place]!
+    const ordinal = this.#journals.locate(journal, this.#words, word)
+    if (ordinal === -1) return -1
+    if (slot % batch.entityCount !== this.#plans.primary) return ordinal * 4 + Seen.redelivery
+    return ordinal * 4 + this.#journals.compare(journal, ordinal, this.#words, word)
+  }
+
+  #width(batch: Observation, slot: number): number {
+    return this.#plans.journals[slot % batch.entityCount]!.width
+  }
+}
+
+function bulk(text: string): string {
+  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`
+}

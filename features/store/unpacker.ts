@@ -1,0 +1,192 @@
+// The receiving end of observe.lua, whose head has the layout: places the bytes of replies by ordinal and answers the rows.
+import { strict as assert } from 'node:assert'
+import type { JournalPlans } from '../journal.ts'
+import { type Observation, Seen } from '../observation.ts'
+import type { Call } from './call.ts'
+import { Role } from './chain.ts'
+import type { Journals } from './journals.ts'
+import { noteFirst } from './source.ts'
+import { StoreError } from './store.ts'
+
+const headBytes = 9
+const journalBytes = 9
+const incarnationBytes = 12
+/** How a journal comes back. */
+const Read = { none: 0, suffix: 1, whole: 2 } as const
+
+/** How Redis answered: `refused` means that nothing was written. `stored` is per source partition of the call. */
+export interface Answer {
+  readonly refused: boolean
+  /** Event time, ms, from which the bucket knows everything; -1 when it is empty. */
+  readonly sinceMs: number
+  readonly stored: readonly number[]
+}
+
+export class Unpacker {
+  readonly #plans: JournalPlans
+  readonly #journals: Journals
+  /** Journals found to be others than those that calls in flight name, and what took their place. */
+  readonly #replaced = new Map<number, number>()
+  #words: Uint32Array = new Uint32Array(0)
+
+  constructor(plans: JournalPlans, journals: Journals) {
+    this.#plans = plans
+    this.#journals = journals
+  }
+
+  /** Begins a pipeline for rows of a batch whose records are `words`. */
+  begin(words: Uint32Array): void {
+    this.#words = words
+  }
+
+  /** Reads a reply, places its bytes and answers the rows of the call. A refusal answers none. */
+  unpack(call: Call, batch: Observation, reply: Buffer): Answer {
+    const data = new DataView(reply.buffer, reply.byteOffset, reply.byteLength)
+    const refused = data.getUint8(0) === 1
+    const sinceMs = data.getFloat64(1, true)
+    let at = headBytes
+    const stored: number[] = []
+    for (; stored.length < call.partitions.length; at += 8) stored.push(data.getFloat64(at, true))
+    if (refused) return { refused, sinceMs, stored }
+    const rows = this.#place(call, batch, data, at)
+    this.#answer(call, batch, data, rows, sinceMs)
+    return { refused, sinceMs, stored }
+  }
+
+  /** The calls are over, answered or not. */
+  unpin(calls: readonly Call[]): void {
+    for (const call of calls) {
+      for (const journal of call.journals) this.#journals.unpin(journal)
+      call.journals.length = 0
+    }
+    this.#replaced.clear()
+  }
+
+  /** Places the bytes of a reply; returns where its rows begin. */
+  #place(call: Call, batch: Observation, data: DataView, from: number): number {
+    const rows = from + call.journals.length * journalBytes
+    let incarnation = rows + call.rows.length + call.slots.length * 8
+    let text = incarnation
+    for (let head = from; head < rows; head += journalBytes) {
+      if (data.getUint8(head) === Read.whole) text += incarnationBytes
+    }
+    for (let place = 0; place < call.journals.length; place++) {
+      const head = from + place * journalBytes
+      const read = data.getUint8(head)
+      if (read === Read.none) continue
+      const before = data.getFloat64(head + 1, true)
+      const width = this.#width(batch, call.firstSlots[place]!)
+      if (read === Read.suffix) {
+        this.#placeSuffix(call.journals[place]!, call.held[place]!, data, text, before, width)
+        text += (before - call.held[place]!) * width
+      } else {
+        this.#placeWhole(call, place, data, incarnation, text, before, width)
+        incarnation += incarnationBytes
+        text += before * width
+      }
+    }
+    assert(text === data.byteLength)
+    return rows
+  }
+
+  #placeSuffix(
+    journal: number,
+    held: number,
+    data: DataView,
+    text: number,
+    before: number,
+    width: number,
+  ): void {
+    // A call before this one in the pipeline may have placed some of it already.
+    const count = this.#journals.count(journal)
+    if (before === count) return
+    if (before < count) this.#giveUp(journal)
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    this.#journals.extend(journal, bytes, text + (count - held) * width, before - count)
+  }
+
+  #placeWhole(
+    call: Call,
+    place: number,
+    data: DataView,
+    incarnation: number,
+    text: number,
+    before: number,
+    width: number,
+  ): void {
+    const journals = this.#journals
+    const named = call.journals[place]!
+    const generation = data.getUint32(incarnation, true)
+    const low = data.getUint32(incarnation + 4, true)
+    const high = data.getUint32(incarnation + 8, true)
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    const successor = this.#replaced.get(named)
+    let journal = successor ?? named
+    const count = journals.count(journal)
+    // Filled by a call before this one in the pipeline, which could not be named in this one yet.
+    const isFilled = count > 0 && (successor !== undefined || call.held[place] === 0)
+    if (isFilled && journals.isIncarnation(journal, generation, low, high) && before >= count) {
+      journals.extend(journal, bytes, text + count * width, before - count)
+    } else {
+      if (count > 0) journal = journals.detach(journal)
+      journals.setIncarnation(journal, generation, low, high)
+      journals.fill(journal, bytes, text, before)
+    }
+    if (journal === named) return
+    this.#replaced.set(named, journal)
+    journals.pin(journal)
+    journals.unpin(named)
+    call.journals[place] = journal
+  }
+
+  #answer(call: Call, batch: Observation, data: DataView, from: number, sinceMs: number): void {
+    const values = from + call.rows.length
+    let at = 0
+    for (let index = 0; index < call.rows.length; index++) {
+      const row = call.rows[index]!
+      const seen = data.getUint8(from + index) as Seen
+      if (call.role !== Role.others) batch.seen[row] = seen
+      batch.historySinceMs[row] = Math.max(batch.historySinceMs[row]!, sinceMs)
+      const isOther = seen === Seen.duplicate || seen === Seen.conflict
+      for (let slot = 0; slot < call.slotsOf[index]!; slot++, at++) {
+        if (isOther && slot > 0) continue
+        this.#answerSlot(call, batch, at, data.getFloat64(values + at * 8, true))
+      }
+      if (isOther) this.#noteFirst(batch, row)
+    }
+  }
+
+  #answerSlot(call: Call, batch: Observation, at: number, value: number): void {
+    const journals = this.#journals
+    const slot = call.slots[at]!
+    const journal = call.journals[call.journalOf[at]!]!
+    if (value < 0) {
+      batch.ordinal[slot] = -1 - value
+      batch.applied[slot] = 1
+    } else {
+      const count = journals.count(journal)
+      if (value > count) this.#giveUp(journal)
+      if (value === count) journals.append(journal, this.#words, (slot * batch.recordStride) >>> 2)
+      batch.ordinal[slot] = value
+    }
+    journals.pin(journal)
+    batch.handle[slot] = journal
+  }
+
+  #noteFirst(batch: Observation, row: number): void {
+    const slot = row * batch.entityCount + this.#plans.primary
+    const journal = batch.handle[slot]!
+    const start = this.#journals.recordStart(journal, batch.ordinal[slot]!)
+    noteFirst(batch, row, this.#journals.recordView(journal), start)
+  }
+
+  /** Redis has gone back or on between two calls of one pipeline: what is held is of no use. */
+  #giveUp(journal: number): never {
+    this.#journals.drop(journal)
+    throw new StoreError('observing: a journal changed between two calls; send again', true)
+  }
+
+  #width(batch: Observation, slot: number): number {
+    return this.#plans.journals[slot % batch.entityCount]!.width
+  }
+}
