@@ -293,7 +293,7 @@ const cases: readonly (readonly [string, string, string, RegExp | null])[] = [
   ['Math.random in tests', 'features/fold.test.ts', 'Math.random()', /seeded generator/],
   [
     'random bytes at home',
-    'features/store/redis.ts',
+    'features/store/observer.ts',
     "import { randomBytes } from 'node:crypto'",
     null,
   ],

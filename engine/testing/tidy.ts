@@ -19,7 +19,7 @@ export const homes = {
   clock: ['engine/clock.ts', 'bench/'],
   keys: ['features/store/keys.ts'],
   /** An incarnation must differ from all before it, on every machine. Names of groups and topics in tests too. */
-  randomness: ['features/store/redis.ts', 'engine/testing/'],
+  randomness: ['features/store/observer.ts', 'engine/testing/'],
 } as const
 
 /** Everything that can be wrong with one source file (.ts, .js or .lua). */

@@ -33,7 +33,7 @@ import { Layouts } from './layouts.ts'
 import { Room, type WhenFull } from './room.ts'
 import { nowhere, type Slabs } from './slabs.ts'
 import { StoreError } from './store.ts'
-import type { Sum } from './sums.ts'
+import { newHops, type Sum } from './sums.ts'
 
 const kindsMax = 255
 const tenantsMax = 65_536
@@ -354,10 +354,7 @@ export class Journals {
     const plan = this.#plan(journal)
     if (plan.hopFloats === 0) return
     const sum = this.#sum(journal)
-    if (sum.hops === null) {
-      sum.hops = new Float64Array(plan.hopFloats)
-      plan.clearHops(sum.hops)
-    }
+    sum.hops ??= newHops(plan)
     plan.addToHops(sum.hops, data, start, count)
   }
 

@@ -107,7 +107,7 @@ export class Layouts {
     this.widths[layout] = plan.width
     this.caps[layout] = plan.cap
     this.capacities[layout] = Math.min(0x7fffffff, Math.floor(bytes / plan.width))
-    if (this.capacities[layout]! <= scannedMax) return
+    if (this.capacities[layout] <= scannedMax) return
     for (let size = 8; size <= 1 << 17; size *= 2) {
       const capacity = Math.floor((bytes - size * 4) / plan.width)
       // At most three quarters full.

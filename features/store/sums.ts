@@ -38,3 +38,10 @@ export class Sums {
 function bytesOf(plan: JournalPlan): number {
   return 2 * (plan.hopFloats * 8 + 128)
 }
+
+/** An empty sum. */
+export function newHops(plan: JournalPlan): Float64Array {
+  const hops = new Float64Array(plan.hopFloats)
+  plan.clearHops(hops)
+  return hops
+}
