@@ -8,10 +8,12 @@ import { ringSize, Slice, seriesFloats, sliceAt, sliceMs } from './hops.ts'
 import { hopBoundary } from './journal.ts'
 import { Lifecycle } from './lifecycle.ts'
 import type { EntityFeature, EntityPlan } from './plan.ts'
-import { Kind, Verdict } from './transaction.ts'
+import { Verdict } from './transaction.ts'
 import type { Hops, View } from './view.ts'
 
 const two32 = 2 ** 32
+/** Where the kind stands in the second word of a record (layout.ts): zero is a transaction. */
+const kindMask = 0x00ff0000
 
 export class EntityFold {
   readonly #plan: EntityPlan
@@ -120,33 +122,40 @@ export class EntityFold {
     const { width, amount, label, columns } = this.#plan.layout
     const windowsMs = this.#windowsMs
     const longestMs = this.#longestMs
+    const count = this.#count
+    const since = this.#since
     const lifecycle = this.#lifecycle?.isEmpty === false ? this.#lifecycle : null
     let newestMs = -Infinity
+    // The present window holds ages in [fromMs, toMs).
     let window = 0
+    let fromMs = 0
+    let toMs = windowsMs.length > 0 ? windowsMs[0]! : 0
     for (let at = end - width; at >= start; at -= width) {
       const word = data.getUint32(at + 4, true)
-      if (((word >>> 16) & 0xff) !== Kind.transaction) continue
+      if ((word & kindMask) !== 0) continue
       const recordMs = (word & 0xffff) * two32 + data.getUint32(at, true)
       if (recordMs > newestMs) newestMs = recordMs
       if (lifecycle?.isReversed(data, at) === true) continue
-      if (
-        label >= 0 &&
-        word >>> 24 !== Verdict.none &&
-        lifecycle?.isRelabelled(data, at, timeMs) !== true
-      ) {
+      if (label >= 0 && word >>> 24 !== 0 && lifecycle?.isRelabelled(data, at, timeMs) !== true) {
         this.#addLabel(recordMs, word >>> 24, data.getFloat64(at + label, true), timeMs)
       }
       const ageMs = timeMs - recordMs
       if (ageMs < 0 || ageMs >= longestMs) continue
-      while (ageMs >= windowsMs[window]!) window++
-      while (window > 0 && ageMs < windowsMs[window - 1]!) window--
-      this.#count[window]!++
-      if (ageMs < this.#since[window]!) this.#since[window] = ageMs
+      while (ageMs >= toMs) {
+        fromMs = toMs
+        toMs = windowsMs[++window]!
+      }
+      while (ageMs < fromMs) {
+        toMs = fromMs
+        fromMs = --window === 0 ? 0 : windowsMs[window - 1]!
+      }
+      count[window]!++
+      if (ageMs < since[window]!) since[window] = ageMs
       if (amount >= 0) this.#addAmount(window, data.getFloat64(at + amount, true))
       for (let c = 0; c < columns.length; c++) {
-        const column = columns[c]!.at
-        const low = data.getUint32(at + column, true)
-        const high = data.getUint32(at + column + 4, true)
+        const column = at + columns[c]!.at
+        const low = data.getInt32(column, true)
+        const high = data.getInt32(column + 4, true)
         if ((low | high) !== 0) this.#sets[c]!.add(low, high, window)
       }
     }
@@ -154,14 +163,13 @@ export class EntityFold {
   }
 
   #addAmount(window: number, amount: number): void {
-    if (Number.isNaN(amount)) return
-    this.#amounts[window]!++
     if (amount < two32) this.#low[window]! += amount
-    else {
+    else if (amount >= two32) {
       const high = Math.floor(amount / two32)
       this.#high[window]! += high
       this.#low[window]! += amount - high * two32
-    }
+    } else return // NaN: there was no rate.
+    this.#amounts[window]!++
     if (amount < this.#min[window]!) this.#min[window] = amount
     if (amount > this.#max[window]!) this.#max[window] = amount
   }
@@ -345,8 +353,8 @@ export class EntityFold {
     const count = set.counts[window]!
     if (!isCurrentIncluded) return count
     const place = at + this.#plan.layout.columns[column]!.at
-    const low = record.getUint32(place, true)
-    const high = record.getUint32(place + 4, true)
+    const low = record.getInt32(place, true)
+    const high = record.getInt32(place + 4, true)
     if ((low | high) === 0) return count
     const seen = set.windowOf(low, high)
     return seen >= 0 && seen <= window ? count : count + 1
