@@ -159,6 +159,7 @@ export class MappedParser implements Parser {
   #readTime(out: Transaction): Reject | null {
     const { time, received, at, skewMs, ageMaxMs } = this.#rules
     const timeText = this.#text(this.#timeSlot)
+    if (this.#isCompound(this.#timeSlot)) return badType(time.field)
     if (timeText === null) return makeReject('missing_time', time.field, 'a time', 'nothing')
     out.timeMs = time.read(timeText)
     if (!(out.timeMs < Infinity)) return badTime(time, timeText, out.timeMs)
