@@ -6,6 +6,7 @@ import { type Observation, Seen } from '../observation.ts'
 import { batchOf, fill, kinds, plansOf, show, type TestRow } from '../testing/journal-rows.ts'
 import { NaiveStore } from '../testing/naive-store.ts'
 import { randomRows } from '../testing/random-rows.ts'
+import { namespacePrefix } from '../testing/redis-world.ts'
 import type { Store } from './store.ts'
 
 /** How a suite gets at an adapter. */
@@ -19,7 +20,7 @@ let namespaces = 0
 
 /** Plans that no other test has used. */
 export function freshPlans(of = kinds): JournalPlans {
-  return plansOf(`t${process.pid.toString(16)}${(namespaces++).toString(16).padStart(4, '0')}`, of)
+  return plansOf(`${namespacePrefix}${namespaces++}`, of)
 }
 
 export function row(offset: number, card: string, over: Partial<TestRow> = {}): TestRow {

@@ -20,8 +20,8 @@ export class RedisClient {
     })
   }
 
-  static async connect(port: number): Promise<RedisClient> {
-    const socket = connect(port, '127.0.0.1')
+  static async connect(port: number, host = '127.0.0.1'): Promise<RedisClient> {
+    const socket = connect(port, host)
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', reject)
