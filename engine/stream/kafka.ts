@@ -68,6 +68,8 @@ export interface NewRecord {
   readonly key: Buffer | string | null
   readonly value: Buffer | string | null
   readonly headers: IHeaders
+  /** Create time; absent: now, by the producer. */
+  readonly timestampMs?: number
 }
 
 export class KafkaClient {
@@ -134,7 +136,13 @@ export async function send(
   partition: number,
   records: readonly NewRecord[],
 ): Promise<void> {
-  const messages = records.map(({ key, value, headers }) => ({ key, value, headers, partition }))
+  const messages = records.map(({ key, value, headers, timestampMs }) => ({
+    key,
+    value,
+    headers,
+    partition,
+    ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+  }))
   try {
     const results = await producer.send({ topic, messages, acks: -1 })
     if (results.length === 1 && results[0]!.partition === partition) return

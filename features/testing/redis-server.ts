@@ -49,6 +49,15 @@ export class RedisServer {
     return RedisClient.connect(this.port)
   }
 
+  /** Frozen: connections stay, nothing answers. */
+  pause(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#process.kill('SIGCONT')
+  }
+
   async stop(): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const ended = new Promise((resolve) => this.#process.once('exit', resolve))
