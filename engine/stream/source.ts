@@ -35,7 +35,8 @@ export class KafkaSource {
   #isPaused = false
   /** Of the present assignment: resolves to where each partition goes on. */
   #resume: Promise<ReadonlyMap<number, number>> = Promise.resolve(new Map())
-  #assigned: readonly number[] = []
+  /** The consumer has an assignment: kafkajs refuses to pause one that has none. */
+  #isJoined = false
   /** A commit that failed: thrown into the consumer, which then finds its coordinator anew. */
   #commitError: unknown = null
 
@@ -57,10 +58,11 @@ export class KafkaSource {
   async start(): Promise<void> {
     const consumer = this.#consumer
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      if (consumer !== this.#consumer) return
       this.#join(payload.memberAssignment[this.#topic] ?? [])
     })
     consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (payload.restart || this.#isStopped) return
+      if (payload.restart || this.#isStopped || consumer !== this.#consumer) return
       this.#log.warn({ error: payload.error }, 'consumer ended, joining again')
       void this.#rejoin()
     })
@@ -78,13 +80,13 @@ export class KafkaSource {
   pause(): void {
     if (this.#isPaused) return
     this.#isPaused = true
-    if (this.#assigned.length > 0) this.#consumer.pause([{ topic: this.#topic }])
+    if (this.#isJoined) this.#consumer.pause([{ topic: this.#topic }])
   }
 
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    if (this.#assigned.length > 0) this.#consumer.resume([{ topic: this.#topic }])
+    if (this.#isJoined) this.#consumer.resume([{ topic: this.#topic }])
   }
 
   /** Commits the offsets to go on from. A failure is not the caller's: the consumer joins again and repeats. */
@@ -94,7 +96,7 @@ export class KafkaSource {
       partition,
       offset: String(offset),
     }))
-    if (list.length === 0) return
+    if (list.length === 0 || !this.#isJoined) return
     try {
       await this.#consumer.commitOffsets(list)
     } catch (error) {
@@ -109,12 +111,12 @@ export class KafkaSource {
   }
 
   #join(partitions: readonly number[]): void {
-    this.#assigned = partitions
+    this.#isJoined = true
     this.#resume = this.#listener.assigned(partitions)
     this.#resume.catch((error: unknown) => {
       this.#listener.failed(error)
     })
-    if (this.#isPaused && partitions.length > 0) this.#consumer.pause([{ topic: this.#topic }])
+    if (this.#isPaused) this.#consumer.pause([{ topic: this.#topic }])
   }
 
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
@@ -143,12 +145,14 @@ export class KafkaSource {
   }
 
   async #rejoin(): Promise<void> {
+    this.#isJoined = false
     await this.#consumer.disconnect().catch(() => undefined)
     while (!this.#isStopped) {
       await new Promise((resolve) => setTimeout(resolve, rejoinMs))
       try {
         this.#consumer = this.#client.consumer(this.#options)
         await this.start()
+        if (this.#isStopped) await this.#consumer.disconnect()
         return
       } catch (error) {
         this.#log.warn({ error: asEngineError('joining the group', error) }, 'joining failed')

@@ -269,7 +269,7 @@ describe('weir stream', () => {
     const all = assertEvery(await topics.waitFor(topics.decisions, 0, 10), 10).map(parse)
     assert.deepEqual(
       all.slice(5).map(({ reason }) => reason),
-      new Array(5).fill('missing_primary'),
+      Array.from({ length: 5 }, () => 'missing_primary'),
     )
     await stopCleanly(engine)
   })

@@ -248,7 +248,7 @@ describe('engines that overlap', () => {
     const batch = await observe(owner, plans, rowsOf(20).slice(4))
     assert.deepEqual(
       [...batch.seen.slice(0, 16)],
-      [...Array(8).fill(Seen.redelivery), ...Array(8).fill(Seen.fresh)],
+      [...Array<number>(8).fill(Seen.redelivery), ...Array<number>(8).fill(Seen.fresh)],
     )
     assert.deepEqual(
       column(batch, batch.ordinal, 1),
