@@ -144,6 +144,11 @@ export class KafkaSource {
     }
   }
 
+  /** A stop that came while the consumer was joining found none to end. */
+  async #endIfStopped(): Promise<void> {
+    if (this.#isStopped) await this.#consumer.disconnect()
+  }
+
   async #rejoin(): Promise<void> {
     this.#isJoined = false
     await this.#consumer.disconnect().catch(() => undefined)
@@ -152,7 +157,7 @@ export class KafkaSource {
       try {
         this.#consumer = this.#client.consumer(this.#options)
         await this.start()
-        if (this.#isStopped) await this.#consumer.disconnect()
+        await this.#endIfStopped()
         return
       } catch (error) {
         this.#log.warn({ error: asEngineError('joining the group', error) }, 'joining failed')
