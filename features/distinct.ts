@@ -3,31 +3,59 @@
 /** Words of a place: low, high, window, round. Side by side, so that a probe touches one cache line. */
 const placeWords = 4
 
-/** Emptied in constant time. Values are u64 hashes as two words; 0/0 stands for absent and is not added. */
+const roundMax = 2 ** 31 - 1
+
+/** Emptied in constant time. Values are u64 hashes as two int32 words; 0/0 stands for absent and is not added. */
 export class DistinctSet {
   readonly #places: Int32Array
-  readonly #mask: number
+  /** As many places as the present round needs: a small journal's stay in the nearest cache. */
+  #mask = 0
   /** A place is in use when it was written in the present round. */
   #round = 0
   /** Per window: values whose shortest window it is. */
   readonly counts: Int32Array
 
   constructor(windowCount: number, valuesMax: number) {
-    const capacity = 2 ** Math.ceil(Math.log2(valuesMax * 2))
-    this.#places = new Int32Array(capacity * placeWords)
-    this.#mask = capacity - 1
+    this.#places = new Int32Array(placesFor(valuesMax) * placeWords)
     this.counts = new Int32Array(windowCount)
   }
 
-  clear(): void {
-    this.#round = (this.#round + 1) | 0
+  /** Empties the set and makes room for `valuesMax` values, at most as many as it was made for. */
+  clear(valuesMax: number): void {
+    this.#mask = placesFor(valuesMax) - 1
+    if (this.#round === roundMax) {
+      this.#places.fill(0)
+      this.#round = 0
+    }
+    this.#round++
     this.counts.fill(0)
+  }
+
+  /** Adds the u64 at byte `column` of each of the first `count` records that begin at `starts`, seen in `windows`. */
+  addAll(
+    data: DataView,
+    column: number,
+    starts: Int32Array,
+    windows: Uint8Array,
+    count: number,
+  ): void {
+    for (let r = 0; r < count; r++) {
+      const at = starts[r]! + column
+      const low = data.getInt32(at, true)
+      const high = data.getInt32(at + 4, true)
+      if ((low | high) !== 0) this.add(low, high, windows[r]!)
+    }
+  }
+
+  /** Each window takes over what the shorter ones gathered; nothing is added after it. */
+  merge(): void {
+    for (let w = 1; w < this.counts.length; w++) this.counts[w]! += this.counts[w - 1]!
   }
 
   /** The value was seen in `window` (an index, shortest first) and all longer ones. */
   add(low: number, high: number, window: number): void {
     const places = this.#places
-    const at = this.#find(low | 0, high | 0)
+    const at = this.#find(low, high)
     if (places[at + 3] !== this.#round) {
       places[at] = low
       places[at + 1] = high
@@ -43,7 +71,7 @@ export class DistinctSet {
 
   /** The shortest window that holds the value; -1 when none does. */
   windowOf(low: number, high: number): number {
-    const at = this.#find(low | 0, high | 0)
+    const at = this.#find(low, high)
     return this.#places[at + 3] === this.#round ? this.#places[at + 2]! : -1
   }
 
@@ -57,4 +85,9 @@ export class DistinctSet {
       place = (place + 1) & this.#mask
     }
   }
+}
+
+/** A power of two that leaves half of the places free. */
+function placesFor(values: number): number {
+  return 2 << (31 - Math.clz32(Math.max(1, values * 2 - 1)))
 }

@@ -62,11 +62,25 @@ class Harness {
     batch.partition[0] = -1
     this.#encoder.encode(transaction, 0, batch)
     this.journals.append(batch)
+    this.journals.sum = true
+    const summed = this.#fill(transaction)
+    const approximate = [...this.approximate]
+    this.journals.sum = false
+    const rows = this.#fill(transaction)
+    assert.deepEqual(
+      [summed, approximate],
+      [rows, [...this.approximate]],
+      'blocks changed a feature',
+    )
+    return rows
+  }
+
+  #fill(transaction: Transaction): number[] {
     const rows = new Float64Array(this.#plan.features.length)
     this.lateMs = this.#fold.fill(
       transaction,
       0,
-      batch,
+      this.#batch,
       this.journals,
       rows,
       0,

@@ -23,7 +23,14 @@ export interface JournalPlan {
   clearHops(hops: Float64Array): void
   /** Adds `count` records lying from byte `start` of `data` on. Order of calls over the same records changes no bit. */
   addToHops(hops: Float64Array, data: DataView, start: number, count: number): void
+  /** float64s of a block, which sums `blockRecords` records; 0 when nobody reads blocks of this kind. */
+  readonly blockFloats: number
+  /** Sums the `blockRecords` records lying from byte `start` of `data` on into `blocks` from `at` on. */
+  sumBlock(data: DataView, start: number, blocks: Float64Array, at: number): void
 }
+
+/** Records of a block. A holder keeps blocks of its longer journals from their first record held on. */
+export const blockRecords = 32
 
 /** All journals of a deployment, in slot order. */
 export interface JournalPlans {

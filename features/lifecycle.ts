@@ -1,10 +1,12 @@
 // What reversals and label messages in an entity's exact tail do to its transactions. Only journals of mappings that
 // declare kinds spend anything on this, and only tails that hold such a record allocate.
 
-import { identityAt } from './journal.ts'
+import { Block, blockFloats } from './blocks.ts'
+import { blockRecords, identityAt } from './journal.ts'
 import type { RecordLayout } from './layout.ts'
 import { timeOf, verdictOf } from './layout.ts'
 import { Kind } from './transaction.ts'
+import type { View } from './view.ts'
 
 interface Reversal {
   readonly recordMs: number
@@ -21,38 +23,35 @@ interface Label {
 /** Reused per view: `gather`, then ask. */
 export class Lifecycle {
   readonly #layout: RecordLayout
+  readonly #blockFloats: number
   /** By identity of the transaction that they name. */
   readonly #reversals = new Map<string, Reversal>()
   readonly #labels = new Map<string, Label>()
 
   constructor(layout: RecordLayout) {
     this.#layout = layout
+    this.#blockFloats = blockFloats(layout)
   }
 
-  get isEmpty(): boolean {
-    return this.#reversals.size === 0 && this.#labels.size === 0
-  }
-
-  /** Takes what had happened by `timeMs` from the records in bytes [start, end). */
-  gather(data: DataView, start: number, end: number, timeMs: number): void {
-    this.#reversals.clear()
-    this.#labels.clear()
-    const { width, own, named, amount } = this.#layout
-    let hasUnmatched = false
-    for (let at = start; at < end; at += width) {
-      const kind = data.getUint8(at + 6)
-      if (kind !== Kind.reversal && kind !== Kind.label) continue
-      if (data.getFloat64(at + own, true) > timeMs) continue
-      const name = identityText(data, at + named)
-      if (kind === Kind.label) this.#gatherLabel(data, at, name)
-      else {
-        hasUnmatched = true
-        const value = amount < 0 ? Number.NaN : data.getFloat64(at + amount, true)
-        const reversal = { recordMs: timeOf(data, at), amount: value, isMatched: false }
-        this.#reversals.set(name, reversal)
+  /** Takes what had happened by `timeMs` from the records of `view` from ordinal `boundary` on; false when nothing had. */
+  gather(view: View, boundary: number, timeMs: number): boolean {
+    if (this.#labels.size > 0) this.#labels.clear()
+    if (this.#reversals.size > 0) this.#reversals.clear()
+    const { width } = this.#layout
+    const { data, start, base, ordinal } = view
+    const first = boundary - base
+    // Oldest first, so that of two labels at the same ms the later one wins; blocks of transactions alone hold none.
+    for (let from = first; from < ordinal - base; ) {
+      const next = Math.min(ordinal - base, (from & -blockRecords) + blockRecords)
+      if (!this.#isBlockPlain(view, from, next)) {
+        this.#gatherRecords(data, start + from * width, start + next * width, timeMs)
       }
+      from = next
     }
-    if (hasUnmatched) this.#match(data, start, end)
+    if (this.#reversals.size > 0) {
+      this.#match(data, start + first * width, start + (ordinal - base) * width)
+    }
+    return this.#reversals.size > 0 || this.#labels.size > 0
   }
 
   isReversed(data: DataView, at: number): boolean {
@@ -78,6 +77,28 @@ export class Lifecycle {
   /** Reversals whose transaction is not in the exact tail. */
   *unmatched(): Iterable<Reversal> {
     for (const reversal of this.#reversals.values()) if (!reversal.isMatched) yield reversal
+  }
+
+  /** Whether the records at positions [from, next) are known to be transactions. */
+  #isBlockPlain({ blocks, blocksAt }: View, from: number, next: number): boolean {
+    if (blocks === null || next - from !== blockRecords) return false
+    const at = blocksAt + (from / blockRecords) * this.#blockFloats
+    return blocks[at + Block.others] === 0
+  }
+
+  #gatherRecords(data: DataView, start: number, end: number, timeMs: number): void {
+    const { width, own, named, amount } = this.#layout
+    for (let at = start; at < end; at += width) {
+      const kind = data.getUint8(at + 6)
+      if (kind !== Kind.reversal && kind !== Kind.label) continue
+      if (data.getFloat64(at + own, true) > timeMs) continue
+      const name = identityText(data, at + named)
+      if (kind === Kind.label) this.#gatherLabel(data, at, name)
+      else {
+        const value = amount < 0 ? Number.NaN : data.getFloat64(at + amount, true)
+        this.#reversals.set(name, { recordMs: timeOf(data, at), amount: value, isMatched: false })
+      }
+    }
   }
 
   /** The latest verdict wins; of two at the same ms the later record. */

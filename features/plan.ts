@@ -1,5 +1,6 @@
 // Binds a catalog to what a mapping can deliver: which journals are kept, what a record holds, what each entity computes.
 import { createHash } from 'node:crypto'
+import { blockFloats, sumBlock } from './blocks.ts'
 import type { Aggregate, Catalog, Feature } from './catalog.ts'
 import { addToHops, clearHops, type HopSeries, hopFloats } from './hops.ts'
 import {
@@ -165,6 +166,10 @@ function planEntity(
     },
     addToHops: (hops, data, start, count) => {
       addToHops(series, layout, hops, data, start, count)
+    },
+    blockFloats: own.length > 0 ? blockFloats(layout) : 0,
+    sumBlock: (data, start, blocks, at) => {
+      sumBlock(layout, data, start, blocks, at)
     },
   }
 }

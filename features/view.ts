@@ -21,6 +21,12 @@ export class View {
    */
   hopsCached: Hops | null = null
   hopsThrough = 0
+  /**
+   * Sums of each 32 records from `base` on (blocks.ts), the first at `blocksAt`, for as many as the journal has in full;
+   * null where the holder keeps none. They change no answer.
+   */
+  blocks: Float64Array | null = null
+  blocksAt = 0
 }
 
 /** Who can show journals: a store. */

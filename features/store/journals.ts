@@ -32,11 +32,10 @@ import {
 import { Layouts } from './layouts.ts'
 import { Room, type WhenFull } from './room.ts'
 import { nowhere, type Slabs } from './slabs.ts'
-import { StoreError } from './store.ts'
 import { newHops, type Sum } from './sums.ts'
+import { Tenants } from './tenants.ts'
 
 const kindsMax = 255
-const tenantsMax = 65_536
 const empty = new DataView(new ArrayBuffer(0))
 const noHops = new Float64Array(0)
 
@@ -47,13 +46,10 @@ const noHops = new Float64Array(0)
 export class Journals {
   readonly #plans: readonly JournalPlan[]
   readonly #layouts: Layouts
-  readonly #whenFull: WhenFull
   readonly #room: Room
   readonly #directory: Directory
   readonly #slabs: Slabs
-  readonly #tenants = new Map<string, number>()
-  #tenantLast = ''
-  #tenantLastId = -1
+  readonly #tenants: Tenants
   readonly #recordBytes: Uint8Array
   readonly #recordWords: Uint32Array
 
@@ -65,7 +61,7 @@ export class Journals {
     }
     this.#plans = plans.journals
     this.#layouts = new Layouts(plans.journals)
-    this.#whenFull = whenFull
+    this.#tenants = new Tenants(whenFull)
     this.#room = new Room(bytesMax, whenFull)
     this.#directory = this.#room.directory
     this.#slabs = this.#room.slabs
@@ -83,7 +79,7 @@ export class Journals {
 
   /** An observation begins: its views are valid until `end` of the number returned. */
   begin(): number {
-    if (this.#tenants.size > tenantsMax && this.#whenFull === 'forget') this.clear()
+    if (this.#tenants.isFull) this.clear()
     return this.#room.begin()
   }
 
@@ -93,18 +89,7 @@ export class Journals {
 
   /** The number of a tenant, for `open`. */
   tenant(name: string): number {
-    if (name === this.#tenantLast) return this.#tenantLastId
-    let id = this.#tenants.get(name)
-    if (id === undefined) {
-      id = this.#tenants.size
-      if (id > tenantsMax && this.#whenFull === 'refuse') {
-        throw new StoreError(`expected at most ${tenantsMax} tenants, found another`, false)
-      }
-      this.#tenants.set(name, id)
-    }
-    this.#tenantLast = name
-    this.#tenantLastId = id
-    return id
+    return this.#tenants.number(name)
   }
 
   /** The journal of an entity; empty when it was not held. */
@@ -192,13 +177,13 @@ export class Journals {
       this.#move(journal, length + 1)
       layout = row[at + flagsAt]! & layoutMask
     }
-    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
-    const block = row[at + blockAt]! >>> 2
+    const slab = this.#slabs.slabs[row[at + placeAt]!]!
+    const held = slab.words
     const stride = this.#layouts.widths[layout]! >>> 2
-    const record = block + length * stride
+    const record = (row[at + blockAt]! >>> 2) + length * stride
     for (let word = 0; word < stride; word++) held[record + word] = words[from + word]!
     row[at + lengthAt] = length + 1
-    this.#layouts.insert(layout, held, block, length)
+    this.#layouts.insert(layout, slab, row[at + blockAt]!, length)
     const ordinal = this.#directory.base(journal) + length
     if ((length + 1) % this.#layouts.caps[layout]! === 0) this.#passBoundary(journal)
     return ordinal
@@ -219,7 +204,7 @@ export class Journals {
     slab.bytes.set(bytes.subarray(start + base * width, start + count * width), row[at + blockAt])
     row[at + lengthAt] = length
     this.#directory.setBase(journal, base)
-    this.#reindex(journal)
+    this.#rebuild(journal)
     if (base > 0 && hopFloats > 0) {
       const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       this.#addHops(journal, data, start, base)
@@ -253,8 +238,6 @@ export class Journals {
   clear(): void {
     this.#room.clear()
     this.#tenants.clear()
-    this.#tenantLast = ''
-    this.#tenantLastId = -1
   }
 
   view(journal: number, ordinal: number, out: View): void {
@@ -262,8 +245,11 @@ export class Journals {
     const at = this.#directory.at(journal)
     const base = this.#directory.base(journal)
     assert(row[at + pinsAt]! > 0 && ordinal >= base && ordinal <= base + row[at + lengthAt]!)
-    out.data = row[at + placeAt] === nowhere ? empty : this.#slabs.slabs[row[at + placeAt]!]!.view
+    const slab = this.#slabs.slabs[row[at + placeAt]!]
+    out.data = slab?.view ?? empty
     out.start = row[at + blockAt]!
+    out.blocks = null
+    if (slab) this.#layouts.show(row[at + flagsAt]! & layoutMask, slab, out.start, out)
     out.base = base
     out.ordinal = ordinal
     const sum = this.#room.sums.get(row[at + sumsAt]!)
@@ -347,7 +333,7 @@ export class Journals {
     slab.bytes.copyWithin(block, block + count * width, block + length * width)
     row[at + lengthAt] = length - count
     this.#directory.setBase(journal, base + count)
-    this.#reindex(journal)
+    this.#rebuild(journal)
   }
 
   #addHops(journal: number, data: DataView, start: number, count: number): void {
@@ -372,15 +358,15 @@ export class Journals {
       if (bytes === 0) return
       this.#slabs.slabs[place]!.bytes.set(from!.bytes.subarray(fromBlock, fromBlock + bytes), to)
     })
-    this.#reindex(journal)
+    this.#rebuild(journal)
   }
 
-  #reindex(journal: number): void {
+  #rebuild(journal: number): void {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
+    const slab = this.#slabs.slabs[row[at + placeAt]!]!
     const layout = row[at + flagsAt]! & layoutMask
-    this.#layouts.reindex(layout, held, row[at + blockAt]! >>> 2, row[at + lengthAt]!)
+    this.#layouts.rebuild(layout, slab, row[at + blockAt]!, row[at + lengthAt]!)
   }
 
   #plan(journal: number): JournalPlan {

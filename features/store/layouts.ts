@@ -1,6 +1,9 @@
 // How the records of each entity kind lie in a block of each size class, and how one is found there by its identity.
-import type { JournalPlan } from '../journal.ts'
-import { classBytes, classesMax } from './slabs.ts'
+//
+//   records … | sums of each 32 of them, in longer journals | index by identity, in all but the shortest
+import { blockRecords, type JournalPlan } from '../journal.ts'
+import type { View } from '../view.ts'
+import { classBytes, classesMax, type Slab } from './slabs.ts'
 
 /** Bytes before the first record in Redis. */
 export const headerBytes = 32
@@ -8,6 +11,8 @@ export const headerBytes = 32
 export const layoutShift = 6
 /** Longer journals have an index of their records at the end of their block; in shorter ones a scan is faster. */
 const scannedMax = 8
+/** From so many records on sums are kept: fewer are read as fast. */
+const summedMin = 64
 /** An entry has sixteen bits for a record's position. */
 const indexedMax = 0xfffe
 
@@ -21,14 +26,21 @@ export class Layouts {
   readonly indexSizes: Int32Array
   /** Words from a block's begin to its index. */
   readonly indexStarts: Int32Array
+  /** float64s from a block's begin to the sums, and of each; the latter 0 where there are none. */
+  readonly #sumStarts: Int32Array
+  readonly #sumFloats: Int32Array
+  readonly #plans: readonly JournalPlan[]
 
   constructor(plans: readonly JournalPlan[]) {
     const count = plans.length << layoutShift
+    this.#plans = plans
     this.widths = new Int32Array(count)
     this.caps = new Float64Array(count)
     this.capacities = new Int32Array(count)
     this.indexSizes = new Int32Array(count)
     this.indexStarts = new Int32Array(count)
+    this.#sumStarts = new Int32Array(count)
+    this.#sumFloats = new Int32Array(count)
     for (const [kind, plan] of plans.entries()) {
       for (let sizeClass = 0; sizeClass < classesMax; sizeClass++) {
         this.#set((kind << layoutShift) + sizeClass, plan, classBytes(sizeClass))
@@ -45,27 +57,34 @@ export class Layouts {
     return -1
   }
 
-  /** Indexes anew the first `length` records of the block at word `block`. */
-  reindex(layout: number, held: Uint32Array, block: number, length: number): void {
+  /** Makes index and sums anew for the first `length` records of the block at byte `block`. */
+  rebuild(layout: number, slab: Slab, block: number, length: number): void {
     const size = this.indexSizes[layout]!
-    if (size === 0) return
-    const index = block + this.indexStarts[layout]!
-    held.fill(0, index, index + size)
+    const index = (block >>> 2) + this.indexStarts[layout]!
+    slab.words.fill(0, index, index + size)
     for (let position = 0; position < length; position++) {
-      this.insert(layout, held, block, position)
+      this.insert(layout, slab, block, position)
     }
   }
 
-  /** Indexes the record at `position`; to be called for each one appended. */
-  insert(layout: number, held: Uint32Array, block: number, position: number): void {
+  /** Adds the record at `position` to index and sums; to be called for each one appended. */
+  insert(layout: number, slab: Slab, block: number, position: number): void {
     const size = this.indexSizes[layout]!
     if (size === 0) return
-    const index = block + this.indexStarts[layout]!
-    const record = block + position * (this.widths[layout]! >>> 2)
+    const held = slab.words
+    const index = (block >>> 2) + this.indexStarts[layout]!
+    const record = (block + position * this.widths[layout]!) >>> 2
     let slot = held[record + 2]! & (size - 1)
     while (held[index + slot] !== 0) slot = (slot + 1) & (size - 1)
     // The upper half of the identity's second word saves most looks at records; zero is an empty slot.
     held[index + slot] = (held[record + 3]! & 0xffff0000) | (position + 1)
+    if ((position + 1) % blockRecords === 0) this.#sum(layout, slab, block, position + 1)
+  }
+
+  /** Shows the sums in `out`, null where there are none. */
+  show(layout: number, slab: Slab, block: number, out: View): void {
+    out.blocks = this.#sumFloats[layout] === 0 ? null : slab.floats
+    out.blocksAt = (block >>> 3) + this.#sumStarts[layout]!
   }
 
   /** Position of the record with an identity, from `first` on; -1 when there is none. */
@@ -103,19 +122,38 @@ export class Layouts {
     }
   }
 
+  /** Sums the 32 records before position `end`. */
+  #sum(layout: number, slab: Slab, block: number, end: number): void {
+    const floats = this.#sumFloats[layout]!
+    if (floats === 0) return
+    const from = end - blockRecords
+    const to = (block >>> 3) + this.#sumStarts[layout]! + (from / blockRecords) * floats
+    const plan = this.#plans[layout >>> layoutShift]!
+    plan.sumBlock(slab.view, block + from * this.widths[layout]!, slab.floats, to)
+  }
+
   #set(layout: number, plan: JournalPlan, bytes: number): void {
     this.widths[layout] = plan.width
     this.caps[layout] = plan.cap
     this.capacities[layout] = Math.min(0x7fffffff, Math.floor(bytes / plan.width))
     if (this.capacities[layout] <= scannedMax) return
     for (let size = 8; size <= 1 << 17; size *= 2) {
-      const capacity = Math.floor((bytes - size * 4) / plan.width)
+      const index = bytes - size * 4
+      const isSummed = plan.blockFloats > 0 && Math.floor(index / plan.width) >= summedMin
+      const sumBytes = isSummed ? plan.blockFloats * 8 : 0
+      const whole = Math.floor(index / (plan.width * blockRecords + sumBytes))
+      const sums = index - whole * sumBytes
+      const capacity = isSummed
+        ? Math.min(Math.floor(sums / plan.width), (whole + 1) * blockRecords - 1)
+        : Math.floor(index / plan.width)
       // At most three quarters full.
       if (capacity > size * 0.75) continue
       if (capacity > indexedMax || capacity < scannedMax) return
       this.capacities[layout] = capacity
       this.indexSizes[layout] = size
-      this.indexStarts[layout] = (bytes - size * 4) >>> 2
+      this.indexStarts[layout] = index >>> 2
+      this.#sumStarts[layout] = sums >>> 3
+      this.#sumFloats[layout] = sumBytes >>> 3
       return
     }
   }

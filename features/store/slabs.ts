@@ -19,6 +19,7 @@ export class Slab {
   readonly view: DataView
   readonly bytes: Uint8Array
   readonly words: Uint32Array
+  readonly floats: Float64Array
   sizeClass = noBlock
   blockBytes = 0
   live = 0
@@ -34,6 +35,7 @@ export class Slab {
     this.view = new DataView(buffer)
     this.bytes = new Uint8Array(buffer)
     this.words = new Uint32Array(buffer)
+    this.floats = new Float64Array(buffer)
   }
 
   assign(sizeClass: number): void {

@@ -1,7 +1,7 @@
 // Rows for tests of stores: batches with records of a known layout, plans with hops that are plain sums, and a reader of views.
 import { strict as assert } from 'node:assert'
 import { createHash } from 'node:crypto'
-import { hopBoundary, type JournalPlan, type JournalPlans } from '../journal.ts'
+import { blockRecords, hopBoundary, type JournalPlan, type JournalPlans } from '../journal.ts'
 import { Observation } from '../observation.ts'
 import type { Store } from '../store/store.ts'
 import { View } from '../view.ts'
@@ -49,6 +49,14 @@ function planOf(kind: TestKind, isPrimary: boolean): JournalPlan {
         const at = start + record * kind.width
         if (kind.hopFloats > 1) hops[1]! += data.getUint32(at + 8, true)
         if (kind.hopFloats > 2) hops[2]! += data.getUint32(at + 12, true)
+      }
+    },
+    // The sum of words tells whether a block is of the records that it should be of.
+    blockFloats: kind.hopFloats > 0 ? 1 : 0,
+    sumBlock: (data, start, blocks, at) => {
+      blocks[at] = 0
+      for (let record = 0; record < blockRecords; record++) {
+        blocks[at] += data.getUint32(start + record * kind.width + 8, true)
       }
     },
   }

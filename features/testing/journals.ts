@@ -1,5 +1,6 @@
 // The simplest store there is, for tests of the fold: every journal whole in one buffer, nothing compacted, no repeats.
 
+import { blockRecords } from '../journal.ts'
 import type { Observation } from '../observation.ts'
 import type { Plan } from '../plan.ts'
 import { type Hops, View, type Views } from '../view.ts'
@@ -17,6 +18,8 @@ export class WholeJournals implements Views {
   readonly #handles = new Map<string, number>()
   /** Records that are summed before the view is handed out, as a store's compaction would: at most one cap behind. */
   compact = false
+  /** Views come with blocks, as from a store that holds a longer journal. */
+  sum = false
 
   constructor(plan: Plan) {
     this.#plan = plan
@@ -56,7 +59,20 @@ export class WholeJournals implements Views {
     const boundary = Math.max(0, Math.floor(ordinal / plan.cap) - 2) * plan.cap
     out.base = this.compact ? boundary : 0
     out.start = out.base * width
+    out.blocks = this.sum ? this.#blocks(handle, out) : null
+    out.blocksAt = 0
     out.hops = out.base === 0 ? null : this.#sum(handle, out.base)
+  }
+
+  #blocks(handle: number, view: View): Float64Array {
+    const plan = this.#plan.journals[handle % this.#plan.journals.length]!
+    const count = Math.floor((view.ordinal - view.base) / blockRecords)
+    const blocks = new Float64Array(count * plan.blockFloats)
+    for (let block = 0; block < count; block++) {
+      const start = view.start + block * blockRecords * plan.width
+      plan.sumBlock(view.data, start, blocks, block * plan.blockFloats)
+    }
+    return blocks
   }
 
   #sum(handle: number, count: number): Hops {
