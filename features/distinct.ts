@@ -31,7 +31,10 @@ export class DistinctSet {
     this.counts.fill(0)
   }
 
-  /** Adds the u64 at byte `column` of each of the first `count` records that begin at `starts`, seen in `windows`. */
+  /**
+   * Adds the u64 at byte `column` of each of the first `count` records that begin at `starts`. Each was seen in the window of
+   * its place in `windows` (an index, shortest first) and in all longer ones.
+   */
   addAll(
     data: DataView,
     column: number,
@@ -39,11 +42,35 @@ export class DistinctSet {
     windows: Uint8Array,
     count: number,
   ): void {
+    const places = this.#places
+    const round = this.#round
+    const { counts } = this
+    let lastLow = 0
+    let lastHigh = 0
+    let lastWindow = 0
     for (let r = 0; r < count; r++) {
       const at = starts[r]! + column
       const low = data.getInt32(at, true)
       const high = data.getInt32(at + 4, true)
-      if ((low | high) !== 0) this.add(low, high, windows[r]!)
+      const window = windows[r]!
+      // Absent, or again what the record before had: a card's country hardly ever changes.
+      if (low === lastLow && high === lastHigh && window >= lastWindow) continue
+      if ((low | high) === 0) continue
+      lastLow = low
+      lastHigh = high
+      lastWindow = window
+      const place = this.#find(low, high)
+      if (places[place + 3] !== round) {
+        places[place] = low
+        places[place + 1] = high
+        places[place + 2] = window
+        places[place + 3] = round
+        counts[window]!++
+      } else if (window < places[place + 2]!) {
+        counts[places[place + 2]!]!--
+        counts[window]!++
+        places[place + 2] = window
+      }
     }
   }
 

@@ -8,15 +8,6 @@ export class SipHash {
   w2 = 0
   w3 = 0
   readonly #k: Int32Array
-  // v0…v3 as low and high halves; fields, so that a round is one call without arguments.
-  #a = 0
-  #A = 0
-  #b = 0
-  #B = 0
-  #c = 0
-  #C = 0
-  #d = 0
-  #D = 0
 
   /** `key`: 16 bytes. */
   constructor(key: Uint8Array) {
@@ -28,108 +19,89 @@ export class SipHash {
 
   /** Of the first `length` bytes: 64 bits into w0, w1. */
   hash64(bytes: Uint8Array, length: number): void {
-    this.#absorb(bytes, length, 0, 0xff)
-    this.#finish()
+    this.#hash(bytes, length, false)
   }
 
   /** Of the first `length` bytes: 128 bits into w0…w3. */
   hash128(bytes: Uint8Array, length: number): void {
-    this.#absorb(bytes, length, 0xee, 0xee)
-    this.#finish()
-    const { w0, w1 } = this
-    this.#b ^= 0xdd
-    this.#finish()
-    this.w2 = this.w0
-    this.w3 = this.w1
-    this.w0 = w0
-    this.w1 = w1
+    this.#hash(bytes, length, true)
   }
 
-  #absorb(bytes: Uint8Array, length: number, tweak: number, finish: number): void {
-    const [k0, k1, k2, k3] = this.#k as unknown as [number, number, number, number]
-    this.#a = k0 ^ 0x70736575
-    this.#A = k1 ^ 0x736f6d65
-    this.#b = k2 ^ 0x6e646f6d ^ tweak
-    this.#B = k3 ^ 0x646f7261
-    this.#c = k0 ^ 0x6e657261
-    this.#C = k1 ^ 0x6c796765
-    this.#d = k2 ^ 0x79746573
-    this.#D = k3 ^ 0x74656462
-    const whole = length & ~7
-    let at = 0
-    for (; at < whole; at += 8) this.#block(word(bytes, at), word(bytes, at + 4))
-    let low = 0
-    let high = length << 24
-    for (let i = 0; at + i < length; i++) {
-      if (i < 4) low |= bytes[at + i]! << (8 * i)
-      else high |= bytes[at + i]! << (8 * (i - 4))
+  /**
+   * v0…v3 as halves a A, b B, c C, d D. One loop, so that all of them stay in registers: a step for each word of the
+   * message (two rounds), then one for each half of the result (four rounds).
+   */
+  #hash(bytes: Uint8Array, length: number, isLong: boolean): void {
+    const key = this.#k
+    let a = key[0]! ^ 0x70736575
+    let A = key[1]! ^ 0x736f6d65
+    let b = key[2]! ^ 0x6e646f6d ^ (isLong ? 0xee : 0)
+    let B = key[3]! ^ 0x646f7261
+    let c = key[0]! ^ 0x6e657261
+    let C = key[1]! ^ 0x6c796765
+    let d = key[2]! ^ 0x79746573
+    let D = key[3]! ^ 0x74656462
+    const words = (length >>> 3) + 1
+    const steps = words + (isLong ? 2 : 1)
+    for (let step = 0; step < steps; step++) {
+      const at = step * 8
+      let low = 0
+      let high = 0
+      if (step < words - 1) {
+        low = word(bytes, at)
+        high = word(bytes, at + 4)
+      } else if (step === words - 1) {
+        high = length << 24
+        for (let i = 0; at + i < length; i++) {
+          if (i < 4) low |= bytes[at + i]! << (8 * i)
+          else high |= bytes[at + i]! << (8 * (i - 4))
+        }
+      } else if (step === words) c ^= isLong ? 0xee : 0xff
+      else b ^= 0xdd
+      d ^= low
+      D ^= high
+      for (let round = step < words ? 2 : 4; round > 0; round--) {
+        let sum = (a >>> 0) + (b >>> 0)
+        A = (A + B + (sum > 0xffffffff ? 1 : 0)) | 0
+        a = sum | 0
+        let t = (b << 13) | (B >>> 19)
+        B = ((B << 13) | (b >>> 19)) ^ A
+        b = t ^ a
+        t = a
+        a = A
+        A = t
+        sum = (c >>> 0) + (d >>> 0)
+        C = (C + D + (sum > 0xffffffff ? 1 : 0)) | 0
+        c = sum | 0
+        t = (d << 16) | (D >>> 16)
+        D = ((D << 16) | (d >>> 16)) ^ C
+        d = t ^ c
+        sum = (a >>> 0) + (d >>> 0)
+        A = (A + D + (sum > 0xffffffff ? 1 : 0)) | 0
+        a = sum | 0
+        t = (d << 21) | (D >>> 11)
+        D = ((D << 21) | (d >>> 11)) ^ A
+        d = t ^ a
+        sum = (c >>> 0) + (b >>> 0)
+        C = (C + B + (sum > 0xffffffff ? 1 : 0)) | 0
+        c = sum | 0
+        t = (b << 17) | (B >>> 15)
+        B = ((B << 17) | (b >>> 15)) ^ C
+        b = t ^ c
+        t = c
+        c = C
+        C = t
+      }
+      a ^= low
+      A ^= high
+      if (step === words) {
+        this.w0 = (a ^ b ^ c ^ d) >>> 0
+        this.w1 = (A ^ B ^ C ^ D) >>> 0
+      }
     }
-    this.#block(low, high)
-    this.#c ^= finish
-  }
-
-  #block(low: number, high: number): void {
-    this.#d ^= low
-    this.#D ^= high
-    this.#round()
-    this.#round()
-    this.#a ^= low
-    this.#A ^= high
-  }
-
-  #finish(): void {
-    for (let round = 0; round < 4; round++) this.#round()
-    this.w0 = (this.#a ^ this.#b ^ this.#c ^ this.#d) >>> 0
-    this.w1 = (this.#A ^ this.#B ^ this.#C ^ this.#D) >>> 0
-  }
-
-  #round(): void {
-    let a = this.#a
-    let A = this.#A
-    let b = this.#b
-    let B = this.#B
-    let c = this.#c
-    let C = this.#C
-    let d = this.#d
-    let D = this.#D
-    let low = (a >>> 0) + (b >>> 0)
-    A = (A + B + (low > 0xffffffff ? 1 : 0)) | 0
-    a = low | 0
-    let t = (b << 13) | (B >>> 19)
-    B = ((B << 13) | (b >>> 19)) ^ A
-    b = t ^ a
-    t = a
-    a = A
-    A = t
-    low = (c >>> 0) + (d >>> 0)
-    C = (C + D + (low > 0xffffffff ? 1 : 0)) | 0
-    c = low | 0
-    t = (d << 16) | (D >>> 16)
-    D = ((D << 16) | (d >>> 16)) ^ C
-    d = t ^ c
-    low = (a >>> 0) + (d >>> 0)
-    A = (A + D + (low > 0xffffffff ? 1 : 0)) | 0
-    a = low | 0
-    t = (d << 21) | (D >>> 11)
-    D = ((D << 21) | (d >>> 11)) ^ A
-    d = t ^ a
-    low = (c >>> 0) + (b >>> 0)
-    C = (C + B + (low > 0xffffffff ? 1 : 0)) | 0
-    c = low | 0
-    t = (b << 17) | (B >>> 15)
-    B = ((B << 17) | (b >>> 15)) ^ C
-    b = t ^ c
-    t = c
-    c = C
-    C = t
-    this.#a = a
-    this.#A = A
-    this.#b = b
-    this.#B = B
-    this.#c = c
-    this.#C = C
-    this.#d = d
-    this.#D = D
+    if (!isLong) return
+    this.w2 = (a ^ b ^ c ^ d) >>> 0
+    this.w3 = (A ^ B ^ C ^ D) >>> 0
   }
 }
 

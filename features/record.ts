@@ -3,6 +3,7 @@
 import assert from 'node:assert'
 import { SipHash } from './hash.ts'
 import { fingerprintAt, identityAt, sourceAt } from './journal.ts'
+import type { Column } from './layout.ts'
 import type { Observation } from './observation.ts'
 import type { EntityPlan, Plan } from './plan.ts'
 import { Kind, type Transaction } from './transaction.ts'
@@ -15,6 +16,11 @@ export class Encoder {
   readonly #sip: SipHash
   readonly #text: TextBuffer
   readonly #kindTexts: readonly Uint8Array[]
+  /** Every column of some journal, once, and its hash in the present row. */
+  readonly #columns: readonly Column[]
+  readonly #hashes: Uint32Array
+  /** Per journal and column: its place in `#columns`. */
+  readonly #columnsOf: readonly Int32Array[]
 
   /** `hashKey`: 16 bytes, the same for all engines of a deployment and for a replay that is to be compared with it. */
   constructor(plan: Plan, hashKey: Uint8Array) {
@@ -22,11 +28,18 @@ export class Encoder {
     this.#sip = new SipHash(hashKey)
     this.#text = new TextBuffer()
     this.#kindTexts = plan.journals.map(({ kind }) => Buffer.from(kind))
+    const all = plan.journals.flatMap(({ layout }) => layout.columns)
+    const names = [...new Set(all.map(({ name }) => name))]
+    this.#columns = names.map((name) => all.find((column) => column.name === name)!)
+    this.#hashes = new Uint32Array(names.length * 2)
+    this.#columnsOf = plan.journals.map(({ layout }) =>
+      Int32Array.from(layout.columns, ({ name }) => names.indexOf(name)),
+    )
   }
 
   /**
    * Fills `present`, `key` and `records` of `row`. The pipeline has set tenant, partition, offset and timeMs of the row.
-   * Costs one hash per entity, per column and two more.
+   * Costs a hash per entity, per different column and two more.
    */
   encode(transaction: Transaction, row: number, batch: Observation): void {
     const { journals } = this.#plan
@@ -38,6 +51,7 @@ export class Encoder {
     this.#named(transaction)
     const named0 = this.#sip.w0
     const named1 = this.#sip.w1
+    this.#hashColumns(transaction)
     for (let e = 0; e < journals.length; e++) {
       const entity = journals[e]!
       const slot = first + e
@@ -61,19 +75,33 @@ export class Encoder {
         data.setUint32(at + entity.layout.named + 4, named1, true)
         data.setFloat64(at + entity.layout.own, transaction.atMs, true)
       }
-      this.#content(transaction, entity, data, at)
+      this.#content(transaction, entity, this.#columnsOf[e]!, data, at)
       if (entity.isPrimary) this.#source(transaction, row, batch, data, at)
     }
   }
 
-  #content(transaction: Transaction, { layout }: EntityPlan, data: DataView, at: number): void {
+  #hashColumns({ entities, fields }: Transaction): void {
+    for (let c = 0; c < this.#columns.length; c++) {
+      const { isEntity, index } = this.#columns[c]!
+      this.#column((isEntity ? entities : fields)[index]!)
+      this.#hashes[c * 2] = this.#sip.w0
+      this.#hashes[c * 2 + 1] = this.#sip.w1
+    }
+  }
+
+  #content(
+    transaction: Transaction,
+    { layout }: EntityPlan,
+    columns: Int32Array,
+    data: DataView,
+    at: number,
+  ): void {
     if (layout.amount >= 0) data.setFloat64(at + layout.amount, transaction.amountMinor, true)
     if (layout.label >= 0) data.setFloat64(at + layout.label, transaction.labelMs, true)
-    for (const column of layout.columns) {
-      const list = column.isEntity ? transaction.entities : transaction.fields
-      this.#column(list[column.index]!)
-      data.setUint32(at + column.at, this.#sip.w0, true)
-      data.setUint32(at + column.at + 4, this.#sip.w1, true)
+    for (let c = 0; c < columns.length; c++) {
+      const to = at + layout.columns[c]!.at
+      data.setUint32(to, this.#hashes[columns[c]! * 2]!, true)
+      data.setUint32(to + 4, this.#hashes[columns[c]! * 2 + 1]!, true)
     }
   }
 
