@@ -1,6 +1,6 @@
 // CSV as RFC 4180 has it: one scanner for the columns of a record, one splitter of a stream of bytes into records.
-import { isUtf8 } from 'node:buffer'
 import { type Fields, FieldType } from './fields.ts'
+import { MessageText } from './message-text.ts'
 import type { RejectReason } from './reject.ts'
 
 const comma = 0x2c
@@ -12,6 +12,7 @@ const carriageReturn = 0x0d
 export class CsvScanner {
   /** By column: its slot, or -1. */
   readonly #slots: Int32Array
+  readonly #text = new MessageText()
 
   constructor(columns: readonly string[], names: readonly string[]) {
     this.#slots = Int32Array.from(columns, (column) => names.indexOf(column))
@@ -19,7 +20,7 @@ export class CsvScanner {
 
   /** Fills `fields`; returns why the bytes are not such a record, or null. */
   scan(bytes: Buffer, fields: Fields): RejectReason | null {
-    if (!isUtf8(bytes)) return 'bad_utf8'
+    if (!this.#text.open(bytes)) return 'bad_utf8'
     if (bytes.length === 0) return 'empty'
     fields.clear()
     const slots = this.#slots
@@ -31,12 +32,12 @@ export class CsvScanner {
       if (bytes[at] === quote) {
         const end = closingQuote(bytes, at)
         if (end < 0 || (end + 1 < bytes.length && bytes[end + 1] !== comma)) return 'bad_csv'
-        text = bytes.toString('utf8', start + 1, end).replaceAll('""', '"')
+        text = this.#text.slice(start + 1, end).replaceAll('""', '"')
         at = end + 1
       } else {
         while (at < bytes.length && bytes[at] !== comma) at++
         const isMapped = column < slots.length && slots[column]! >= 0 && at > start
-        text = isMapped ? bytes.toString('utf8', start, at) : ''
+        text = isMapped ? this.#text.slice(start, at) : ''
       }
       if (column < slots.length && slots[column]! >= 0 && text !== '') {
         fields.text[slots[column]!] = text

@@ -1,7 +1,7 @@
 // A strict scanner of one JSON document (RFC 8259) that keeps only the mapped fields, numbers as their decimal text. It
 // builds no objects, so no name can mean anything to it, and it validates every byte of the document.
-import { isUtf8 } from 'node:buffer'
 import { type Fields, FieldType } from './fields.ts'
+import { MessageText } from './message-text.ts'
 import type { RejectReason } from './reject.ts'
 
 /** Levels of nesting a document may have. */
@@ -25,6 +25,7 @@ interface Name {
  */
 export class JsonScanner {
   readonly #root: Node
+  readonly #text = new MessageText()
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
   #fields: Fields | null = null
@@ -37,7 +38,7 @@ export class JsonScanner {
 
   /** Fills `fields`; returns why the bytes are not one JSON object, or null. */
   scan(bytes: Buffer, fields: Fields): RejectReason | null {
-    if (!isUtf8(bytes)) return 'bad_utf8'
+    if (!this.#text.open(bytes)) return 'bad_utf8'
     fields.clear()
     this.#bytes = bytes
     this.#fields = fields
@@ -167,7 +168,7 @@ export class JsonScanner {
       const text = this.#decode(start, end)
       if (text === null) return false
       this.#keep(slot, FieldType.text, text)
-    } else this.#keep(slot, FieldType.text, this.#bytes.toString('utf8', start, end))
+    } else this.#keep(slot, FieldType.text, this.#text.slice(start, end))
     return true
   }
 
@@ -193,7 +194,7 @@ export class JsonScanner {
 
   /** Text of a string with escapes that were validated; null (and bad_utf8) where half a character is left. */
   #decode(start: number, end: number): string | null {
-    const text = JSON.parse(`"${this.#bytes.toString('utf8', start, end)}"`) as string
+    const text = JSON.parse(`"${this.#text.slice(start, end)}"`) as string
     if (text.isWellFormed()) return text
     this.#error = 'bad_utf8'
     return null
@@ -232,7 +233,7 @@ export class JsonScanner {
       if (at === first) return false
     }
     this.#at = at
-    if (slot >= 0) this.#keep(slot, FieldType.number, bytes.toString('latin1', start, at))
+    if (slot >= 0) this.#keep(slot, FieldType.number, this.#text.slice(start, at))
     return true
   }
 
