@@ -16,7 +16,7 @@ import type { Deciders } from './core/decision.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
 import { compilePolicy, defaultPolicy, type Policy } from './core/policy.ts'
 import type { Clock } from './core/ports.ts'
-import { readDocument } from './document.ts'
+import { parseDocument, readDocument } from './document.ts'
 
 /** The shipped parts, by their place in the repository. */
 export const shipped = {
@@ -44,9 +44,12 @@ export interface Assembly {
 
 /**
  * Reads and compiles all files. Throws DocumentError with the faults of mapping, catalog and policy together,
- * or ModelError with what the gate refused.
+ * or ModelRefusal with what the gate refused. `clock` null: a model may be slower than the budget allows.
  */
-export async function assemble(files: AssemblyFiles): Promise<Assembly> {
+export async function assemble(
+  files: AssemblyFiles,
+  clock: Clock | null = null,
+): Promise<Assembly> {
   const faults: Fault[] = []
   const attempt = <T>(compile: () => T): T | null => {
     try {
@@ -65,7 +68,11 @@ export async function assemble(files: AssemblyFiles): Promise<Assembly> {
   if (mapping === null || catalog === null || faults.length > 0) throw new DocumentError(faults)
 
   const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
-  const model = files.model === null ? null : await openModel(files.model, definitions)
+  const monotonicUs = clock && (() => clock.monotonicUs())
+  const model =
+    files.model === null
+      ? null
+      : await openModel(files.model, definitions, parseDocument, { monotonicUs })
   const suggested = model?.thresholds ?? noModelThresholds
   const policy = policyDocument
     ? compilePolicy(policyDocument, suggested)

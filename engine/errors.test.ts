@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DocumentError } from '../features/document.ts'
 import { StoreError } from '../features/store/store.ts'
-import { ModelError } from '../models/model.ts'
+import { ModelError, ModelRefusal } from '../models/model.ts'
 import { codeOf, describe, EngineError, errorKinds, exitCodeOf } from './errors.ts'
 
 test('a chain reads as one sentence', () => {
@@ -46,12 +46,13 @@ test("the errors of ports have their place in the table, also as somebody's caus
   const fault = { file: 'm.yaml', line: 3, path: 'id', expected: 'a text', found: '1', hint: null }
   assert.equal(codeOf(new StoreError('timeout', true)), 'store_unavailable')
   assert.equal(codeOf(new StoreError('allkeys-lru', false)), 'store_refused')
-  assert.equal(codeOf(new ModelError('bad hash')), 'model_refused')
+  assert.equal(codeOf(new ModelError('scoring')), 'model_failed')
+  assert.equal(codeOf(new ModelRefusal([fault])), 'model_refused')
   assert.equal(codeOf(new DocumentError([fault])), 'document_invalid')
-  assert.equal(codeOf(new Error('starting', { cause: new ModelError('x') })), 'model_refused')
+  assert.equal(codeOf(new Error('starting', { cause: new ModelRefusal([]) })), 'model_refused')
   assert.equal(
-    codeOf(new EngineError('model_failed', 'scoring', { cause: new ModelError('x') })),
-    'model_failed',
+    codeOf(new EngineError('unexpected', 'scoring', { cause: new ModelError('x') })),
+    'unexpected',
     'the outermost code counts',
   )
   assert.equal(codeOf(new RangeError('x')), 'unexpected')
@@ -59,7 +60,8 @@ test("the errors of ports have their place in the table, also as somebody's caus
 
 test('exit 2 is for what the caller asked wrongly, 1 for all that failed', () => {
   assert.equal(exitCodeOf(new EngineError('usage', 'x')), 2)
-  assert.equal(exitCodeOf(new ModelError('x')), 2)
+  assert.equal(exitCodeOf(new ModelRefusal([])), 2)
+  assert.equal(exitCodeOf(new ModelError('x')), 1)
   assert.equal(exitCodeOf(new EngineError('kafka_unavailable', 'x')), 1)
   assert.equal(exitCodeOf(new Error('x')), 1)
 })

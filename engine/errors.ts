@@ -2,7 +2,7 @@
 // not failures (they are rejects, values), and a broken invariant is an assert.
 import { DocumentError } from '../features/document.ts'
 import { StoreError } from '../features/store/store.ts'
-import { ModelError } from '../models/model.ts'
+import { ModelError, ModelRefusal } from '../models/model.ts'
 
 /** `caller`: who ran the command or wrote its files. `operator`: who runs Redis, Kafka and the machine. `nobody`: it is retried. */
 export type Actor = 'caller' | 'operator' | 'nobody'
@@ -116,8 +116,9 @@ export function codeOf(error: unknown): ErrorCode {
   for (const link of chain(error)) {
     if (link instanceof EngineError) return link.code
     if (link instanceof StoreError) return link.retriable ? 'store_unavailable' : 'store_refused'
+    if (link instanceof ModelRefusal) return 'model_refused'
     if (link instanceof DocumentError) return 'document_invalid'
-    if (link instanceof ModelError) return 'model_refused'
+    if (link instanceof ModelError) return 'model_failed'
   }
   return 'unexpected'
 }

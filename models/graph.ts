@@ -1,6 +1,6 @@
 // ONNX files: reads of one what the admission gate must know, and writes the graphs that we make ourselves (IR 8,
 // onnx.proto of ONNX 1.17). Checked in tests against an independent decoder.
-import { packedVarints, WireError, type WireField, WireWriter, wireFields } from './protobuf.ts'
+import { WireError, type WireField, WireWriter, wireFields } from './protobuf.ts'
 
 /** Codes of TensorProto.DataType that can be met at a model's edge. */
 export const elementTypes = {
@@ -15,7 +15,7 @@ export const elementTypes = {
   11: 'double',
 } as const satisfies Readonly<Record<number, string>>
 
-/** An input or output. `type` is an element type, or `sequence`, `map` or `unknown`. */
+/** An input or output. `type` is an element type, or `sequence`, `map`, `optional`, `sparse tensor` or `unknown`. */
 export interface GraphValue {
   readonly name: string
   readonly type: string
@@ -27,14 +27,17 @@ export interface Graph {
   /** Inputs that a caller must give: without initializers. */
   readonly inputs: readonly GraphValue[]
   readonly outputs: readonly GraphValue[]
-  /** `domain.op`, `op` alone in ONNX's own domain; each once, with those of subgraphs and functions. */
+  /** `domain.op`, `op` alone in ONNX's own domain; each once, with those of subgraphs and functions, but not functions. */
   readonly operators: readonly string[]
   readonly opset: number
-  /** True if any tensor says that its bytes are in another file. */
-  readonly hasExternalData: boolean
+  /** Names of tensors whose bytes are in another file. */
+  readonly externalTensors: readonly string[]
 }
 
 export { WireError }
+
+/** Graphs within graphs: as many as the runtime's own reader (100 messages deep) can take. */
+const graphDepthMax = 32
 
 /** Reads a model. Throws WireError for bytes that are none. */
 export function readGraph(bytes: Buffer): Graph {
@@ -42,25 +45,33 @@ export function readGraph(bytes: Buffer): Graph {
   let opset = 0
   let graph: Buffer | null = null
   for (const field of wireFields(bytes)) {
-    if (field.number === 7) graph = need(field)
+    if (field.number === 7) graph = once(graph, field)
     else if (field.number === 8) opset = Math.max(opset, readOpset(need(field)))
     else if (field.number === 20) readTraining(need(field), found)
     else if (field.number === 25) readFunction(need(field), found)
   }
   if (graph === null) throw new WireError('there is no graph')
-  const edge = readGraphProto(graph, found)
+  const edge = readGraphProto(graph, found, 0)
   return {
     ...edge,
-    operators: [...found.operators].sort(),
+    operators: [...found.operators].filter((name) => !found.functions.has(name)).sort(),
     opset,
-    hasExternalData: found.hasExternalData,
+    externalTensors: found.externalTensors,
   }
 }
 
 /** What is gathered over the graph and all below it. */
 class Found {
   readonly operators = new Set<string>()
-  hasExternalData = false
+  /** Operators that the model defines itself, out of others. */
+  readonly functions = new Set<string>()
+  readonly externalTensors: string[] = []
+}
+
+/** Other readers merge a message that comes twice: what they would run is then not what we have seen. */
+function once(before: Buffer | null, field: WireField): Buffer {
+  if (before !== null) throw new WireError(`field ${field.number} comes twice`)
+  return need(field)
 }
 
 function need({ bytes, number }: WireField): Buffer {
@@ -78,96 +89,141 @@ function readOpset(message: Buffer): number {
   return domain === '' || domain === 'ai.onnx' ? version : 0
 }
 
-function readGraphProto(message: Buffer, found: Found): Pick<Graph, 'inputs' | 'outputs'> {
+function readGraphProto(
+  message: Buffer,
+  found: Found,
+  depth: number,
+): Pick<Graph, 'inputs' | 'outputs'> {
+  if (depth > graphDepthMax) throw new WireError(`more than ${graphDepthMax} graphs in each other`)
   const inputs: GraphValue[] = []
   const outputs: GraphValue[] = []
   const initializers = new Set<string>()
   for (const field of wireFields(message)) {
-    if (field.number === 1) readNode(need(field), found)
+    if (field.number === 1) readNode(need(field), found, depth)
     else if (field.number === 5) initializers.add(readTensor(need(field), found))
     else if (field.number === 11) inputs.push(readValue(need(field)))
     else if (field.number === 12) outputs.push(readValue(need(field)))
-    else if (field.number === 15) readSparse(need(field), found)
+    else if (field.number === 15) initializers.add(readSparse(need(field), found))
   }
   return { inputs: inputs.filter(({ name }) => !initializers.has(name)), outputs }
 }
 
-function readNode(message: Buffer, found: Found): void {
+function readNode(message: Buffer, found: Found, depth: number): void {
   let operator = ''
   let domain = ''
   for (const field of wireFields(message)) {
     if (field.number === 4) operator = need(field).toString('utf8')
     else if (field.number === 7) domain = need(field).toString('utf8')
-    else if (field.number === 5) readAttribute(need(field), found)
+    else if (field.number === 5) readAttribute(need(field), found, depth)
   }
-  found.operators.add(domain === '' || domain === 'ai.onnx' ? operator : `${domain}.${operator}`)
+  found.operators.add(qualified(domain, operator))
 }
 
-function readAttribute(message: Buffer, found: Found): void {
+function qualified(domain: string, operator: string): string {
+  return domain === '' || domain === 'ai.onnx' ? operator : `${domain}.${operator}`
+}
+
+function readAttribute(message: Buffer, found: Found, depth: number): void {
   for (const field of wireFields(message)) {
     if (field.number === 5 || field.number === 10) readTensor(need(field), found)
-    else if (field.number === 6 || field.number === 11) readGraphProto(need(field), found)
-    else if (field.number === 22 || field.number === 23) readSparse(need(field), found)
+    else if (field.number === 6 || field.number === 11) {
+      readGraphProto(need(field), found, depth + 1)
+    } else if (field.number === 22 || field.number === 23) readSparse(need(field), found)
   }
 }
 
 /** Its name. */
 function readTensor(message: Buffer, found: Found): string {
   let name = ''
+  let isExternal = false
   for (const field of wireFields(message)) {
     if (field.number === 8) name = need(field).toString('utf8')
-    else if (field.number === 13) found.hasExternalData = true
-    else if (field.number === 14 && field.value !== 0) found.hasExternalData = true
+    else if (field.number === 13) isExternal = true
+    else if (field.number === 14 && field.value !== 0) isExternal = true
+  }
+  if (isExternal) found.externalTensors.push(name)
+  return name
+}
+
+/** The name of its values, which is its own. */
+function readSparse(message: Buffer, found: Found): string {
+  let name = ''
+  for (const field of wireFields(message)) {
+    if (field.number === 1) name = readTensor(need(field), found)
+    else if (field.number === 2) readTensor(need(field), found)
   }
   return name
 }
 
-function readSparse(message: Buffer, found: Found): void {
-  for (const field of wireFields(message)) {
-    if (field.number === 1 || field.number === 2) readTensor(need(field), found)
-  }
-}
-
 function readTraining(message: Buffer, found: Found): void {
   for (const field of wireFields(message)) {
-    if (field.number === 1 || field.number === 2) readGraphProto(need(field), found)
+    if (field.number === 1 || field.number === 2) readGraphProto(need(field), found, 0)
   }
 }
 
 function readFunction(message: Buffer, found: Found): void {
-  for (const field of wireFields(message)) if (field.number === 7) readNode(need(field), found)
+  let name = ''
+  let domain = ''
+  for (const field of wireFields(message)) {
+    if (field.number === 1) name = need(field).toString('utf8')
+    else if (field.number === 10) domain = need(field).toString('utf8')
+    else if (field.number === 7) readNode(need(field), found, 0)
+    else if (field.number === 11) readAttribute(need(field), found, 0)
+  }
+  found.functions.add(qualified(domain, name))
 }
 
 function readValue(message: Buffer): GraphValue {
   let name = ''
-  let type = 'unknown'
-  let shape: (number | string)[] | null = null
+  let type: Buffer | null = null
   for (const field of wireFields(message)) {
     if (field.number === 1) name = need(field).toString('utf8')
-    else if (field.number === 2) ({ type, shape } = readType(need(field)))
+    else if (field.number === 2) type = once(type, field)
   }
-  return { name, type, shape }
+  return { name, ...readType(type ?? Buffer.alloc(0)) }
 }
 
-function readType(message: Buffer): { type: string; shape: (number | string)[] | null } {
+type ValueType = Omit<GraphValue, 'name'>
+
+/** A value has one type; of several the last would count, or their sum. */
+function readType(message: Buffer): ValueType {
+  let found: ValueType | null = null
   for (const field of wireFields(message)) {
-    if (field.number === 1) return readTensorType(need(field))
-    if (field.number === 4) return { type: 'sequence', shape: null }
-    if (field.number === 5) return { type: 'map', shape: null }
+    const type = readTypeField(field)
+    if (type === null) continue
+    if (found !== null) throw new WireError('a value of two types')
+    found = type
   }
-  return { type: 'unknown', shape: null }
+  return found ?? { type: 'unknown', shape: null }
 }
 
-function readTensorType(message: Buffer): { type: string; shape: (number | string)[] | null } {
+function readTypeField(field: WireField): ValueType | null {
+  switch (field.number) {
+    case 1:
+      return readTensorType(need(field))
+    case 4:
+      return { type: 'sequence', shape: null }
+    case 5:
+      return { type: 'map', shape: null }
+    case 8:
+      return { type: 'sparse tensor', shape: null }
+    case 9:
+      return { type: 'optional', shape: null }
+    default:
+      return null
+  }
+}
+
+function readTensorType(message: Buffer): ValueType {
   let type = 'unknown'
-  let shape: (number | string)[] | null = null
+  let shape: Buffer | null = null
   for (const field of wireFields(message)) {
     if (field.number === 1) {
       const names: Readonly<Record<number, string>> = elementTypes
       type = names[field.value] ?? 'unknown'
-    } else if (field.number === 2) shape = readShape(need(field))
+    } else if (field.number === 2) shape = once(shape, field)
   }
-  return { type, shape }
+  return { type, shape: shape && readShape(shape) }
 }
 
 function readShape(message: Buffer): (number | string)[] {
@@ -176,7 +232,7 @@ function readShape(message: Buffer): (number | string)[] {
     if (field.number !== 1) continue
     let dimension: number | string = ''
     for (const part of wireFields(need(field))) {
-      if (part.number === 1) dimension = packedVarints(part)[0] ?? ''
+      if (part.number === 1) dimension = part.value
       else if (part.number === 2) dimension = need(part).toString('utf8')
     }
     shape.push(dimension)

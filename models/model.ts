@@ -1,4 +1,5 @@
 // The port of a scorer. One adapter serves ONNX (onnx.ts); another may walk the trees itself.
+import { DocumentError } from '../features/document.ts'
 
 /** One named number a model reads, in its order. */
 export interface ModelInput {
@@ -21,7 +22,7 @@ export interface Thresholds {
 export interface Model {
   readonly name: string
   readonly version: number
-  /** sha256 of model.onnx, hex. */
+  /** sha256 of manifest.json, hex. It names the model file's own, so it pins all that a score and its evidence depend on. */
   readonly hash: string
   readonly inputs: readonly ModelInput[]
   /** What the training run suggests; a policy decides. */
@@ -31,16 +32,34 @@ export interface Model {
   /** Owned by the model: the caller writes row r's inputs at r * inputs.length before `score`. */
   readonly rows: Float32Array
   /**
-   * Scores the first `count` rows into `out` (probability of fraud, 0…1, unrounded).
-   * Rejects with ModelError; `out` is then unspecified. One call at a time.
+   * Scores the first `count` rows into the first `count` places of `out`: the probability of fraud, 0…1, unrounded, or NaN
+   * where the model gave no such number. A row's score depends on that row alone, to the bit: not on its place, on `count`,
+   * nor on the other rows. Rejects with ModelError; `out` is then unspecified. One call at a time: a second is refused.
    */
   score(count: number, out: Float64Array): Promise<void>
+  /** Gives the memory back. May be called again; `score` rejects afterwards. */
   close(): Promise<void>
 }
 
+/** An admitted model failed while scoring. */
 export class ModelError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'ModelError'
   }
+}
+
+/** A model folder failed the admission gate. Says everything that is wrong with it. */
+export class ModelRefusal extends DocumentError {
+  override readonly name = 'ModelRefusal'
+}
+
+/** Float32 sums of shares end a little beyond 0…1. */
+const rangeSlack = 1e-6
+
+/** What a model gave as a probability; NaN for a number that is none. */
+export function probability(value: number): number {
+  if (value >= 0 && value <= 1) return value
+  if (value >= -rangeSlack && value <= 1 + rangeSlack) return value < 0.5 ? 0 : 1
+  return Number.NaN
 }

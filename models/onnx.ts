@@ -1,69 +1,61 @@
 // Scores with ONNX Runtime, after the admission gate. The only importer of onnxruntime-node.
-import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import assert from 'node:assert'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { checkModel, modelBytesMax, refusal } from './gate.ts'
-import { type Manifest, type OutputRule, readGolden, readManifest } from './manifest.ts'
-import { type Model, ModelError, type ModelInput, type Thresholds } from './model.ts'
+import { type Candidate, Faults, type ParseDocument, readCandidate, wholeFile } from './gate.ts'
+import type { OutputRule } from './manifest.ts'
+import {
+  type Model,
+  ModelError,
+  type ModelInput,
+  ModelRefusal,
+  probability,
+  type Thresholds,
+} from './model.ts'
+import { type OnTrial, tryModel } from './trial.ts'
 
 export interface OpenOptions {
-  /** Most rows of one call. */
+  /** Most rows of one call. The scores of a padded model may depend on it: all engines of a deployment use the same. */
   readonly rowMax?: number
   /** Tried in this order, one at a time: the runtime does not fall back by itself. */
   readonly providers?: readonly string[]
+  /** For the latency check; null where a model may take its time (replay). */
+  readonly monotonicUs?: (() => number) | null
 }
 
 const rowMaxDefault = 64
-const warmUpRounds = 20
 
 /**
  * Opens a model folder through the whole gate. `definitions`: the catalog's feature definitions by name. Throws
- * ModelError or DocumentError that names all that was expected and found; then nothing stays open.
+ * ModelRefusal with all that was expected and found; then nothing stays open.
  */
 export async function openModel(
   folder: string,
   definitions: ReadonlyMap<string, string>,
+  parse: ParseDocument,
   options: OpenOptions = {},
 ): Promise<Model> {
-  const manifest = readManifest(folder)
-  const file = join(folder, 'model.onnx')
-  const bytes = readModel(file)
-  checkModel(file, bytes, manifest, definitions)
-  const golden = readGolden(folder, manifest.inputs.length)
-  const session = await openSession(file, bytes, options.providers ?? ['cpu'])
   const rowMax = options.rowMax ?? rowMaxDefault
+  assert(Number.isSafeInteger(rowMax) && rowMax > 0, 'a call has at least one row')
+  const candidate = readCandidate(folder, definitions, parse)
+  const { file, golden, manifest } = candidate
+  const session = await openSession(candidate, options.providers ?? ['cpu'])
+  const model = new OnnxModel(candidate, session, rowMax)
   try {
-    const model = new OnnxModel(manifest, session, rowMax)
-    await model.checkBatches(file, golden.rows)
-    await model.checkGolden(file, golden.rows, golden.scores)
-    await model.warmUp()
+    const monotonicUs = options.monotonicUs ?? null
+    await tryModel(model, { file, golden, tolerance: manifest.tolerance, monotonicUs })
     return model
   } catch (error) {
-    await session.release()
+    await model.close()
     throw error
-  }
-}
-
-function readModel(file: string): Buffer {
-  try {
-    const { size } = statSync(file)
-    if (size > modelBytesMax) {
-      throw refusal(file, [`expected at most ${modelBytesMax} bytes, found ${size}`])
-    }
-    return readFileSync(file)
-  } catch (cause) {
-    if (cause instanceof ModelError) throw cause
-    throw new ModelError(`reading ${file}`, cause)
   }
 }
 
 /** One thread: a call blocks the loop for as long as it computes, and a pool of threads only makes that unsteady. */
 async function openSession(
-  file: string,
-  bytes: Buffer,
+  { file, bytes }: Candidate,
   providers: readonly string[],
 ): Promise<InferenceSession> {
-  const causes: unknown[] = []
+  const faults = new Faults(file)
   for (const provider of providers) {
     try {
       return await InferenceSession.create(bytes, {
@@ -72,22 +64,26 @@ async function openSession(
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
+        // What it has to say, it throws.
+        logSeverityLevel: 4,
         extra: {
-          session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } },
+          session: {
+            intra_op: { allow_spinning: '0' },
+            inter_op: { allow_spinning: '0' },
+            // Else bytes that say so are read as another format than the one that the gate has seen.
+            load_model_format: 'ONNX',
+          },
         },
       })
     } catch (cause) {
-      causes.push(cause)
+      faults.add(wholeFile, `a model that runs on ${provider}`, (cause as Error).message)
     }
   }
-  const message = causes.map((cause) => (cause as Error).message).join('; ')
-  throw new ModelError(
-    `${file}: expected a model that runs on ${providers.join(' or ')}, found: ${message}`,
-    causes[0],
-  )
+  if (providers.length === 0) faults.add(wholeFile, 'a provider to run it on', 'none')
+  throw new ModelRefusal(faults.list)
 }
 
-class OnnxModel implements Model {
+class OnnxModel implements OnTrial {
   readonly name: string
   readonly version: number
   readonly hash: string
@@ -95,46 +91,65 @@ class OnnxModel implements Model {
   readonly thresholds: Thresholds
   readonly rowMax: number
   readonly rows: Float32Array
-  /** True when batches of different sizes gave different bits: then every call has `rowMax` rows. */
-  isPadded = false
-  readonly #tolerance: number
   readonly #input: string
   readonly #output: OutputRule
   readonly #session: InferenceSession
   readonly #tensors = new Map<number, Tensor>()
+  #isPadded = false
+  #isScoring = false
+  #isClosed = false
 
-  constructor(manifest: Manifest, session: InferenceSession, rowMax: number) {
+  constructor({ manifest, hash }: Candidate, session: InferenceSession, rowMax: number) {
     this.name = manifest.name
     this.version = manifest.version
-    this.hash = manifest.sha256
+    this.hash = hash
     this.inputs = manifest.inputs
     this.thresholds = manifest.thresholds
     this.rowMax = rowMax
     this.rows = new Float32Array(rowMax * manifest.inputs.length)
-    this.#tolerance = manifest.tolerance
     this.#input = manifest.input
     this.#output = manifest.output
     this.#session = session
   }
 
+  pad(): void {
+    this.#isPadded = true
+  }
+
   async score(count: number, out: Float64Array): Promise<void> {
-    const { name, column, transform } = this.#output
+    assert(count > 0 && count <= this.rowMax && count <= out.length, `cannot score ${count} rows`)
+    assert(!this.#isScoring, 'one call at a time: the rows of the first would be overwritten')
+    this.#isScoring = true
     try {
-      const rows = this.isPadded ? this.rowMax : count
+      const { name } = this.#output
+      const rows = this.#isPadded ? this.rowMax : count
       const results = await this.#session.run({ [this.#input]: this.#tensor(rows) }, [name])
-      const data = results[name]!.data as Float32Array
-      const columns = data.length / rows
-      for (let row = 0; row < count; row++) {
-        const value = data[row * columns + column]!
-        out[row] = transform === 'sigmoid' ? 1 / (1 + Math.exp(-value)) : value
-      }
+      this.#read(results[name]!, rows, count, out)
     } catch (cause) {
       throw new ModelError(`scoring ${count} rows with ${this.name} ${this.version}`, cause)
+    } finally {
+      this.#isScoring = false
     }
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
     await this.#session.release()
+  }
+
+  #read({ dims, type, data }: Tensor, rows: number, count: number, out: Float64Array): void {
+    const { column, transform } = this.#output
+    const columns = dims[1] ?? 1
+    if (type !== 'float32' || dims[0] !== rows || dims.length > 2 || column >= columns) {
+      const expected = `float32 [${rows}, more than ${column}]`
+      throw new TypeError(`expected an output ${expected}, found ${type} [${dims.join(', ')}]`)
+    }
+    const values = data as Float32Array
+    for (let row = 0; row < count; row++) {
+      const value = values[row * columns + column]!
+      out[row] = probability(transform === 'sigmoid' ? 1 / (1 + Math.exp(-value)) : value)
+    }
   }
 
   /** The tensor of a batch size: a view of `rows`, made once. */
@@ -146,62 +161,5 @@ class OnnxModel implements Model {
       this.#tensors.set(count, tensor)
     }
     return tensor
-  }
-
-  /** Row by row and in batches a score must be the same bits; where it is not, every call is padded to one shape. */
-  async checkBatches(file: string, rows: readonly (readonly (number | null)[])[]): Promise<void> {
-    const sizes = [1, 16, 64].filter((size) => size <= this.rowMax)
-    const out = new Float64Array(this.rowMax)
-    const first = new Map<number, number>()
-    for (const size of sizes) {
-      for (let row = 0; row < size; row++) this.#write(rows[row % rows.length]!, row)
-      await this.score(size, out)
-      for (let row = 0; row < size; row++) {
-        const expected = first.get(row % rows.length)
-        if (expected === undefined) first.set(row % rows.length, out[row]!)
-        else if (!Object.is(expected, out[row])) this.isPadded = true
-      }
-    }
-    const wrong = [...first.values()].find((score) => Number.isNaN(score))
-    if (wrong !== undefined) {
-      throw refusal(file, ['golden rows: expected a number for each score, found NaN'])
-    }
-  }
-
-  /** The scores that the training run saw. */
-  async checkGolden(
-    file: string,
-    rows: readonly (readonly (number | null)[])[],
-    scores: readonly number[],
-  ): Promise<void> {
-    const out = new Float64Array(this.rowMax)
-    for (let start = 0; start < rows.length; start += this.rowMax) {
-      const count = Math.min(this.rowMax, rows.length - start)
-      for (let row = 0; row < count; row++) this.#write(rows[start + row]!, row)
-      await this.score(count, out)
-      for (let row = 0; row < count; row++) {
-        const expected = scores[start + row]!
-        if (Math.abs(out[row]! - expected) <= this.#tolerance) continue
-        const place = `golden row ${start + row}`
-        throw refusal(file, [
-          `${place}: expected ${expected} ± ${this.#tolerance}, found ${out[row]!}`,
-        ])
-      }
-    }
-  }
-
-  /** Lets the runtime allocate for every batch size that will come. */
-  async warmUp(): Promise<void> {
-    const out = new Float64Array(this.rowMax)
-    for (let round = 0; round < warmUpRounds; round++) {
-      await this.score(1, out)
-      await this.score(this.rowMax, out)
-    }
-  }
-
-  #write(values: readonly (number | null)[], row: number): void {
-    for (const [input, { imputation }] of this.inputs.entries()) {
-      this.rows[row * this.inputs.length + input] = values[input] ?? imputation
-    }
   }
 }

@@ -41,14 +41,15 @@ export function* wireFields(message: Buffer): Iterable<WireField> {
 }
 
 function fixed(message: Buffer, at: { place: number }, length: number): Buffer {
-  if (length > message.length - at.place) {
+  // A negative length would go back, and round and round.
+  if (length < 0 || length > message.length - at.place) {
     throw new WireError(`a field of ${length} bytes where ${message.length - at.place} are left`)
   }
   at.place += length
   return message.subarray(at.place - length, at.place)
 }
 
-/** Signed 64-bit varint as a number; values beyond 2^53 lose their last bits, which no field that we read has. */
+/** Signed 64-bit varint as a number, exact within ±2^53: no field that we read has more. */
 function varint(message: Buffer, at: { place: number }): number {
   let low = 0
   let high = 0
@@ -58,22 +59,15 @@ function varint(message: Buffer, at: { place: number }): number {
     const bits = byte & 0x7f
     if (shift < 28) low += bits * 2 ** shift
     else high += bits * 2 ** (shift - 28)
-    if (byte < 0x80) return signed(low + high * 2 ** 28)
+    // 64 bits in all, so 36 above the low 28; the sign is taken off before the sum could round.
+    if (byte < 0x80) return low + signed36(high) * 2 ** 28
   }
   throw new WireError('a number of more than ten bytes')
 }
 
-function signed(value: number): number {
-  return value >= 2 ** 63 ? value - 2 ** 64 : value
-}
-
-/** All varints of a packed or single field. */
-export function packedVarints({ bytes, value }: WireField): number[] {
-  if (bytes === null) return [value]
-  const at = { place: 0 }
-  const values: number[] = []
-  while (at.place < bytes.length) values.push(varint(bytes, at))
-  return values
+function signed36(high: number): number {
+  const bits = high % 2 ** 36
+  return bits >= 2 ** 35 ? bits - 2 ** 36 : bits
 }
 
 /** Builds a message field by field. */

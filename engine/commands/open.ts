@@ -23,29 +23,33 @@ import { openRange } from './kafka.ts'
 /** Memory of journals in one process: half of the machine. */
 export const journalBytesMax = Math.floor(totalmem() / 2)
 
+/** `live`: with a model that is fast enough. `replay`: with one of any speed. */
+export type AssemblyUse = 'live' | 'replay' | 'without a model'
+
 /**
  * The parts that the configuration names. The generator comes with its own mapping. A catalog of one's own comes without
  * the shipped model: then there is no score, and stderr says so.
  */
 export function openAssembly(
-  { loaded, stderr }: Context,
+  { loaded, stderr, clock }: Context,
   isGenerated: boolean,
-  use: 'with a model' | 'without a model' = 'with a model',
+  use: AssemblyUse,
 ): Promise<Assembly> {
   const { source, catalog, models, policy } = loaded.config
   const shippedModel = catalog === null ? shipped.model : null
   const model = use === 'without a model' ? null : (models[0] ?? shippedModel)
-  if (model === null && use === 'with a model') {
+  if (model === null && use !== 'without a model') {
     stderr.write(
       'weir: no --model for this catalog: scores are null, outcomes the default of the policy\n',
     )
   }
-  return assemble({
+  const files = {
     mapping: isGenerated && source === null ? shipped.mapping : source!,
     catalog: catalog ?? shipped.catalog,
     model,
     policy,
-  })
+  }
+  return assemble(files, use === 'live' ? clock : null)
 }
 
 /** The hash key of the configuration; `isDevelopmentAllowed` where nothing that is stored outlives the command. */

@@ -82,7 +82,7 @@ export const replayLine: CommandLine<ReplayOptions> = {
 /** Decides the whole input with a store of its own; results in the named files, the count of outcomes on stderr. */
 export const runReplay: Run<ReplayOptions> = async (options, context) => {
   const { input, messagesMax, decisionsOut, featuresOut } = options
-  const assembly = await openAssembly(context, input.kind === 'generator')
+  const assembly = await openAssembly(context, input.kind === 'generator', 'replay')
   tellAbsent(assembly, context)
   const { source, parser, name } = await openInput(input, assembly, messagesMax, 0, context)
   const decisions = decisionsOut === null ? null : await openLines(decisionsOut, context)

@@ -24,7 +24,7 @@ export async function runEmbedded(
   context: Context,
 ): Promise<number> {
   const { input, messagesMax, decisionsOut } = options
-  const assembly = await openAssembly(context, input.kind === 'generator')
+  const assembly = await openAssembly(context, input.kind === 'generator', 'live')
   tellAbsent(assembly, context)
   const truth = new Truth()
   const onGenerated = (transaction: GeneratedTransaction): void => {

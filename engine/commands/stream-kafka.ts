@@ -18,7 +18,7 @@ export async function runKafka(context: Context): Promise<number> {
   const { loaded, log, stderr, clock } = context
   const { kafka, budget } = loaded.config
   const hashKey = openHashKey(context, false)
-  const assembly = await openAssembly(context, loaded.config.source === null)
+  const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   tellAbsent(assembly, context)
   const client = openKafka(loaded.config, log)
   const admin = client.admin()

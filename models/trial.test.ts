@@ -1,0 +1,126 @@
+// Refusals that take a run: golden rows that differ, scores that are no numbers, slow models. What a batch does to a
+// score is in onnx.test.ts, where its graphs are.
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { parseDocument } from '../engine/document.ts'
+import { ModelRefusal } from './model.ts'
+import { openModel } from './onnx.ts'
+import {
+  definitions,
+  floats,
+  goldenRows,
+  linearParts,
+  linearScore,
+  ModelFolders,
+  modelFile,
+  node,
+  value,
+  weights,
+} from './testing/model-files.ts'
+import { latencyUsMax } from './trial.ts'
+
+const folders = new ModelFolders()
+after(() => {
+  folders.dispose()
+})
+
+const linear = modelFile(linearParts())
+const scores = goldenRows.map(linearScore)
+
+/** What the trial says of a folder, a line each; nothing for an admitted one. */
+async function refusalsOf(
+  parts: Parameters<ModelFolders['make']>[0],
+  monotonicUs: (() => number) | null = null,
+): Promise<string[]> {
+  const folder = folders.make(parts)
+  try {
+    const model = await openModel(folder, definitions, parseDocument, { monotonicUs })
+    await model.close()
+    return []
+  } catch (error) {
+    assert.ok(error instanceof ModelRefusal, String(error))
+    return error.message.replaceAll(`${folder}/model.onnx: `, '').split('\n')
+  }
+}
+
+test('golden scores within the tolerance are agreed to, one beyond it is named', async () => {
+  const [first, ...rest] = scores
+  const golden = (off: number) => ({ rows: goldenRows, scores: [first! + off, ...rest] })
+  const manifest = { tolerance: 0.001 }
+  assert.deepEqual(await refusalsOf({ bytes: linear, manifest, golden: golden(0.0009) }), [])
+  const [fault, ...more] = await refusalsOf({ bytes: linear, manifest, golden: golden(0.0011) })
+  const form = /^golden row 0: expected 0\.5937\d+ ± 0\.001, found 0\.5926\d+$/
+  assert.match(fault!, form)
+  assert.deepEqual(more, [])
+})
+
+test('of many golden rows that differ three are named, and all are counted', async () => {
+  const rows = Array.from({ length: 200 }, (_, at) => [at, 0, 0])
+  const golden = { rows, scores: rows.map((row, at) => (at < 100 ? linearScore(row) : 0)) }
+  const faults = await refusalsOf({ bytes: linear, golden })
+  assert.deepEqual(
+    faults.map((fault) => fault.split(':')[0]),
+    ['golden row 100', 'golden row 101', 'golden row 102', 'golden rows'],
+  )
+  assert.equal(
+    faults[3],
+    'golden rows: expected all 200 within the tolerance, found 100 that are not',
+  )
+})
+
+/** Three inputs, their weighted sum, and an operator on it. */
+const behindMargin = (operator: string): Buffer =>
+  modelFile({
+    ...linearParts(),
+    initializer: [floats('weights', [weights.length, 1], weights)],
+    node: [
+      node('MatMul', ['features', 'weights'], ['margin']),
+      node(operator, ['margin'], ['score']),
+    ],
+    output: [value('score', ['N', 1])],
+  })
+
+test('NaN on a golden row is refused', async () => {
+  const golden = {
+    rows: [
+      [2, 0, 0],
+      [-1, 0, 0],
+    ],
+    scores: [0, 0.5],
+  }
+  assert.deepEqual(await refusalsOf({ bytes: behindMargin('Log'), golden }), [
+    'golden row 1: expected 0.5 ± 0.000001, found no number within 0…1 (a model that gives a margin needs transform: sigmoid)',
+  ])
+})
+
+test('a margin that is taken for a probability is refused, and says what to write', async () => {
+  const golden = { rows: [[4, 0, 0]], scores: [linearScore([4, 0, 0])] }
+  const bytes = behindMargin('Identity')
+  const [fault] = await refusalsOf({ bytes, golden })
+  assert.match(fault!, /found no number within 0…1 \(a model that gives a margin needs transform/)
+  const output = { name: 'score', transform: 'sigmoid' }
+  assert.deepEqual(await refusalsOf({ bytes, golden, manifest: { output } }), [])
+})
+
+/** A clock on which the nth call of the model takes `stepsUs[n]`, the last one for ever. */
+function clockOf(...stepsUs: number[]): () => number {
+  let nowUs = 0
+  let reads = 0
+  return () => {
+    const call = Math.min(Math.floor(reads / 2), stepsUs.length - 1)
+    if (reads++ % 2 === 1) nowUs += stepsUs[call]!
+    return nowUs
+  }
+}
+
+test('a model is as slow as its fastest warm-up, and may not take more than the budget', async () => {
+  const slow = `latency: expected at most ${latencyUsMax} µs for a row alone, found ${latencyUsMax + 1} µs at best`
+  assert.deepEqual(await refusalsOf({ bytes: linear }, clockOf(latencyUsMax + 1)), [slow])
+  assert.deepEqual(await refusalsOf({ bytes: linear }, clockOf(latencyUsMax)), [])
+  assert.deepEqual(await refusalsOf({ bytes: linear }, clockOf(9000, 9000, 300, 9000)), [])
+  assert.deepEqual(
+    await refusalsOf({ bytes: linear }, null),
+    [],
+    'without a clock any speed will do',
+  )
+})

@@ -1,0 +1,188 @@
+// The trial: what can be known of a model only by running it, before it scores for anybody. Its rows are the folder's
+// golden ones and a few that are nothing like them.
+import { Random } from '../features/generator/random.ts'
+import { Faults } from './gate.ts'
+import type { Golden } from './manifest.ts'
+import { type Model, ModelError, ModelRefusal } from './model.ts'
+
+/** A row alone may take no more: a whole decision has a millisecond. The fastest of the warm-up counts. */
+export const latencyUsMax = 1000
+
+const warmUpRounds = 20
+/** Golden rows that are tried in every kind of batch; all are scored. */
+const probeRowsMax = 64
+const faultsMax = 3
+
+/** A model that is not yet admitted. */
+export interface OnTrial extends Model {
+  /** From now on every call has `rowMax` rows, whatever its count. */
+  pad(): void
+}
+
+/** `monotonicUs` null: any speed will do. */
+export interface TrialTerms {
+  readonly file: string
+  readonly golden: Golden
+  readonly tolerance: number
+  readonly monotonicUs: (() => number) | null
+}
+
+type Row = readonly (number | null)[]
+
+/** Pads the model if that makes its scores repeatable. Throws ModelRefusal with everything that is wrong. */
+export async function tryModel(model: OnTrial, terms: TrialTerms): Promise<void> {
+  const faults = new Faults(terms.file)
+  try {
+    await checkLatency(model, terms, faults)
+    // A slow model would take minutes to try.
+    if (faults.list.length === 0) await checkAlone(model, probesOf(model, terms.golden), faults)
+    if (faults.list.length === 0) await checkGolden(model, terms, faults)
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error
+    const { cause } = error
+    faults.add(
+      'run',
+      'a score for each row',
+      cause instanceof Error ? cause.message : error.message,
+    )
+  }
+  if (faults.list.length > 0) throw new ModelRefusal(faults.list)
+}
+
+/** Lets the runtime allocate for the smallest and the largest batch, and takes the time of a row alone. */
+async function checkLatency(
+  model: OnTrial,
+  { golden, monotonicUs }: TrialTerms,
+  faults: Faults,
+): Promise<void> {
+  const out = new Float64Array(model.rowMax)
+  let fastestUs = Number.POSITIVE_INFINITY
+  for (let row = 0; row < model.rowMax; row++)
+    write(model, golden.rows[row % golden.rows.length]!, row)
+  for (let round = 0; round < warmUpRounds; round++) {
+    const beganUs = monotonicUs?.() ?? 0
+    await model.score(1, out)
+    if (monotonicUs !== null) fastestUs = Math.min(fastestUs, monotonicUs() - beganUs)
+  }
+  if (monotonicUs !== null && fastestUs > latencyUsMax) {
+    faults.add('latency', `at most ${latencyUsMax} µs for a row alone`, `${fastestUs} µs at best`)
+    return
+  }
+  for (let round = 0; round < warmUpRounds; round++) await model.score(model.rowMax, out)
+}
+
+/**
+ * A row's score must be the same bits alone, in a batch of any size, in any place and company. A model that differs by the
+ * batch's size alone gets one size for ever; one that differs within one size lets other transactions into a score.
+ */
+async function checkAlone(model: OnTrial, probes: readonly Row[], faults: Faults): Promise<void> {
+  const batch = new Batch(model, probes)
+  for (const probe of probes.keys()) await batch.isAsBefore(1, [probe])
+  let isEqual = true
+  for (let size = 2; size <= model.rowMax && isEqual; size++) {
+    isEqual = await batch.isAsBefore(size, [size % probes.length, batch.anyProbe()])
+  }
+  if (isEqual && (await batch.isAsBefore(model.rowMax, [...probes.keys()]))) return
+  model.pad()
+  batch.forget()
+  for (const probe of probes.keys()) {
+    // Among its like, then mixed with one other: a third, far out, could drown what the other does to it.
+    const isAlone =
+      (await batch.isAsBefore(model.rowMax, [probe])) &&
+      (await batch.isAsBefore(model.rowMax, [probe, batch.anyProbe()])) &&
+      (await batch.isAsBefore(model.rowMax, [...probes.keys()]))
+    if (isAlone) continue
+    const hint = 'reductions over the first dimension mix the rows of a batch'
+    const found = 'two scores of one row, by its place or the rows beside it'
+    faults.add('run', 'a score that depends on its own row alone', found, hint)
+    return
+  }
+}
+
+/** Batches of probes, over and over in the same buffers; remembers the score of each. */
+class Batch {
+  readonly #model: OnTrial
+  readonly #probes: readonly Row[]
+  readonly #random = Random.of(0, 'trial')
+  readonly #probeAt: Int32Array
+  readonly #out: Float64Array
+  readonly #scores = new Map<number, number>()
+
+  constructor(model: OnTrial, probes: readonly Row[]) {
+    this.#model = model
+    this.#probes = probes
+    this.#probeAt = new Int32Array(model.rowMax)
+    this.#out = new Float64Array(model.rowMax)
+  }
+
+  anyProbe(): number {
+    return Math.floor(this.#random.uniform() * this.#probes.length)
+  }
+
+  forget(): void {
+    this.#scores.clear()
+  }
+
+  /** Scores `size` rows, each one of `choice` at random; false if any of them has had another score. */
+  async isAsBefore(size: number, choice: readonly number[]): Promise<boolean> {
+    for (let row = 0; row < size; row++) {
+      const probe = choice[Math.floor(this.#random.uniform() * choice.length)]!
+      this.#probeAt[row] = probe
+      write(this.#model, this.#probes[probe]!, row)
+    }
+    await this.#model.score(size, this.#out)
+    for (let row = 0; row < size; row++) {
+      const probe = this.#probeAt[row]!
+      const score = this.#out[row]!
+      if (!this.#scores.has(probe)) this.#scores.set(probe, score)
+      else if (!Object.is(this.#scores.get(probe), score)) return false
+    }
+    return true
+  }
+}
+
+/** The scores that the training run saw. */
+async function checkGolden(
+  model: OnTrial,
+  { golden: { rows, scores }, tolerance }: TrialTerms,
+  faults: Faults,
+): Promise<void> {
+  const out = new Float64Array(model.rowMax)
+  let wrong = 0
+  for (let start = 0; start < rows.length; start += model.rowMax) {
+    const count = Math.min(model.rowMax, rows.length - start)
+    for (let row = 0; row < count; row++) write(model, rows[start + row]!, row)
+    await model.score(count, out)
+    for (let row = 0; row < count; row++) {
+      const expected = scores[start + row]!
+      if (Math.abs(out[row]! - expected) <= tolerance) continue
+      if (++wrong > faultsMax) continue
+      const isNumber = !Number.isNaN(out[row])
+      const found = isNumber ? String(out[row]) : 'no number within 0…1'
+      const hint = isNumber ? null : 'a model that gives a margin needs transform: sigmoid'
+      faults.add(`golden row ${start + row}`, `${expected} ± ${tolerance}`, found, hint)
+    }
+  }
+  if (wrong > faultsMax) {
+    faults.add('golden rows', `all ${rows.length} within the tolerance`, `${wrong} that are not`)
+  }
+}
+
+/** Golden rows, and rows that no training run saw: absent, zero, typical and far out. */
+function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
+  return [
+    ...rows.slice(0, probeRowsMax),
+    inputs.map(() => null),
+    inputs.map(() => 0),
+    inputs.map(({ mean }) => mean),
+    inputs.map(({ mean, deviation }) => mean + 3 * deviation),
+    inputs.map(({ mean, deviation }) => mean - 3 * deviation),
+    inputs.map(({ mean, deviation }) => 1000 * (Math.abs(mean) + deviation + 1)),
+  ]
+}
+
+function write({ inputs, rows }: Model, values: Row, row: number): void {
+  for (const [input, { imputation }] of inputs.entries()) {
+    rows[row * inputs.length + input] = values[input] ?? imputation
+  }
+}
