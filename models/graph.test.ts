@@ -246,15 +246,20 @@ test('what comes twice where one belongs is refused: others would merge it with 
     () => readGraph(typed((input) => input.message(2, tensor()).message(2, tensor()))),
     /field 2 comes twice/,
   )
+  const shaped = new WireWriter().message(2, new WireWriter()).message(2, new WireWriter())
+  const twice = new WireWriter().message(1, shaped)
+  assert.throws(() => readGraph(typed((input) => input.message(2, twice))), /field 2 comes twice/)
   const two = tensor().message(4, new WireWriter())
   assert.throws(() => readGraph(typed((input) => input.message(2, two))), /two types/)
 })
 
 test('a length below zero does not send the reader back', () => {
-  // −4096 as a length, at byte 4100: taken as it is, the reader would be back at byte 14, and again, for ever.
+  // −4096 as a length, ending at byte 4110: taken as it is, the reader would be back at byte 14, where a field begins,
+  // and so for ever.
+  const begin = new WireWriter().bytes(3, Buffer.alloc(12)).bytes(3, Buffer.alloc(4082)).finish()
   const negative = new WireWriter().int(2, -4096).finish().subarray(1)
-  const filler = new WireWriter().bytes(3, Buffer.alloc(4096)).finish()
-  const bytes = Buffer.concat([filler, Buffer.from([0x12]), negative, Buffer.alloc(8)])
+  const bytes = Buffer.concat([begin, Buffer.from([0x12]), negative])
+  assert.equal(bytes.length, 4110)
   assert.throws(() => readGraph(bytes), WireError)
 })
 

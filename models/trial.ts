@@ -77,20 +77,19 @@ async function checkLatency(
  */
 async function checkAlone(model: OnTrial, probes: readonly Row[], faults: Faults): Promise<void> {
   const batch = new Batch(model, probes)
-  for (const probe of probes.keys()) await batch.isAsBefore(1, [probe])
+  const all = [...probes.keys()]
+  for (const probe of all) await batch.isAsBefore(1, [probe])
   let isEqual = true
   for (let size = 2; size <= model.rowMax && isEqual; size++) {
-    isEqual = await batch.isAsBefore(size, [size % probes.length, batch.anyProbe()])
+    isEqual = await batch.isAsBefore(size, all)
   }
-  if (isEqual && (await batch.isAsBefore(model.rowMax, [...probes.keys()]))) return
+  if (isEqual) return
   model.pad()
   batch.forget()
-  for (const probe of probes.keys()) {
-    // Among its like, then mixed with one other: a third, far out, could drown what the other does to it.
+  for (const probe of all) {
+    // Among its like as among others: what lies far out could drown others alike in every mixture.
     const isAlone =
-      (await batch.isAsBefore(model.rowMax, [probe])) &&
-      (await batch.isAsBefore(model.rowMax, [probe, batch.anyProbe()])) &&
-      (await batch.isAsBefore(model.rowMax, [...probes.keys()]))
+      (await batch.isAsBefore(model.rowMax, [probe])) && (await batch.isAsBefore(model.rowMax, all))
     if (isAlone) continue
     const hint = 'reductions over the first dimension mix the rows of a batch'
     const found = 'two scores of one row, by its place or the rows beside it'
@@ -113,10 +112,6 @@ class Batch {
     this.#probes = probes
     this.#probeAt = new Int32Array(model.rowMax)
     this.#out = new Float64Array(model.rowMax)
-  }
-
-  anyProbe(): number {
-    return Math.floor(this.#random.uniform() * this.#probes.length)
   }
 
   forget(): void {
