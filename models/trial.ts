@@ -57,8 +57,9 @@ async function checkLatency(
 ): Promise<void> {
   const out = new Float64Array(model.rowMax)
   let fastestUs = Number.POSITIVE_INFINITY
-  for (let row = 0; row < model.rowMax; row++)
+  for (let row = 0; row < model.rowMax; row++) {
     write(model, golden.rows[row % golden.rows.length]!, row)
+  }
   for (let round = 0; round < warmUpRounds; round++) {
     const beganUs = monotonicUs?.() ?? 0
     await model.score(1, out)
