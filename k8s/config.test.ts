@@ -36,8 +36,8 @@ for (const pod of [checkout, stream]) {
     const { container, environment, file } = prepare(pod)
     const loaded = loadConfig({ file, environment, folder })
     assert.deepEqual(loaded.warnings, [])
-    assert.deepEqual(loaded.config.kafka.brokers, ['kafka:9092'])
-    assert.equal(loaded.config.redis.url, 'redis://redis:6379')
+    assert.deepEqual(loaded.config.kafka.brokers, ['kafka.default:9092'])
+    assert.equal(loaded.config.redis.url, 'redis://redis.default:6379')
     assert.equal(hashKeyOf(loaded.config, false).isDevelopment, false)
     assert.equal(loaded.config.source, join(dirname(file), 'mapping.yaml'))
     // Probes come to the pod's address, at the container's only port.
