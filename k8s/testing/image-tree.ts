@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
+import { processEnvironment } from '../../engine/config.ts'
 import { parseDockerfile, type Step } from './dockerfile.ts'
 
 /** Why steps cannot be executed here; null when they can. */
@@ -132,21 +133,23 @@ if [ "$access" = writable ]; then mount --bind "$HOME" "$root/root"
 else mount -o remount,bind,ro "$root"; fi
 exec chroot "$@"`
 
-/** While building, with the caller's environment and home, where npm has its settings and cache; running, with neither. */
+/** How registries are reached from this machine: a step that builds may know it, the image never does. */
+const networkVariables = /^((https?|no)_proxy|node_extra_ca_certs|npm_config_registry)$/i
+
+function networkEnvironment(): Readonly<Record<string, string | undefined>> {
+  const all = Object.entries(processEnvironment())
+  return {
+    HOME: '/root',
+    ...Object.fromEntries(all.filter(([name]) => networkVariables.test(name))),
+  }
+}
+
+/** While building, with the caller's home, where npm has its settings and cache; running, without it. */
 function enter(stage: Stage, access: 'writable' | 'read-only', words: readonly string[]): Ended {
   const { root, environment, workdir, user } = stage
-  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
-  const clean = access === 'read-only' ? ['-i'] : ['HOME=/root']
-  const inside = [
-    `--userspec=${user}`,
-    root,
-    'env',
-    '-C',
-    workdir,
-    ...clean,
-    ...variables,
-    ...words,
-  ]
+  const all = access === 'writable' ? { ...networkEnvironment(), ...environment } : environment
+  const variables = Object.entries(all).map(([name, value]) => `${name}=${value}`)
+  const inside = [`--userspec=${user}`, root, 'env', '-i', '-C', workdir, ...variables, ...words]
   const args = ['--mount', '--pid', '--fork', 'sh', '-c', mounts, 'sh', root, access, ...inside]
   const { status, stdout, stderr } = spawnSync('unshare', args, {
     encoding: 'utf8',
