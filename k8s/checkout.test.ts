@@ -115,7 +115,7 @@ for (const [title, answer] of silences) {
   })
 }
 
-test('the charge is held when no answer comes in time', async () => {
+test('the charge is held when no answer comes in time', { timeout: 20_000 }, async () => {
   const { url } = await startSample(50)
   await answerWith(() => undefined)
   assert.deepEqual(await pay(url), [202, { charge: 'held' }])
