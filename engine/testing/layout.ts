@@ -141,6 +141,7 @@ export const inputOutputModules: readonly string[] = [
 /** What lies at the top of the repository; anything else belongs into one of the five folders or docs/. */
 export const topLevel: readonly string[] = [
   '.ci',
+  '.dockerignore',
   '.editorconfig',
   '.gitignore',
   '.npmrc',
@@ -148,6 +149,7 @@ export const topLevel: readonly string[] = [
   'ARCHITECTURE.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'Dockerfile',
   'LICENSE',
   'PLAN.md',
   'README.md',
