@@ -11,6 +11,8 @@ export interface Variant {
   readonly args: readonly string[]
   /** What it measures and what it leaves out, for under the numbers. */
   readonly about: string
+  /** Where it takes minutes: fewer rounds than the others. */
+  readonly rounds?: number
 }
 
 export interface VariantResult {
@@ -44,6 +46,7 @@ export async function runRounds(
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
     for (const variant of order) {
+      if (round >= (variant.rounds ?? rounds)) continue
       progress(`round ${round + 1}/${rounds}: ${variant.name}`)
       const measured = await runOnce(variant)
       const byMeasure = values.get(variant.name)!

@@ -40,7 +40,15 @@ const variants: readonly Variant[] = [
     script: script('replay'),
     args: ['1000000'],
     about:
-      'weir replay of a generated CSV file, a catalog of twelve features, no model and no decisions out: reading, parsing, windows.',
+      'weir replay of a generated CSV file, a catalog of twelve features over two entities, no model and no decisions out: reading, parsing, windows. Starting the process counts.',
+  },
+  {
+    name: 'stream',
+    script: script('stream'),
+    args: ['1500000', '500000'],
+    about:
+      'weir stream on a real broker (four partitions, one node) and a real Redis, catching up on a topic filled before: batches of 256, sends of what gathered meanwhile. From the 500,000th outcome on. The broker and the fetching of it share the two cores.',
+    rounds: 1,
   },
 ]
 

@@ -1,23 +1,22 @@
 // One process: the whole pipeline over generated transactions, in memory or on a real Redis, decisions written as text.
 // Usage: pipeline.js memory|redis <batch> <warm-up> <measured>. Prints one line of JSON.
-import { readFileSync } from 'node:fs'
 import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
 import { systemClock } from '../engine/clock.ts'
-import { processEnvironment } from '../engine/config.ts'
 import type { Pipeline } from '../engine/core/pipeline.ts'
 import type { Message } from '../engine/core/ports.ts'
 import { MemoryStore } from '../features/store/memory.ts'
 import { RedisStore } from '../features/store/redis.ts'
 import type { Store } from '../features/store/store.ts'
+import { RedisServer } from '../features/testing/redis-server.ts'
+import { processUsage } from './usage.ts'
 import { benchHashKey, makeMessages } from './workload.ts'
 
 const [kind = 'memory', batchText = '64', warmText = '100000', measuredText = '200000'] =
   process.argv.slice(2)
-const environment = processEnvironment()
 const batch = Number(batchText)
 const warm = Number(warmText)
 const measured = Number(measuredText)
-const redisUrl = environment['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
+const redis = kind === 'redis' ? await RedisServer.start() : null
 
 const messages = makeMessages(warm + measured)
 const assembly = await assemble({ ...shipped, policy: null })
@@ -33,7 +32,7 @@ const pipeline = makePipeline(assembly, {
 
 await run(pipeline, messages.slice(0, warm))
 const statsBefore = store.stats()
-const redisBefore = redisCpuUs()
+const redisBefore = redis === null ? 0 : processUsage(redis.pid).cpuUs
 const cpuBefore = process.cpuUsage()
 const beganUs = systemClock.monotonicUs()
 const bytes = await run(pipeline, messages.slice(warm))
@@ -45,22 +44,23 @@ const result: Record<string, number> = {
   engine_cpu_us_per_decision: (cpu.user + cpu.system) / measured,
   decision_bytes: bytes / measured,
 }
-if (kind === 'redis') {
-  result['redis_cpu_us_per_decision'] = (redisCpuUs() - redisBefore) / measured
+if (redis !== null) {
+  result['redis_cpu_us_per_decision'] = (processUsage(redis.pid).cpuUs - redisBefore) / measured
   result['round_trips_per_decision'] = (stats.roundTrips - statsBefore.roundTrips) / measured
   result['bytes_to_redis_per_decision'] = (stats.bytesSent - statsBefore.bytesSent) / measured
   result['bytes_from_redis_per_decision'] =
     (stats.bytesReceived - statsBefore.bytesReceived) / measured
 }
 await store.close()
+await redis?.stop()
 await assembly.model?.close()
 process.stdout.write(`${JSON.stringify(result)}\n`)
 
 async function openStore(): Promise<Store> {
   const plans = assembly.plan
-  if (kind === 'memory') return new MemoryStore(plans, { bytesMax: 8 * 2 ** 30 })
+  if (redis === null) return new MemoryStore(plans, { bytesMax: 8 * 2 ** 30 })
   return RedisStore.open({
-    url: redisUrl,
+    url: redis.url,
     plans,
     buckets: 1,
     ttlMs: 600_000,
@@ -80,13 +80,4 @@ async function run(pipeline: Pipeline, all: readonly Message[]): Promise<number>
     }
   }
   return bytes
-}
-
-/** User and system time of the Redis process, by its pid in REDIS_PID; 0 when it is not ours to read. */
-function redisCpuUs(): number {
-  const pid = environment['REDIS_PID']
-  if (pid === undefined) return 0
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  const ticks = Number(fields[11]) + Number(fields[12])
-  return ticks * 10_000
 }

@@ -19,6 +19,10 @@ export class RedisServer {
     this.#folder = folder
   }
 
+  get pid(): number {
+    return this.#process.pid!
+  }
+
   get url(): string {
     return `redis://127.0.0.1:${this.port}`
   }
