@@ -1,6 +1,7 @@
 // Puts a deployment together from its documents: mapping, catalog, model, policy. Used by every command and the
 // benchmarks, so that all of them decide with the same parts. Everything is checked here, before the first transaction.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Catalog, compileCatalog } from '../features/catalog.ts'
 import { DocumentError, type Fault } from '../features/document.ts'
@@ -60,7 +61,7 @@ export async function assemble(
       return null
     }
   }
-  const mapping = attempt(() => compileMapping(readDocument(files.mapping), readDocument))
+  const mapping = attempt(() => readMapping(files.mapping))
   const catalog = attempt(() => compileCatalog(readDocument(files.catalog)))
   const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
   // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.
@@ -116,6 +117,14 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     clock,
     onRow: onRow ?? null,
     writesDecisions: writesDecisions ?? true,
+  })
+}
+
+/** Rates are named relative to the mapping's folder. */
+function readMapping(file: string): Mapping {
+  return compileMapping(readDocument(file), (name) => {
+    const rates = resolve(dirname(file), name)
+    return existsSync(rates) ? readDocument(rates) : null
   })
 }
 

@@ -43,6 +43,9 @@ export interface Feature {
   readonly isCurrentIncluded: boolean
 }
 
+/** The column that rows of features begin with. */
+export const idColumn = 'transaction_id'
+
 export interface Catalog {
   readonly features: readonly Feature[]
   /** 16 hex digits over names and definitions, in order. */
@@ -87,6 +90,9 @@ export function compileCatalog(document: Document): Catalog {
 function readFeature(reader: DocumentReader, item: unknown, path: Path): Feature {
   const object = reader.object(item, path, keys) ?? {}
   const name = reader.name(object['name'], [...path, 'name'])
+  if (name === idColumn) {
+    reader.fault([...path, 'name'], `another name than ${idColumn}, the first column of rows`, name)
+  }
   const sources = ['value', 'calendar', 'aggregate'].filter((key) => object[key] !== undefined)
   if (sources.length !== 1) {
     reader.fault(path, 'exactly one of value, calendar, aggregate', sources.join(', ') || undefined)
@@ -122,22 +128,32 @@ const nothing: Parts = {
 function readCalendar(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {
   const calendar = reader.oneOf(object['calendar'], [...path, 'calendar'], calendars)
   const tz = object['tz'] === undefined ? 'UTC' : reader.text(object['tz'], [...path, 'tz'])
-  if (!isZone(tz)) {
-    reader.fault([...path, 'tz'], 'an IANA time zone such as Europe/Berlin', tz)
+  if (tz !== '' && !isZone(tz)) {
+    reader.fault([...path, 'tz'], 'a time zone such as Europe/Berlin or +02:00', tz)
   }
-  let between: [number, number] | null = null
-  if (object['between'] !== undefined) {
-    const at = [...path, 'between']
-    const pair = reader.list(object['between'], at)
-    if (pair.length !== 2) reader.fault(at, 'two numbers [from, to)', pair)
-    else {
-      between = [
-        reader.integer(pair[0], [...at, 0], 0, 32),
-        reader.integer(pair[1], [...at, 1], 0, 32),
-      ]
-    }
-  }
+  const pair = object['between']
+  const between =
+    pair === undefined ? null : readBetween(reader, pair, [...path, 'between'], ranges[calendar])
   return { ...nothing, calendar, between, tz }
+}
+
+/** Least value, and the first one beyond the greatest. */
+const ranges = { hour: [0, 24], weekday: [0, 7], weekend: [0, 2], day: [1, 32] } as const
+
+function readBetween(
+  reader: DocumentReader,
+  value: unknown,
+  path: Path,
+  [min, max]: readonly [number, number],
+): readonly [number, number] | null {
+  if (!Array.isArray(value) || value.length !== 2 || value[0] === value[1]) {
+    reader.fault(path, 'two different numbers [from, to)', value)
+    return null
+  }
+  return [
+    reader.integer(value[0], [...path, 0], min, max),
+    reader.integer(value[1], [...path, 1], min, max),
+  ]
 }
 
 function readAggregate(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {

@@ -42,12 +42,18 @@ export function formatFault(fault: Fault): string {
 export class DocumentReader {
   readonly document: Document
   readonly #faults: Fault[] = []
+  readonly #adopted: Fault[] = []
+  /** Places where an object or list should be and is not: what is missing below them was told with them. */
+  readonly #hollow = new Set<string>()
 
   constructor(document: Document) {
     this.document = document
   }
 
   fault(path: Path, expected: string, found: unknown, hint: string | null = null): void {
+    for (let depth = 0; depth <= path.length; depth++) {
+      if (this.#hollow.has(formatPath(path.slice(0, depth)))) return
+    }
     this.#faults.push({
       file: this.document.file,
       line: this.document.lineOf(path),
@@ -58,10 +64,15 @@ export class DocumentReader {
     })
   }
 
+  /** Takes over the faults of a document that this one names. */
+  adopt(error: DocumentError): void {
+    this.#adopted.push(...error.faults)
+  }
+
   /** An object with no other keys than `keys`; null after a fault. */
   object(value: unknown, path: Path, keys: readonly string[]): Record<string, unknown> | null {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      this.fault(path, `an object with ${keys.join(', ')}`, value)
+      this.#faultHollow(path, `an object with ${keys.join(', ')}`, value)
       return null
     }
     const object = value as Record<string, unknown>
@@ -78,7 +89,7 @@ export class DocumentReader {
   /** An object with free keys, each a name such as `merchant` or `mcc`. */
   names(value: unknown, path: Path): Record<string, unknown> {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      this.fault(path, 'an object of names', value)
+      this.#faultHollow(path, 'an object of names', value)
       return {}
     }
     for (const key of Object.keys(value)) this.name(key, [...path, key])
@@ -119,7 +130,7 @@ export class DocumentReader {
   number(value: unknown, path: Path, min: number, max: number): number {
     if (typeof value === 'number' && value >= min && value <= max) return value
     this.fault(path, `a number from ${min} to ${max}`, value)
-    return min
+    return Number.NaN
   }
 
   integer(value: unknown, path: Path, min: number, max: number): number {
@@ -138,19 +149,29 @@ export class DocumentReader {
   ): number {
     const ms = parseDurationMs(value)
     if (ms !== null && (ms > 0 || zero === 'zero allowed')) return ms
-    this.fault(path, 'a duration such as 30s, 5m, 1h or 7d', value)
+    const above = zero === 'above zero' ? ' above zero' : ''
+    const near = meantDuration(value)
+    const hint = near === null ? null : `did you mean ${near}?`
+    this.fault(path, `a duration${above} such as 30s, 5m, 1h or 7d`, value, hint)
     return 1
   }
 
   list(value: unknown, path: Path): readonly unknown[] {
     if (Array.isArray(value)) return value as unknown[]
-    this.fault(path, 'a list', value)
+    this.#faultHollow(path, 'a list', value)
     return []
   }
 
-  /** Throws DocumentError when anything was wrong. */
+  #faultHollow(path: Path, expected: string, found: unknown): void {
+    this.fault(path, expected, found)
+    this.#hollow.add(formatPath(path))
+  }
+
+  /** Throws DocumentError when anything was wrong, in the order of the document's lines. */
   finish(): void {
-    if (this.#faults.length > 0) throw new DocumentError(this.#faults)
+    const faults = this.#faults.sort((a, b) => a.line - b.line)
+    if (faults.length + this.#adopted.length === 0) return
+    throw new DocumentError([...faults, ...this.#adopted])
   }
 }
 
@@ -169,6 +190,15 @@ export function parseDurationMs(value: unknown): number | null {
   if (match === null) return null
   const ms = Number(match[1]) * unitsMs[match[2]!]!
   return ms <= 36_525 * 86_400_000 ? ms : null
+}
+
+/** `7d` for `7 days`; null where no unit can be guessed. */
+function meantDuration(value: unknown): string | null {
+  const match = typeof value === 'string' ? /^\s*(\d{1,9})\s*([A-Za-z]+)\s*$/.exec(value) : null
+  if (match === null || Number(match[1]) === 0) return null
+  const word = match[2]!.toLowerCase()
+  const unit = /^(ms|milli)/.test(word) ? 'ms' : word.startsWith('mo') ? '' : word[0]!
+  return unit in unitsMs ? `${match[1]}${unit}` : null
 }
 
 /** The choice nearest to `name` by edit distance, if it is near enough to have been meant. */
@@ -212,6 +242,7 @@ export function formatPath(path: Path): string {
 /** A found value as it stands in a fault: JSON, cut to 80 characters. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing'
+  if (typeof value === 'number') return String(value)
   const text = JSON.stringify(value) as string | undefined
   if (text === undefined) return typeof value
   return text.length > 80 ? `${text.slice(0, 77)}...` : text

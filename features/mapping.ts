@@ -2,9 +2,9 @@
 // once; what comes out is the parser (parser.ts).
 import { createHash } from 'node:crypto'
 import { currencyDigits, isCurrencyCode } from './currency.ts'
-import { type Document, DocumentReader, type Path } from './document.ts'
-import { parseRate, type Rate } from './money.ts'
-import { MappedParser } from './parser.ts'
+import { closest, type Document, DocumentError, DocumentReader, type Path } from './document.ts'
+import { MappedParser, sourceFields } from './parser.ts'
+import { compileRates, type Rates } from './rates.ts'
 import { type TimeReader, timeReader } from './time.ts'
 import { Kind, type Parser, type TransactionSchema } from './transaction.ts'
 import { isZone } from './zone.ts'
@@ -17,12 +17,8 @@ export interface TimeRule {
   readonly read: TimeReader
   /** Declared form, for a reject. */
   readonly as: string
-}
-
-export interface Rates {
-  readonly base: string
-  readonly baseDigits: number
-  readonly byCurrency: ReadonlyMap<string, Rate>
+  /** Zone of texts that name none. */
+  readonly tz: string
 }
 
 /** A compiled mapping document, by its keys. */
@@ -60,16 +56,18 @@ export interface Rules {
 export interface Mapping {
   readonly schema: TransactionSchema
   readonly format: Format
-  /** 16 hex digits over everything but the format: the same transactions as CSV or JSON have the same hash. */
+  /** 16 hex digits over all that the rules say, defaults included, but not the format: CSV or JSON, it is the same. */
   readonly hash: string
   /** True for CSV whose columns a header line must name. */
   readonly needsHeader: boolean
+  /** The source fields that are read, each once: CSV must have all of them as columns. */
+  readonly sources: readonly string[]
   /** A parser of its own scratch memory. `columns`: the CSV header, where the mapping does not declare them. */
   parser(columns?: readonly string[]): Parser
 }
 
-/** Opens a rates file by the name that the mapping gives it; throws DocumentError. */
-export type RatesOpener = (file: string) => Document
+/** Opens a rates file by the name that the mapping gives it: null when there is none; throws DocumentError. */
+export type RatesOpener = (file: string) => Document | null
 
 const keys = [
   'format',
@@ -88,8 +86,8 @@ const keys = [
   'label',
 ] as const
 
-/** Compiles a mapping document. Throws DocumentError with all its faults. */
-export function compileMapping(document: Document, openRates: RatesOpener = noRates): Mapping {
+/** Compiles a mapping document. Throws DocumentError with all its faults, and those of its rates. */
+export function compileMapping(document: Document, openRates: RatesOpener = () => null): Mapping {
   const reader = new MappingReader(document, openRates)
   const root = reader.object(document.value, [], keys) ?? {}
   const format = reader.oneOf<Format>(
@@ -97,14 +95,9 @@ export function compileMapping(document: Document, openRates: RatesOpener = noRa
     ['format'],
     ['csv', 'jsonl', 'json'],
   )
-  const columns =
-    root['columns'] === undefined
-      ? null
-      : reader.list(root['columns'], ['columns']).map((c, i) => reader.text(c, ['columns', i]))
-  if (columns !== null && format !== 'csv') {
-    reader.fault(['columns'], 'columns only with format: csv', format)
-  }
   const rules = reader.rules(root)
+  const sources = [...new Set(sourceFields(rules))].filter((field) => field !== '')
+  const columns = reader.columns(root['columns'], format, sources)
   reader.finish()
   const schema: TransactionSchema = {
     entities: rules.entities.map(({ name }) => name),
@@ -114,24 +107,28 @@ export function compileMapping(document: Document, openRates: RatesOpener = noRa
     hasLabel: rules.labelField !== null,
     hasKinds: rules.kindField !== null,
   }
-  const content = Object.fromEntries(
-    Object.entries(root).filter(([key]) => key !== 'format' && key !== 'columns'),
-  )
-  const hashed = [content, rules.rates && [...rules.rates.byCurrency.entries()].map(String)]
   return {
     schema,
     format,
-    hash: createHash('sha256').update(JSON.stringify(hashed)).digest('hex').slice(0, 16),
+    hash: createHash('sha256').update(canonical(rules)).digest('hex').slice(0, 16),
     needsHeader: format === 'csv' && columns === null,
+    sources,
     parser: (header) => new MappedParser(rules, schema, format, columns ?? header ?? null),
   }
 }
 
-function noRates(file: string): Document {
-  return { file, value: undefined, lineOf: () => 1 }
+/** Rules as text: equal for equal rules, however their document is written. */
+function canonical(rules: Rules): string {
+  return JSON.stringify(rules, (_, value: unknown) => {
+    if (typeof value === 'bigint') return String(value)
+    if (value instanceof Set) return [...(value as Set<string>)].sort()
+    if (value instanceof Map) {
+      return [...(value as Map<string, unknown>)].sort(([a], [b]) => (a < b ? -1 : 1))
+    }
+    return value
+  })
 }
 
-/** A name's source field, as `name: FIELD` or `name: { field: FIELD }`. */
 class MappingReader extends DocumentReader {
   readonly #openRates: RatesOpener
 
@@ -164,10 +161,33 @@ class MappingReader extends DocumentReader {
       ...this.#location(root['location']),
       ...this.#kind(root['kind']),
       ...this.#tenant(root['tenant']),
-      ...this.#label(root['label']),
+      ...this.#label(root),
     }
   }
 
+  /** Declared columns of CSV without a header; null where there are none. */
+  columns(value: unknown, format: Format, sources: readonly string[]): readonly string[] | null {
+    if (value === undefined) return null
+    const path = ['columns']
+    if (format !== 'csv') {
+      this.fault(path, 'columns only with format: csv', format)
+      return null
+    }
+    const columns = this.list(value, path).map((c, index) => this.text(c, [...path, index]))
+    for (const [index, column] of columns.entries()) {
+      if (columns.indexOf(column) < index && column !== '') {
+        this.fault([...path, index], 'each column once', column)
+      }
+    }
+    for (const field of sources) {
+      if (columns.includes(field)) continue
+      const near = closest(field, columns)
+      this.fault(path, `the column ${field}`, columns, near && `did you mean ${near}?`)
+    }
+    return columns
+  }
+
+  /** A source field, as `name: FIELD` or `name: { field: FIELD }`. */
   #field(value: unknown, path: Path): string {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       const object = this.object(value, path, ['field']) ?? {}
@@ -188,16 +208,18 @@ class MappingReader extends DocumentReader {
     const field = this.text(object['field'], [...path, 'field'])
     const as = this.text(object['as'] ?? 'iso', [...path, 'as'])
     const tz = object['tz'] === undefined ? 'UTC' : this.text(object['tz'], [...path, 'tz'])
-    if (!isZone(tz)) {
+    if (tz !== '' && !isZone(tz)) {
       this.fault([...path, 'tz'], 'a time zone such as Europe/Berlin or +02:00', tz)
-      return { field, as, read: () => Number.NaN }
+    } else if (tz !== 'UTC' && as.startsWith('epoch_')) {
+      this.fault([...path, 'tz'], `no zone with ${as}, which is UTC`, tz)
     }
-    const read = timeReader(as, tz)
+    const read = timeReader(as, isZone(tz) ? tz : 'UTC')
     if (read === null && as !== '') {
       const expected = 'iso, epoch_s, epoch_ms or a pattern such as dd/MM/yyyy HH:mm:ss'
-      this.fault([...path, 'as'], expected, as)
+      const near = closest(as, ['iso', 'epoch_s', 'epoch_ms'])
+      this.fault([...path, 'as'], expected, as, near && `did you mean ${near}?`)
     }
-    return { field, as, read: read ?? (() => Number.NaN) }
+    return { field, as, tz, read: read ?? (() => Number.NaN) }
   }
 
   #times(root: Record<string, unknown>): Pick<Rules, 'time' | 'skewMs' | 'ageMaxMs' | 'received'> {
@@ -220,9 +242,13 @@ class MappingReader extends DocumentReader {
     const path = ['amount']
     const object = this.object(value, path, ['field', 'decimals']) ?? {}
     const decimals = object['decimals'] ?? 2
+    const isFixed = Number.isInteger(decimals) && Number(decimals) >= 0 && Number(decimals) <= 8
+    if (!isFixed && decimals !== 'iso') {
+      this.fault([...path, 'decimals'], 'a whole number from 0 to 8, or iso', decimals)
+    }
     return {
       amount: this.text(object['field'], [...path, 'field']),
-      digits: decimals === 'iso' ? null : this.integer(decimals, [...path, 'decimals'], 0, 8),
+      digits: isFixed ? Number(decimals) : null,
     }
   }
 
@@ -234,6 +260,7 @@ class MappingReader extends DocumentReader {
     const object = this.object(value, path, ['const', 'field', 'rates']) ?? {}
     if ((object['const'] === undefined) === (object['field'] === undefined)) {
       this.fault(path, 'either const or field', value)
+      return { currency: null, currencyField: null, rates: null }
     }
     if (object['field'] === undefined) {
       const code = this.text(object['const'], [...path, 'const'])
@@ -248,10 +275,21 @@ class MappingReader extends DocumentReader {
       return { currency: code, currencyField: null, rates: null }
     }
     const field = this.text(object['field'], [...path, 'field'])
-    const rates = this.text(object['rates'], [...path, 'rates'])
-    if (rates === 'as_is' || rates === '')
-      return { currency: null, currencyField: field, rates: null }
-    return { currency: null, currencyField: field, rates: readRates(this.#openRates(rates)) }
+    const rates = this.#rates(object['rates'], [...path, 'rates'])
+    return { currency: null, currencyField: field, rates }
+  }
+
+  #rates(file: unknown, path: Path): Rates | null {
+    if (file === 'as_is') return null
+    try {
+      const document = typeof file === 'string' ? this.#openRates(file) : null
+      if (document !== null) return compileRates(document)
+      this.fault(path, 'a file that exists, or as_is', file)
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error
+      this.adopt(error)
+    }
+    return null
   }
 
   #location(value: unknown): Pick<Rules, 'latitude' | 'longitude'> {
@@ -271,7 +309,7 @@ class MappingReader extends DocumentReader {
     for (const kind of ['reversal', 'decline', 'label'] as const) {
       if (object[kind] === undefined) continue
       for (const [index, item] of this.list(object[kind], [...path, kind]).entries()) {
-        const text = this.scalar(item, [...path, kind, index])
+        const text = this.#value(item, [...path, kind, index])
         if (kinds.has(text)) this.fault([...path, kind, index], 'a value used once', text)
         kinds.set(text, Kind[kind])
       }
@@ -290,6 +328,7 @@ class MappingReader extends DocumentReader {
     const object = this.object(value, path, ['const', 'field']) ?? {}
     if ((object['const'] === undefined) === (object['field'] === undefined)) {
       this.fault(path, 'either const or field', value)
+      return { tenant: '', tenantField: null }
     }
     if (object['field'] !== undefined) {
       return { tenant: '', tenantField: this.text(object['field'], [...path, 'field']) }
@@ -302,25 +341,19 @@ class MappingReader extends DocumentReader {
   }
 
   #label(
-    value: unknown,
+    root: Record<string, unknown>,
   ): Pick<Rules, 'labelField' | 'fraud' | 'legit' | 'labelDelayMs' | 'labelTime'> {
     const path = ['label']
-    const none = {
-      labelField: null,
-      fraud: new Set(''),
-      legit: new Set(''),
-      labelDelayMs: 0,
-      labelTime: null,
+    const value = root['label']
+    if (value === undefined) {
+      const kind = root['kind'] as Record<string, unknown> | null | undefined
+      if (kind?.['label'] !== undefined) this.fault(path, 'where kind.label has its verdict', value)
+      const none = new Set<string>()
+      return { labelField: null, fraud: none, legit: none, labelDelayMs: 0, labelTime: null }
     }
-    if (value === undefined) return none
     const object = this.object(value, path, ['field', 'fraud', 'legit', 'delay', 'time']) ?? {}
-    const texts = (key: 'fraud' | 'legit'): Set<string> => {
-      if (object[key] === undefined && key === 'legit') return new Set()
-      const list = this.list(object[key], [...path, key])
-      return new Set(list.map((item, index) => this.scalar(item, [...path, key, index])))
-    }
-    const fraud = texts('fraud')
-    const legit = texts('legit')
+    const fraud = this.#values(object['fraud'], [...path, 'fraud'])
+    const legit = this.#values(object['legit'] ?? [], [...path, 'legit'])
     for (const text of legit) {
       if (fraud.has(text)) this.fault([...path, 'legit'], 'values that are not fraud too', text)
     }
@@ -338,23 +371,16 @@ class MappingReader extends DocumentReader {
         object['time'] === undefined ? null : this.#time(object['time'], [...path, 'time']),
     }
   }
-}
 
-/** `base: EUR`, `decimals: 2`, `rates: { USD: "0.92" }`: units of the base for one of each. Throws DocumentError. */
-function readRates(document: Document): Rates {
-  const reader = new DocumentReader(document)
-  const root = reader.object(document.value, [], ['base', 'decimals', 'rates']) ?? {}
-  const base = reader.text(root['base'], ['base'])
-  const baseDigits = reader.integer(root['decimals'] ?? 2, ['decimals'], 0, 8)
-  const byCurrency = new Map<string, Rate>([[base, { numerator: 1n, scale: 0 }]])
-  for (const [code, value] of Object.entries(reader.names(root['rates'], ['rates']))) {
-    const rate = parseRate(reader.scalar(value, ['rates', code]))
-    if (!isCurrencyCode(code)) reader.fault(['rates', code], 'three capital letters', code)
-    if (rate === null) reader.fault(['rates', code], 'a decimal above 0', value)
-    else byCurrency.set(code, rate)
+  #values(list: unknown, path: Path): Set<string> {
+    return new Set(this.list(list, path).map((item, index) => this.#value(item, [...path, index])))
   }
-  reader.finish()
-  return { base, baseDigits, byCurrency }
+
+  /** A value as a field can have it. An empty field is an absent one, which is no value. */
+  #value(item: unknown, path: Path): string {
+    if (item === '') this.fault(path, 'a value: an empty field is absent', item)
+    return item === '' ? '' : this.scalar(item, path)
+  }
 }
 
 /** What may stand in a key as it is. */

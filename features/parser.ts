@@ -102,15 +102,12 @@ export class MappedParser implements Parser {
   #readIdentity(out: Transaction): Reject | null {
     const id = this.#text(this.#idSlot)
     const field = this.#rules.id
-    if (this.#isCompound(this.#idSlot)) return badType(field)
+    if (this.#isNoText(this.#idSlot)) return badType(field)
     if (id === null) return makeReject('missing_id', field, 'a transaction id', 'nothing')
     if (id.length > idBytesMax / 4 && Buffer.byteLength(id) > idBytesMax) {
       return makeReject('id_too_long', field, `at most ${idBytesMax} bytes`, id)
     }
-    if (hiddenCharacters.test(id)) {
-      const expected = 'no control, direction or zero-width characters'
-      return makeReject('bad_id', field, expected, JSON.stringify(id))
-    }
+    if (hiddenCharacters.test(id)) return badId(field, id)
     out.id = id
     return this.#readTenant(out) ?? this.#readEntities(out)
   }
@@ -136,12 +133,14 @@ export class MappedParser implements Parser {
       if (text === null && e === primary) {
         return makeReject('missing_primary', field, `the id of the ${name}`, 'nothing')
       }
-      if (this.#isCompound(slot)) return badType(field)
+      if (this.#isNoText(slot)) return badType(field)
       if (text !== null && text.length > entityBytesMax / 4) {
         if (Buffer.byteLength(text) > entityBytesMax) {
           return makeReject('entity_too_long', field, `at most ${entityBytesMax} bytes`, text)
         }
       }
+      // An id is unique per primary. Other entities may carry what a stranger wrote, such as a browser's name.
+      if (e === primary && hiddenCharacters.test(text!)) return badId(field, text!)
       out.entities[e] = text
     }
     return null
@@ -151,6 +150,7 @@ export class MappedParser implements Parser {
     const { kindField, kinds } = this.#rules
     out.kind = Kind.transaction
     if (kindField === null) return null
+    if (this.#isCompound(this.#of(kindField))) return badType(kindField)
     const text = this.#text(this.#of(kindField))
     if (text !== null) out.kind = kinds.get(text) ?? Kind.transaction
     return null
@@ -159,7 +159,7 @@ export class MappedParser implements Parser {
   #readTime(out: Transaction): Reject | null {
     const { time, received, at, skewMs, ageMaxMs } = this.#rules
     const timeText = this.#text(this.#timeSlot)
-    if (this.#isCompound(this.#timeSlot)) return badType(time.field)
+    if (this.#isNoText(this.#timeSlot)) return badType(time.field)
     if (timeText === null) return makeReject('missing_time', time.field, 'a time', 'nothing')
     out.timeMs = time.read(timeText)
     if (!(out.timeMs < Infinity)) return badTime(time, timeText, out.timeMs)
@@ -170,8 +170,7 @@ export class MappedParser implements Parser {
       if (!(out.receivedMs < Infinity)) return badTime(received, receivedText, out.receivedMs)
     }
     if (out.timeMs - out.receivedMs > skewMs) {
-      const expected = `at most ${skewMs / 1000} s after it was received (${iso(out.receivedMs)})`
-      return makeReject('time_in_future', time.field, expected, timeText)
+      return inFuture(time, timeText, skewMs, out.receivedMs)
     }
     if (out.receivedMs - out.timeMs > ageMaxMs) {
       const expected = `at most ${ageMaxMs / 86_400_000} days before it was received (${iso(out.receivedMs)})`
@@ -182,7 +181,8 @@ export class MappedParser implements Parser {
     const atText = this.#text(this.#of(at.field))
     if (atText === null) return makeReject('missing_at', at.field, 'its own time', 'nothing')
     out.atMs = at.read(atText)
-    return out.atMs < Infinity ? null : badTime(at, atText, out.atMs)
+    if (!(out.atMs < Infinity)) return badTime(at, atText, out.atMs)
+    return out.atMs - out.receivedMs > skewMs ? inFuture(at, atText, skewMs, out.receivedMs) : null
   }
 
   #readAmount(out: Transaction): Reject | null {
@@ -198,7 +198,7 @@ export class MappedParser implements Parser {
     }
     const text = this.#text(this.#amountSlot)
     if (text === null) return makeReject('missing_amount', amount, 'an amount', 'nothing')
-    if (this.#fields.type[this.#amountSlot]! > FieldType.number) return badType(amount)
+    if (this.#isNoText(this.#amountSlot)) return badType(amount)
     let minor = parseMinor(text, scale)
     out.hasNoRate = false
     if (minor >= 0 && rates !== null) {
@@ -271,9 +271,14 @@ export class MappedParser implements Parser {
   #isCompound(slot: number): boolean {
     return this.#fields.type[slot] === FieldType.compound
   }
+
+  #isNoText(slot: number): boolean {
+    return this.#fields.type[slot]! > FieldType.number
+  }
 }
 
-function sourceFields(rules: Rules): string[] {
+/** The source fields that rules read, in the order of their slots; some may come twice. */
+export function sourceFields(rules: Rules): string[] {
   const { time, received, at, labelTime } = rules
   const times = [time, received, at, labelTime].map((rule) => rule?.field ?? null)
   const { id, amount, currencyField, latitude, longitude, kindField, tenantField, labelField } =
@@ -292,6 +297,16 @@ function badTime({ field, as }: TimeRule, text: string, ms: number): Reject {
   return Number.isNaN(ms)
     ? makeReject('bad_time', field, `a time that exists, as ${as}`, text)
     : makeReject('time_out_of_range', field, 'a time from 1970 to 9999', text)
+}
+
+function inFuture({ field }: TimeRule, text: string, skewMs: number, receivedMs: number): Reject {
+  const expected = `at most ${skewMs / 1000} s after it was received (${iso(receivedMs)})`
+  return makeReject('time_in_future', field, expected, text)
+}
+
+function badId(field: string, id: string): Reject {
+  const expected = 'no control, direction or zero-width characters'
+  return makeReject('bad_id', field, expected, JSON.stringify(id))
 }
 
 function badAmount(field: string, code: number, scale: number, text: string): Reject {

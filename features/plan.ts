@@ -71,6 +71,7 @@ export class Plan implements JournalPlans {
   constructor(catalog: Catalog, schema: TransactionSchema, options: PlanOptions = {}) {
     this.schema = schema
     this.features = catalog.features
+    const caps = new Map(Object.entries(options.caps ?? {}))
     const absent = new Set(catalog.features.filter((f) => !isDeliverable(f, schema)))
     this.absent = [...absent].map(({ name }) => name)
     const present = catalog.features
@@ -87,7 +88,7 @@ export class Plan implements JournalPlans {
       .map((kind, schemaIndex) => {
         const own = present.filter(({ feature }) => feature.entity === kind)
         const isPrimary = schemaIndex === schema.primary
-        const cap = options.caps?.[kind] ?? capDefault
+        const cap = caps.get(kind) ?? capDefault
         return planEntity(kind, schemaIndex, isPrimary, cap, own, schema)
       })
       .filter((entity) => entity.isPrimary || entity.features.length > 0)

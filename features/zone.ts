@@ -1,18 +1,23 @@
-// Offsets of time zones, asked of Intl once per quarter of an hour (no zone changes between two of them).
+// Offsets of time zones: fixed ones as they stand, the others asked of Intl once per quarter of an hour (no zone changes
+// between two of them).
 
 const stepMs = 900_000
 /** A year of quarters. */
 const stepsHeldMax = 35_136
 
-/** One IANA zone, or a fixed offset such as +02:00. */
+/** One IANA zone, or a fixed offset from -23:59 to +23:59. */
 export class Zone {
+  /** Null for an IANA zone. */
+  readonly #fixedMs: number | null
   readonly #format: Intl.DateTimeFormat
   readonly #offsets = new Map<number, number>()
 
   /** Throws RangeError for a name that is none. */
   constructor(name: string) {
+    // Not left to Intl, which takes offsets only from Node 22 on.
+    this.#fixedMs = fixedOffsetMs(name)
     this.#format = new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
+      timeZone: this.#fixedMs === null ? name : 'UTC',
       hourCycle: 'h23',
       year: 'numeric',
       month: 'numeric',
@@ -25,6 +30,7 @@ export class Zone {
 
   /** ms to add to UTC for local time. */
   offsetMs(timeMs: number): number {
+    if (this.#fixedMs !== null) return this.#fixedMs
     const step = Math.floor(timeMs / stepMs)
     let offsetMs = this.#offsets.get(step)
     if (offsetMs === undefined) {
@@ -58,6 +64,14 @@ export class Zone {
     )
     return local - timeMs
   }
+}
+
+/** Null for what is no offset. */
+function fixedOffsetMs(name: string): number | null {
+  const match = /^([+-])([01]\d|2[0-3]):([0-5]\d)$/.exec(name)
+  if (match === null) return null
+  const minutes = Number(match[2]) * 60 + Number(match[3])
+  return (match[1] === '-' ? -minutes : minutes) * 60_000
 }
 
 /** True for what `new Zone` takes. */

@@ -1,9 +1,5 @@
 // `weir features`: what a catalog computes under a mapping, what it needs in journals, and what it costs there.
-import { compileCatalog } from '../../features/catalog.ts'
-import { compileMapping } from '../../features/mapping.ts'
-import { Plan } from '../../features/plan.ts'
-import { shipped } from '../assemble.ts'
-import { readDocument } from '../document.ts'
+import { assemble, shipped } from '../assemble.ts'
 import { type CatalogReport, catalogJson, catalogText } from './catalog-report.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
 
@@ -39,21 +35,15 @@ export const featuresLine: CommandLine<FeaturesOptions> = {
   next: () => 'weir replay --features-out rows.csv    the features of your own history',
 }
 
-export const runFeatures: Run<FeaturesOptions> = (options, { loaded, stdout }) => {
+export const runFeatures: Run<FeaturesOptions> = async (options, { loaded, stdout }) => {
   const { config } = loaded
   const files = {
     catalog: config.catalog ?? shipped.catalog,
     mapping: config.source ?? shipped.mapping,
   }
-  const mapping = compileMapping(readDocument(files.mapping), readDocument)
-  const catalog = compileCatalog(readDocument(files.catalog))
-  const report: CatalogReport = {
-    files,
-    catalog,
-    plan: new Plan(catalog, mapping.schema),
-    transactionsPerSecond: options.transactionsPerSecond,
-    days: options.days,
-  }
-  stdout.write(options.isJson ? catalogJson(report) : catalogText(report))
-  return Promise.resolve(0)
+  const { catalog, plan } = await assemble({ ...files, model: null, policy: null })
+  const { transactionsPerSecond, days, isJson } = options
+  const report: CatalogReport = { files, catalog, plan, transactionsPerSecond, days }
+  stdout.write(isJson ? catalogJson(report) : catalogText(report))
+  return 0
 }

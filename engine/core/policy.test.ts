@@ -33,16 +33,53 @@ test('thresholds of the file go before the suggestion of the model, each on its 
   assert.notEqual(policy.hash, defaultPolicy(suggested).hash)
 })
 
-test('all faults of a policy are reported at once', () => {
-  const broken = { treshold: 1, default: 'approves', thresholds: { review: 0.9, deny: 0.5 } }
-  assert.throws(
-    () => compilePolicy(document(broken), suggested),
-    (error: unknown) => {
-      assert.ok(error instanceof DocumentError)
-      assert.equal(error.faults.length, 3)
-      assert.match(error.message, /treshold.*did you mean thresholds\?/)
-      assert.match(error.message, /did you mean approve\?/)
-      return true
-    },
-  )
-})
+/** Each policy, and all that is said of it. */
+const faults: readonly (readonly [unknown, ...string[]])[] = [
+  [null, '(document): expected an object with name, thresholds, default, found null'],
+  [
+    { name: 'my policy' },
+    'name: expected a name of letters, digits and _, at most 64, found "my policy"',
+  ],
+  [{ name: 5 }, 'name: expected a text, found 5'],
+  [{ default: 'reject' }, 'default: expected one of approve, review, deny, found "reject"'],
+  [{ thresholds: 0.5 }, 'thresholds: expected an object with review, deny, found 0.5'],
+  [
+    { thresholds: { review: '0.5' } },
+    'thresholds.review: expected a number from 0 to 2, found "0.5"',
+  ],
+  [
+    { thresholds: { review: -0.1 } },
+    'thresholds.review: expected a number from 0 to 2, found -0.1',
+  ],
+  [
+    { thresholds: { deny: Number.NaN } },
+    'thresholds.deny: expected a number from 0 to 2, found NaN',
+  ],
+  [{ thresholds: { deny: 0.3 } }, 'thresholds.review: expected at most deny (0.3), found 0.4'],
+  [
+    { thresholds: { approve: 0.1 } },
+    'thresholds.approve: expected one of review, deny, found "approve"',
+  ],
+  [
+    { treshold: 1, default: 'approves', thresholds: { review: 0.9, deny: 0.5 } },
+    'treshold: expected one of name, thresholds, default, found "treshold" (did you mean thresholds?)',
+    'default: expected one of approve, review, deny, found "approves" (did you mean approve?)',
+    'thresholds.review: expected at most deny (0.5), found 0.9',
+  ],
+]
+
+for (const [value, ...expected] of faults) {
+  test(`says: ${expected.join('; ')}`, () => {
+    assert.throws(
+      () => compilePolicy(document(value), suggested),
+      (error: unknown) => {
+        assert.ok(error instanceof DocumentError)
+        assert.deepEqual(
+          error.message.split('\n'),
+          expected.map((line) => `policy.yaml:1: ${line}`),
+        )
+        return true
+      },
+    )
+  })
+}

@@ -1,4 +1,5 @@
 // Writes feature rows for `--features-out`: transaction_id, then one column per feature by name, in input order.
+import { idColumn } from '../../features/catalog.ts'
 import type { Transaction } from '../../features/transaction.ts'
 import type { LineSink } from '../core/ports.ts'
 
@@ -21,7 +22,7 @@ export class FeatureRows {
     this.#lines = lines
     this.#format = format
     this.#keys = names.map((name) => `,${JSON.stringify(name)}:`)
-    if (format === 'csv') lines.write(['transaction_id', ...names.map(csvText)].join(','))
+    if (format === 'csv') lines.write([idColumn, ...names.map(csvText)].join(','))
     this.write = (transaction, rows, at) => {
       this.#lines.write(this.#line(transaction.id, rows, at))
     }
@@ -36,7 +37,7 @@ export class FeatureRows {
       }
       return line
     }
-    let line = `{"transaction_id":${JSON.stringify(id)}`
+    let line = `{"${idColumn}":${JSON.stringify(id)}`
     for (let f = 0; f < this.#keys.length; f++) {
       const value = rows[at + f]!
       line += this.#keys[f]! + (Number.isNaN(value) ? 'null' : String(value))
