@@ -1,13 +1,18 @@
 // Finds card numbers (13–19 digits that pass the Luhn check, ISO/IEC 7812-1) in raw bytes and masks them in place.
+//
+// A card number is found wherever it stands, also inside a longer run of digits, as fixed-width messages have it (ISO 8583).
+// So a stretch that passes by chance, as one in ten does, is masked too: it costs a dead letter some digits, where the
+// contrary would publish a card. What hides its digits (compressed, encrypted, escaped one by one) is not found.
 
 const digitsMin = 13
 const digitsMax = 19
+const digitsShown = 4
 const zero = 0x30
 const mask = 0x2a
 
 /**
  * A copy with the digits of every card number but its last four replaced by `*`, or the same bytes when there is none.
- * Digits may be grouped by single spaces or dashes. Same length, linear time, any bytes.
+ * Digits may be grouped by single spaces, dashes or zero bytes (as in UTF-16). Same length, linear time, any bytes.
  */
 export function maskCardNumbers(bytes: Uint8Array): Uint8Array {
   let copy: Uint8Array | null = null
@@ -36,7 +41,7 @@ function gather(bytes: Uint8Array, from: number, places: number[]): number {
   return at
 }
 
-/** Masks each stretch of 13 to 19 digits of the run that passes Luhn, the longest first at each place. */
+/** Masks each stretch of 13 to 19 digits of the run that passes Luhn, also where they overlap. */
 function maskRun(
   bytes: Uint8Array,
   places: readonly number[],
@@ -44,16 +49,15 @@ function maskRun(
 ): Uint8Array | null {
   const sums = luhnSums(bytes, places)
   let copy = made
-  let first = 0
-  while (first + digitsMin <= places.length) {
+  // Digits before this one are masked already, or stay.
+  let masked = 0
+  for (let first = 0; first + digitsMin <= places.length; first++) {
     const length = cardLength(sums, places.length, first)
-    if (length === 0) {
-      first++
-      continue
-    }
+    if (length === 0) continue
     copy ??= Uint8Array.from(bytes)
-    for (let i = first; i < first + length - 4; i++) copy[places[i]!] = mask
-    first += length
+    const end = first + length - digitsShown
+    for (let i = Math.max(first, masked); i < end; i++) copy[places[i]!] = mask
+    masked = Math.max(masked, end)
   }
   return copy
 }
@@ -71,6 +75,7 @@ function luhnSums(bytes: Uint8Array, places: readonly number[]): [Float64Array, 
   return [even, odd]
 }
 
+/** Digits of the longest stretch from `first` on that passes; 0 for none. A stretch of zeros is no card. */
 function cardLength(sums: [Float64Array, Float64Array], count: number, first: number): number {
   for (let length = Math.min(digitsMax, count - first); length >= digitsMin; length--) {
     const end = first + length
@@ -86,5 +91,5 @@ function isDigit(byte: number): boolean {
 }
 
 function isSeparator(byte: number): boolean {
-  return byte === 0x20 || byte === 0x2d
+  return byte === 0x20 || byte === 0x2d || byte === 0
 }

@@ -3,7 +3,7 @@
 /** What `parseMinor` returns instead of an amount. Amounts are never negative, so these cannot be confused with one. */
 export const BadAmount = { form: -1, negative: -2, precision: -3, tooLarge: -4 } as const
 
-const digits = /^(-?)(\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?$/
+const digits = /^(-?)(\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 const zero = 0x30
 const powers = Float64Array.from({ length: 16 }, (_, n) => 10 ** n)
 
@@ -41,12 +41,19 @@ function parseLong(text: string, decimals: number): number {
   const all = (whole + fraction).replace(/^0+/, '')
   if (all === '') return 0
   if (match[1] === '-') return BadAmount.negative
-  const significant = all.replace(/0+$/, '')
+  const significant = all.slice(0, lengthWithoutZeros(all))
   const exponent = Number(match[4] ?? '0') - fraction.length + (all.length - significant.length)
   const shift = exponent + decimals
   if (shift < 0) return BadAmount.precision
   if (significant.length + shift > 16) return BadAmount.tooLarge
   return bounded(Number(BigInt(significant) * 10n ** BigInt(shift)))
+}
+
+/** Not `/0+$/`, which looks at a run of zeros once for each of them. */
+function lengthWithoutZeros(text: string): number {
+  let length = text.length
+  while (length > 0 && text.charCodeAt(length - 1) === zero) length--
+  return length
 }
 
 /** A rate as an exact fraction: `numerator / 10^scale`. */

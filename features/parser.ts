@@ -21,9 +21,8 @@ export const messageBytesMax = 1024 * 1024
 const idBytesMax = 256
 const entityBytesMax = 4096
 
-/** Control, direction and zero-width characters: two ids that look alike must not be two. */
-const hiddenCharacters =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
+/** Control, line end, direction and zero-width characters: two ids that look alike must not be two. */
+const hiddenCharacters = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u
 
 export class MappedParser implements Parser {
   readonly schema: TransactionSchema
@@ -32,6 +31,8 @@ export class MappedParser implements Parser {
   readonly #scanner: JsonScanner | CsvScanner
   readonly #names: readonly string[]
   readonly #slots: ReadonlyMap<string, number>
+  /** By slot: the greatest FieldType that it may have. */
+  readonly #typeMax: Uint8Array
   readonly #entitySlots: Int32Array
   readonly #fieldSlots: Int32Array
   readonly #idSlot: number
@@ -49,6 +50,7 @@ export class MappedParser implements Parser {
     this.#rules = rules
     this.#names = [...new Set(sourceFields(rules))]
     this.#slots = new Map(this.#names.map((name, slot) => [name, slot]))
+    this.#typeMax = typesOf(rules, this.#names)
     this.#fields = new Fields(this.#names.length)
     this.#scanner =
       format === 'csv' ? new CsvScanner(columns ?? [], this.#names) : new JsonScanner(this.#names)
@@ -72,6 +74,7 @@ export class MappedParser implements Parser {
     if (reason !== null) return this.#unreadable(reason, bytes)
     this.#receivedMs = receivedMs
     return (
+      this.#checkTypes() ??
       this.#readIdentity(out) ??
       this.#readKind(out) ??
       this.#readTime(out) ??
@@ -90,6 +93,15 @@ export class MappedParser implements Parser {
     return whole(reason, `not: ${rejectReasons[reason]}`, bytes.toString('latin1', 0, 120))
   }
 
+  #checkTypes(): Reject | null {
+    const { type } = this.#fields
+    const typeMax = this.#typeMax
+    for (let slot = 0; slot < typeMax.length; slot++) {
+      if (type[slot]! > typeMax[slot]!) return badType(this.#names[slot]!, typeMax[slot]!)
+    }
+    return null
+  }
+
   /** Text of a slot; null when absent. */
   #text(slot: number): string | null {
     return this.#fields.type[slot] === FieldType.absent ? null : this.#fields.text[slot]!
@@ -102,7 +114,6 @@ export class MappedParser implements Parser {
   #readIdentity(out: Transaction): Reject | null {
     const id = this.#text(this.#idSlot)
     const field = this.#rules.id
-    if (this.#isNoText(this.#idSlot)) return badType(field)
     if (id === null) return makeReject('missing_id', field, 'a transaction id', 'nothing')
     if (id.length > idBytesMax / 4 && Buffer.byteLength(id) > idBytesMax) {
       return makeReject('id_too_long', field, `at most ${idBytesMax} bytes`, id)
@@ -133,7 +144,6 @@ export class MappedParser implements Parser {
       if (text === null && e === primary) {
         return makeReject('missing_primary', field, `the id of the ${name}`, 'nothing')
       }
-      if (this.#isNoText(slot)) return badType(field)
       if (text !== null && text.length > entityBytesMax / 4) {
         if (Buffer.byteLength(text) > entityBytesMax) {
           return makeReject('entity_too_long', field, `at most ${entityBytesMax} bytes`, text)
@@ -150,7 +160,6 @@ export class MappedParser implements Parser {
     const { kindField, kinds } = this.#rules
     out.kind = Kind.transaction
     if (kindField === null) return null
-    if (this.#isCompound(this.#of(kindField))) return badType(kindField)
     const text = this.#text(this.#of(kindField))
     if (text !== null) out.kind = kinds.get(text) ?? Kind.transaction
     return null
@@ -159,7 +168,6 @@ export class MappedParser implements Parser {
   #readTime(out: Transaction): Reject | null {
     const { time, received, at, skewMs, ageMaxMs } = this.#rules
     const timeText = this.#text(this.#timeSlot)
-    if (this.#isNoText(this.#timeSlot)) return badType(time.field)
     if (timeText === null) return makeReject('missing_time', time.field, 'a time', 'nothing')
     out.timeMs = time.read(timeText)
     if (!(out.timeMs < Infinity)) return badTime(time, timeText, out.timeMs)
@@ -198,7 +206,6 @@ export class MappedParser implements Parser {
     }
     const text = this.#text(this.#amountSlot)
     if (text === null) return makeReject('missing_amount', amount, 'an amount', 'nothing')
-    if (this.#isNoText(this.#amountSlot)) return badType(amount)
     let minor = parseMinor(text, scale)
     out.hasNoRate = false
     if (minor >= 0 && rates !== null) {
@@ -214,9 +221,7 @@ export class MappedParser implements Parser {
   #readFields(out: Transaction): Reject | null {
     const { fields, latitude, longitude } = this.#rules
     for (let f = 0; f < fields.length; f++) {
-      const slot = this.#fieldSlots[f]!
-      if (this.#isCompound(slot)) return badType(fields[f]!.field)
-      out.fields[f] = this.#text(slot)
+      out.fields[f] = this.#text(this.#fieldSlots[f]!)
     }
     out.latitude = Number.NaN
     out.longitude = Number.NaN
@@ -267,14 +272,6 @@ export class MappedParser implements Parser {
     out.labelMs = labelTime.read(arrival)
     return out.labelMs < Infinity ? null : badTime(labelTime, arrival, out.labelMs)
   }
-
-  #isCompound(slot: number): boolean {
-    return this.#fields.type[slot] === FieldType.compound
-  }
-
-  #isNoText(slot: number): boolean {
-    return this.#fields.type[slot]! > FieldType.number
-  }
 }
 
 /** The source fields that rules read, in the order of their slots; some may come twice. */
@@ -286,6 +283,15 @@ export function sourceFields(rules: Rules): string[] {
   const named = [...rules.entities, ...rules.fields].map(({ field }) => field)
   const all = [id, amount, ...times, currencyField, latitude, longitude, kindField, tenantField]
   return [...all, labelField, ...named].filter((field) => field !== null)
+}
+
+/** Fields, kinds and labels may be true or false; what stands for itself may not. Where both are read, it may not. */
+function typesOf(rules: Rules, names: readonly string[]): Uint8Array {
+  const { kindField, labelField } = rules
+  const loose = new Set([kindField, labelField, ...rules.fields.map(({ field }) => field)])
+  const strict = sourceFields({ ...rules, kindField: null, labelField: null, fields: [] })
+  const isStrict = (name: string): boolean => !loose.has(name) || strict.includes(name)
+  return Uint8Array.from(names, (name) => (isStrict(name) ? FieldType.number : FieldType.boolean))
 }
 
 function degrees(text: string, max: number): number {
@@ -320,8 +326,10 @@ function badAmount(field: string, code: number, scale: number, text: string): Re
   }
 }
 
-function badType(field: string): Reject {
-  return makeReject('bad_type', field, 'a text or a number', 'an object, a list or true/false')
+function badType(field: string, typeMax: number): Reject {
+  return typeMax === FieldType.number
+    ? makeReject('bad_type', field, 'a text or a number', 'an object, a list, true or false')
+    : makeReject('bad_type', field, 'a text, a number, true or false', 'an object or a list')
 }
 
 function whole(reason: RejectReason, expected: string, found: string): Reject {

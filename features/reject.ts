@@ -13,7 +13,7 @@ export const rejectReasons = {
   duplicate_key: 'a mapped field stands there twice',
   bad_csv: 'a quote that is not closed, or text behind a closing quote',
   bad_columns: 'another number of columns than the header has',
-  bad_type: 'an object, a list or true/false where a text or number is expected',
+  bad_type: 'an object, a list, true or false where a text or number is expected',
   missing_id: 'no transaction id',
   id_too_long: 'an id of more than 256 bytes',
   bad_id: 'a transaction or primary id with control, direction or zero-width characters',
