@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { parse as parseYaml } from 'yaml'
+import { maskCardNumbers } from './cards.ts'
 import { csvColumns, RecordSplitter } from './csv.ts'
 import type { Document } from './document.ts'
 import { compileMapping, type Mapping } from './mapping.ts'
@@ -41,8 +42,8 @@ describe('corpus', () => {
       assert.equal(out.id, 'a-1')
       assert.equal(out.amountMinor, 1234)
       assert.equal(out.timeMs, corpusReceivedMs)
-      assert.deepEqual(out.entities, ['c-1', 'm-1'])
-      assert.deepEqual(out.fields, [null])
+      assert.deepEqual(out.entities, ['c-1', 'm-1', null])
+      assert.deepEqual(out.fields, [null, null])
     })
   }
 
@@ -73,13 +74,40 @@ describe('corpus', () => {
     )
   })
 
-  test('a card number in what was found is masked', () => {
+  test('no card number of a rejected message stands in its reject, wherever it was', () => {
+    const parser = mapping.parser()
     const out = makeTransaction(mapping)
-    const bad = Buffer.from(transactionJson({ amount: 'card 4111 1111 1111 1111' }))
-    assert.match(
-      mapping.parser().parse(bad, Number.NaN, out)!.found,
-      /^card \*\*\*\* \*\*\*\* \*\*\*\* 1111$/,
-    )
+    const found = (change: Readonly<Record<string, unknown>>): string => {
+      const bytes = Buffer.from(transactionJson(change))
+      return parser.parse(bytes, Number.NaN, out)!.found
+    }
+    const amount = 'card 4111 1111 1111 1111'
+    assert.equal(found({ amount }), 'card **** **** **** 1111')
+    for (let before = 0; before < 130; before++) {
+      assert.doesNotMatch(
+        found({ amount: 'x'.repeat(before) + amount }),
+        /4111/,
+        `${before} before`,
+      )
+    }
+    for (const { bytes, reason } of corpus) {
+      if (reason === null || bytes === null) continue
+      const reject = parser.parse(bytes, corpusReceivedMs, out)!
+      const text = JSON.stringify(reject)
+      assert.equal(Buffer.from(maskCardNumbers(Buffer.from(text))).toString(), text)
+    }
+  })
+
+  test('what is masked of a message keeps its length and everything that is no card number', () => {
+    for (const { name, bytes } of corpus) {
+      if (bytes === null || !name.startsWith('card number')) continue
+      const masked = Buffer.from(maskCardNumbers(bytes))
+      assert.equal(masked.length, bytes.length)
+      const isChanged = (byte: number, at: number): boolean => masked[at] !== byte
+      const changed = bytes.filter(isChanged)
+      assert.ok(changed.length >= 9, name)
+      assert.ok(changed.every((byte) => byte >= 0x30 && byte <= 0x39))
+    }
   })
 })
 

@@ -90,7 +90,7 @@ export class MappedParser implements Parser {
       const name = this.#names[duplicate]!
       return makeReject(reason, name, 'each mapped field once', `${name} twice`)
     }
-    return whole(reason, `not: ${rejectReasons[reason]}`, bytes.toString('latin1', 0, 120))
+    return whole(reason, `not: ${rejectReasons[reason]}`, bytes.toString('latin1', 0, 160))
   }
 
   #checkTypes(): Reject | null {

@@ -39,15 +39,18 @@ export const rejectReasons = {
 export type RejectReason = keyof typeof rejectReasons
 
 const foundMax = 120
+/** So much more is looked at, so that a card number across the cut is seen whole. */
+const cardCharsMax = 40
 
-/** A reject as a value. `found` is cut and its card numbers are masked. */
+/** A reject as a value. `found` is cut to 120 characters and its card numbers are masked. */
 export function makeReject(
   reason: RejectReason,
   field: string,
   expected: string,
   found: string,
 ): Reject {
-  const cut = found.length > foundMax ? `${found.slice(0, foundMax - 1)}…` : found
-  const masked = Buffer.from(maskCardNumbers(Buffer.from(cut, 'utf8'))).toString('utf8')
-  return { reason, field, expected, found: masked }
+  const seen = Buffer.from(found.slice(0, foundMax + cardCharsMax))
+  const masked = Buffer.from(maskCardNumbers(seen)).toString()
+  const cut = masked.length > foundMax ? `${masked.slice(0, foundMax - 1)}…` : masked
+  return { reason, field, expected, found: cut }
 }

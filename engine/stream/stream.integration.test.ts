@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { maskCardNumbers } from '../../features/cards.ts'
 import {
   corpus,
   corpusMapping,
@@ -141,7 +142,7 @@ describe('weir stream', () => {
       const at = Number(headers['weir-source-offset']?.toString())
       assert.equal(bad[at / 2]?.name, name)
       if (bytes === null) assert.equal(value, null)
-      else assert.ok(value!.equals(bytes), name)
+      else assert.ok(value!.equals(maskCardNumbers(bytes)), name)
     }
     await stopCleanly(engine)
   })
