@@ -1,5 +1,5 @@
-// Offsets of time zones: fixed ones as they stand, the others asked of Intl once per quarter of an hour (no zone changes
-// between two of them).
+// Offsets of time zones: fixed ones as they stand, the others asked of Intl once per quarter of an hour (since 1972 no zone
+// has changed between two of them).
 
 const stepMs = 900_000
 /** A year of quarters. */
