@@ -79,6 +79,10 @@ export class EntityFold {
         sums.count[w]!--
         sums.takeAmount(w, amount)
       }
+      for (const [w, { windowMs, delayMs }] of this.#plan.labelWindows.entries()) {
+        // Its label, if it had one in its row, is in the hops.
+        if (ageMs >= delayMs && ageMs < delayMs + windowMs) sums.isLabelApproximate[w] = 1
+      }
     }
   }
 

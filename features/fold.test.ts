@@ -2,11 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { compileCatalog } from './catalog.ts'
-import { Fold } from './fold.ts'
-import { Observation } from './observation.ts'
 import { Plan } from './plan.ts'
-import { Encoder } from './record.ts'
-import { WholeJournals } from './testing/journals.ts'
+import { FoldRun } from './testing/fold-run.ts'
 import { Oracle } from './testing/oracle.ts'
 import { type RandomOptions, randomTransactions } from './testing/random-transactions.ts'
 import { Kind, Transaction, type TransactionSchema, Verdict } from './transaction.ts'
@@ -19,7 +16,6 @@ const schema: TransactionSchema = {
   hasLabel: true,
   hasKinds: false,
 }
-const hashKey = Uint8Array.from({ length: 16 }, (_, index) => index * 7)
 
 interface Declared {
   readonly [key: string]: unknown
@@ -34,61 +30,6 @@ function makePlan(
   const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
   const caps = { card: cap, merchant: cap, device: cap }
   return new Plan(catalog, { ...schema, ...change }, { caps })
-}
-
-/** Runs transactions one by one through encoder, journals and fold. */
-class Harness {
-  readonly #plan: Plan
-  readonly #encoder: Encoder
-  readonly #fold: Fold
-  readonly #batch: Observation
-  readonly journals: WholeJournals
-  readonly approximate: Uint8Array
-  lateMs = 0
-
-  constructor(plan: Plan) {
-    this.#plan = plan
-    this.#encoder = new Encoder(plan, hashKey)
-    this.#fold = new Fold(plan)
-    this.#batch = new Observation(1, plan.journals.length, plan.recordStride)
-    this.journals = new WholeJournals(plan)
-    this.approximate = new Uint8Array(plan.features.length)
-  }
-
-  add(transaction: Transaction): number[] {
-    const batch = this.#batch
-    batch.count = 1
-    batch.tenant[0] = transaction.tenant
-    batch.partition[0] = -1
-    this.#encoder.encode(transaction, 0, batch)
-    this.journals.append(batch)
-    this.journals.sum = true
-    const summed = this.#fill(transaction)
-    const approximate = [...this.approximate]
-    this.journals.sum = false
-    const rows = this.#fill(transaction)
-    assert.deepEqual(
-      [summed, approximate],
-      [rows, [...this.approximate]],
-      'blocks changed a feature',
-    )
-    return rows
-  }
-
-  #fill(transaction: Transaction): number[] {
-    const rows = new Float64Array(this.#plan.features.length)
-    this.lateMs = this.#fold.fill(
-      transaction,
-      0,
-      this.#batch,
-      this.journals,
-      rows,
-      0,
-      this.approximate,
-      0,
-    )
-    return [...rows]
-  }
 }
 
 const windows = ['1s', '10s', '1m', '10m']
@@ -147,7 +88,7 @@ const everything: Declared[] = [
 
 /** Returns how many numbers were compared and how many were marked approximate. */
 function compare(plan: Plan, options: RandomOptions, compact: boolean): [number, number] {
-  const harness = new Harness(plan)
+  const harness = new FoldRun(plan)
   harness.journals.compact = compact
   const oracle = new Oracle(plan.features, plan.schema)
   let compared = 0
@@ -225,14 +166,14 @@ describe('docs/windows.md', () => {
   // ───────●─────────●───────────────────●──▶
   //        out (exactly one window old)  e
   test('2: a record exactly one window old is out, one a ms younger is in', () => {
-    const harness = new Harness(makePlan([count10s]))
+    const harness = new FoldRun(makePlan([count10s]))
     harness.add(transaction('a', t0))
     harness.add(transaction('b', t0 + 1))
     assert.deepEqual(harness.add(transaction('e', t0 + 10_000)), [2])
   })
 
   test('2: at the same ms what came before counts, and what comes after does not', () => {
-    const harness = new Harness(makePlan([count10s]))
+    const harness = new FoldRun(makePlan([count10s]))
     assert.deepEqual(harness.add(transaction('a', t0)), [1])
     assert.deepEqual(harness.add(transaction('b', t0)), [2])
   })
@@ -241,7 +182,7 @@ describe('docs/windows.md', () => {
   // ──●───────●───────×──▶
   //   in              out: later than e
   test('3: records later than e do not count, and e is late', () => {
-    const harness = new Harness(makePlan([count10s]))
+    const harness = new FoldRun(makePlan([count10s]))
     harness.add(transaction('a', t0))
     harness.add(transaction('z', t0 + 9000))
     assert.deepEqual(harness.add(transaction('e', t0 + 5000)), [2])
@@ -252,7 +193,7 @@ describe('docs/windows.md', () => {
     const reversal = (atMs: number): Transaction =>
       transaction('a', t0, { kind: Kind.reversal, atMs })
     for (const order of ['after', 'before', 'twice'] as const) {
-      const harness = new Harness(makePlan([count10s], { hasKinds: true }))
+      const harness = new FoldRun(makePlan([count10s], { hasKinds: true }))
       if (order === 'before') harness.add(reversal(t0 + 3000))
       harness.add(transaction('a', t0))
       if (order !== 'before') harness.add(reversal(t0 + 3000))
@@ -276,7 +217,7 @@ describe('docs/windows.md', () => {
     const frauds: Declared = { ...rate, name: 'f', aggregate: 'fraud_count' }
     const label = (id: string, timeMs: number, verdict: Verdict, labelMs: number): Transaction =>
       transaction(id, timeMs, { verdict, labelMs })
-    const harness = new Harness(makePlan([rate, frauds]))
+    const harness = new FoldRun(makePlan([rate, frauds]))
     harness.add(label('edge', t0, Verdict.fraud, t0))
     harness.add(label('in', t0 + 1, Verdict.fraud, t0 + 2))
     harness.add(label('legit', t0 + 10_000, Verdict.legit, t0 + 10_000))
@@ -289,7 +230,7 @@ describe('docs/windows.md', () => {
 
   test('7: without labels the rate is absent and the count is 0', () => {
     const rate: Declared = { name: 'r', entity: 'card', aggregate: 'fraud_rate', window: '10s' }
-    const harness = new Harness(makePlan([rate, { ...rate, name: 'f', aggregate: 'fraud_count' }]))
+    const harness = new FoldRun(makePlan([rate, { ...rate, name: 'f', aggregate: 'fraud_count' }]))
     harness.add(transaction('a', t0))
     assert.deepEqual(harness.add(transaction('e', t0 + 1)), [Number.NaN, 0])
   })
@@ -307,7 +248,7 @@ describe('docs/windows.md', () => {
       [large, 1, 1, large, 3],
       [3, large, large, 1, 1],
     ]) {
-      const harness = new Harness(makePlan([sum]))
+      const harness = new FoldRun(makePlan([sum]))
       let found: number[] = []
       for (const [index, amountMinor] of amounts.entries()) {
         found = harness.add(transaction(`t${index}`, t0 + index, { amountMinor }))
@@ -325,7 +266,7 @@ describe('docs/windows.md', () => {
       window: '10s',
     }
     const before: Declared = { ...avg, name: 'b', current: 'excluded' }
-    const harness = new Harness(makePlan([avg, before]))
+    const harness = new FoldRun(makePlan([avg, before]))
     harness.add(transaction('a', t0, { amountMinor: 30 }))
     const none = transaction('b', t0 + 1, { amountMinor: Number.NaN })
     assert.deepEqual(harness.add(none), [Number.NaN, 30])
@@ -341,11 +282,11 @@ test('features that the mapping cannot deliver are listed and absent', () => {
     { name: 'z', value: 'height' },
   ])
   assert.deepEqual(plan.absent, ['x', 'y', 'z'])
-  const row = new Harness(plan).add(transaction('a', t0))
+  const row = new FoldRun(plan).add(transaction('a', t0))
   assert.deepEqual(row, [1, Number.NaN, Number.NaN, Number.NaN])
 })
 
 test('an entity that a transaction lacks leaves its features absent', () => {
   const plan = makePlan([{ name: 'd', entity: 'device', aggregate: 'count', window: '1d' }])
-  assert.deepEqual(new Harness(plan).add(transaction('a', t0)), [Number.NaN])
+  assert.deepEqual(new FoldRun(plan).add(transaction('a', t0)), [Number.NaN])
 })

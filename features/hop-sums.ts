@@ -1,5 +1,13 @@
 // Adds a long journal's hops to an entity's windows, and says what that makes approximate (hops.ts has the rule).
-import { type HopSeries, ringSize, Slice, seriesFloats, sliceAt, sliceMs } from './hops.ts'
+import {
+  type HopSeries,
+  ringSize,
+  Slice,
+  seriesFloats,
+  seriesStart,
+  sliceAt,
+  sliceMs,
+} from './hops.ts'
 import type { EntityPlan } from './plan.ts'
 import type { Hops, View } from './view.ts'
 import type { WindowSums } from './window-sums.ts'
@@ -18,7 +26,8 @@ export class HopSums {
   /** Adds what the records before `boundary` were to a transaction at `timeMs`. */
   add(view: View, boundary: number, timeMs: number): void {
     const hops = this.#hopsAt(view, boundary)
-    let seriesAt = 0
+    this.#sums.newestMs = Math.max(this.#sums.newestMs, hops[0]!)
+    let seriesAt = seriesStart
     for (let s = 0; s < this.#plan.series.length; s++) {
       const series = this.#plan.series[s]!
       const windows = this.#plan.windowsMs.length
@@ -49,10 +58,9 @@ export class HopSums {
     const firstNumber = Math.floor(afterMs / sliceMs(series))
     for (let slice = 0; slice < size; slice++) {
       const at = sliceAt(seriesAt, slice)
-      if (hops[at]! < 0) continue
+      // An empty slice has the number -1.
+      if (hops[at]! < firstNumber || hops[at]! < 0) continue
       const maxMs = hops[at + Slice.maxMs]!
-      if (maxMs > sums.newestMs) sums.newestMs = maxMs
-      if (hops[at]! < firstNumber) continue
       const minMs = hops[at + Slice.minMs]!
       if (maxMs <= afterMs || minMs > timeMs) continue
       sums.reachesHops[w] = 1
@@ -85,6 +93,7 @@ export class HopSums {
       const minMs = hops[at + Slice.minMs]!
       const maxMs = hops[at + Slice.maxMs]!
       if (maxMs <= afterMs || minMs > untilMs) continue
+      if (hops[at + Slice.isTouched] === 1) sums.isLabelApproximate[w] = 1
       if (hops[at + Slice.arrivalMax]! > timeMs) {
         sums.isLabelApproximate[w] = 1
         continue

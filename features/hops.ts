@@ -1,12 +1,14 @@
 // Hops: the old records of a long journal as sums per slice of time, one ring of slices per window. Adding records
 // commutes: the same records in any order and any split give the same bits.
 //
+//   [newestMs | ring of a series | ring of a series | …], newestMs: time of the newest transaction
 //   ring of one series: [droppedMaxMs | slice | slice | …], slice number s = ⌊time / sliceMs⌋ at place s mod ring size
 //
 // A slice keeps the least and the greatest time in it. One that lies wholly inside a window counts exactly, one wholly
 // outside does not count, one that straddles an edge counts as a whole when more of its span lies inside than outside;
 // then the feature is approximate, by at most what that slice holds: a 64th of the window.
 import { kindOf, type RecordLayout, timeOf, verdictOf } from './layout.ts'
+import { Kind, Verdict } from './transaction.ts'
 import type { Hops } from './view.ts'
 
 /** One ring of slices. */
@@ -28,7 +30,10 @@ export const Slice = {
   sumLow: 6,
   min: 7,
   max: 8,
-  /** 1 when a reversal was taken out of the sums: least and greatest may be its. */
+  /**
+   * 1 when the sums may count what they should not: a reversal was taken out (least and greatest may be its), or, in label
+   * slices, a message speaks of a transaction that is reversed or labelled elsewhere.
+   */
   isTouched: 9,
   frauds: 4,
   arrivalMax: 5,
@@ -56,13 +61,17 @@ export function seriesFloats(series: HopSeries): number {
   return 1 + ringSize(series) * sliceFloats
 }
 
+/** Where the first series begins; before it stands the time of the newest transaction. */
+export const seriesStart = 1
+
 export function hopFloats(all: readonly HopSeries[]): number {
-  return all.reduce((sum, series) => sum + seriesFloats(series), 0)
+  return all.reduce((sum, series) => sum + seriesFloats(series), seriesStart)
 }
 
 export function clearHops(all: readonly HopSeries[], hops: Hops): void {
   hops.fill(0)
-  let at = 0
+  hops[0] = -Infinity
+  let at = seriesStart
   for (const series of all) {
     hops[at] = -Infinity
     for (let slice = 0; slice < ringSize(series); slice++) hops[sliceAt(at, slice)] = -1
@@ -83,7 +92,12 @@ export function addToHops(
   start: number,
   count: number,
 ): void {
-  let seriesAt = 0
+  for (let r = 0; r < count; r++) {
+    const record = start + r * layout.width
+    if (kindOf(data, record) === Kind.transaction)
+      hops[0] = Math.max(hops[0]!, timeOf(data, record))
+  }
+  let seriesAt = seriesStart
   for (const series of all) {
     for (let r = 0; r < count; r++) {
       addRecord(series, layout, hops, seriesAt, data, start + r * layout.width)
@@ -101,10 +115,9 @@ function addRecord(
   record: number,
 ): void {
   const kind = kindOf(data, record)
-  const isOwn = kind === 0
   if (series.isLabel) {
-    if (!(isOwn || kind === 3) || verdictOf(data, record) === 0) return
-  } else if (kind > 1) return
+    if (kind !== Kind.reversal && verdictOf(data, record) === Verdict.none) return
+  } else if (kind !== Kind.transaction && kind !== Kind.reversal) return
   const timeMs = timeOf(data, record)
   const number = Math.floor(timeMs / sliceMs(series))
   const at = sliceAt(seriesAt, number % ringSize(series))
@@ -119,8 +132,11 @@ function addRecord(
   }
   hops[at + Slice.minMs] = Math.min(hops[at + Slice.minMs]!, timeMs)
   hops[at + Slice.maxMs] = Math.max(hops[at + Slice.maxMs]!, timeMs)
-  if (series.isLabel) addLabel(layout, hops, at, data, record)
-  else addAmount(layout, hops, at, data, record, isOwn ? 1 : -1)
+  if (series.isLabel ? kind !== Kind.transaction : kind === Kind.reversal) {
+    hops[at + Slice.isTouched] = 1
+  }
+  if (!series.isLabel) addAmount(layout, hops, at, data, record, kind === Kind.reversal ? -1 : 1)
+  else if (kind !== Kind.reversal) addLabel(layout, hops, at, data, record)
 }
 
 function openSlice(hops: Hops, at: number, number: number): void {
@@ -140,7 +156,7 @@ function addLabel(
   record: number,
 ): void {
   hops[at + Slice.count]!++
-  if (verdictOf(data, record) === 2) hops[at + Slice.frauds]!++
+  if (verdictOf(data, record) === Verdict.fraud) hops[at + Slice.frauds]!++
   const arrival = data.getFloat64(record + layout.label, true)
   hops[at + Slice.arrivalMax] = Math.max(hops[at + Slice.arrivalMax]!, arrival)
 }
@@ -154,15 +170,10 @@ function addAmount(
   sign: 1 | -1,
 ): void {
   hops[at + Slice.count]! += sign
-  if (sign < 0) hops[at + Slice.isTouched] = 1
   if (layout.amount < 0) return
   const amount = data.getFloat64(record + layout.amount, true)
   if (Number.isNaN(amount)) return
   const high = Math.floor(amount / two32)
-  if (hops[at + Slice.amounts]! === 0 && hops[at + Slice.max] === 0) {
-    hops[at + Slice.min] = Infinity
-    hops[at + Slice.max] = -Infinity
-  }
   hops[at + Slice.amounts]! += sign
   hops[at + Slice.sumHigh]! += sign * high
   hops[at + Slice.sumLow]! += sign * (amount - high * two32)

@@ -35,28 +35,29 @@ export class Oracle {
 
   /** Adds the message to its journals and returns its row as of just before, by feature; null is absent. */
   add(transaction: Transaction): (number | null)[] {
-    const current = this.#record(transaction)
+    const current = this.record(transaction)
     const row = this.#features.map((feature) => {
       if (feature.aggregate === null) return this.#own(feature, transaction)
       const id = current.values[feature.entity!]
       if (id === undefined || id === null) return null
-      return windowValue(feature, current, this.#journal(transaction.tenant, feature.entity!, id))
+      return windowValue(feature, current, this.journal(transaction.tenant, feature.entity!, id))
     })
     for (const kind of this.#entities) {
       const id = current.values[kind]
-      if (id !== null && id !== undefined) this.#journal(transaction.tenant, kind, id).push(current)
+      if (id !== null && id !== undefined) this.journal(transaction.tenant, kind, id).push(current)
     }
     return row
   }
 
-  #journal(tenant: string, kind: string, id: string): OracleRecord[] {
+  /** All records of an entity, in order. */
+  journal(tenant: string, kind: string, id: string): OracleRecord[] {
     const key = JSON.stringify([tenant, kind, id])
     const journal = this.#journals.get(key) ?? []
     this.#journals.set(key, journal)
     return journal
   }
 
-  #record(transaction: Transaction): OracleRecord {
+  record(transaction: Transaction): OracleRecord {
     const values: Record<string, string | null> = {}
     this.#fields.forEach((name, index) => (values[name] = transaction.fields[index]!))
     this.#entities.forEach((name, index) => (values[name] = transaction.entities[index]!))
