@@ -10,18 +10,20 @@ function masked(text: string, encoding: BufferEncoding = 'latin1'): string {
 
 /** ISO/IEC 7812-1, annex B, digit by digit. */
 function passesLuhn(digits: string): boolean {
-  const sum = [...digits].reverse().reduce((total, digit, place) => {
-    const value = place % 2 === 0 ? Number(digit) : Number(digit) * 2
-    return total + (value > 9 ? value - 9 : value)
-  }, 0)
+  const sum = Array.from(digits)
+    .reverse()
+    .reduce((total, digit, place) => {
+      const value = place % 2 === 0 ? Number(digit) : Number(digit) * 2
+      return total + (value > 9 ? value - 9 : value)
+    }, 0)
   return sum > 0 && sum % 10 === 0
 }
 
 /** Every stretch of 13 to 19 digits that passes, all but its last four. */
 function maskedNaively(text: string): string {
-  const out = [...text]
+  const out = Array.from(text)
   for (const { 0: run, index } of text.matchAll(/\d(?:[ \0-]?\d)*/g)) {
-    const places = [...run].flatMap((char, at) => (/\d/.test(char) ? [index + at] : []))
+    const places = Array.from(run).flatMap((char, at) => (/\d/.test(char) ? [index + at] : []))
     for (let first = 0; first < places.length; first++) {
       for (let length = 13; length <= 19 && first + length <= places.length; length++) {
         const stretch = places.slice(first, first + length)
