@@ -20,23 +20,25 @@ export async function runCommand(
   stop: AbortSignal = new AbortController().signal,
 ): Promise<CommandRun> {
   const clock = { nowMs: () => 0, monotonicUs: () => 0 }
-  const texts = ['', '']
-  const [stdout, stderr] = texts.map((_, at) => {
+  const gather = (): { stream: PassThrough; text: () => string } => {
     const stream = new PassThrough()
+    let text = ''
     stream.setEncoding('utf8')
-    stream.on('data', (text: string) => (texts[at] += text))
-    return stream
-  }) as [PassThrough, PassThrough]
+    stream.on('data', (chunk: string) => (text += chunk))
+    return { stream, text: () => text }
+  }
+  const stdout = gather()
+  const stderr = gather()
   const exitCode = await runCommandLine(argv, commands, {
     version: '1.2.3',
     environment,
     folder,
-    stdout,
-    stderr,
+    stdout: stdout.stream,
+    stderr: stderr.stream,
     isTerminal: false,
     clock,
     stop,
     openLog: (level) => openLog(level, clock),
   })
-  return { exitCode, stdout: texts[0]!, stderr: texts[1]! }
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() }
 }
