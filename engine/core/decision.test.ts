@@ -69,8 +69,13 @@ test('an id of any text stays itself', () => {
   }
 })
 
-test('without a score it is null, not NaN', () => {
-  assert.equal(assertValid(write('stream', { score: Number.NaN }))['score'], null)
+test('without a score it is null, not NaN; where the model should have given one, that is told', () => {
+  const scoreless = assertValid(write('stream', { score: Number.NaN }))
+  assert.equal(scoreless['score'], null)
+  assert.equal(scoreless['rung'], 'full')
+  const degraded = assertValid(write('stream', { score: Number.NaN, lacksScore: true }))
+  assert.equal(degraded['rung'], 'rules')
+  assert.deepEqual(degraded['degraded'], ['score'])
 })
 
 test('features whose window begins before the history are warming', () => {

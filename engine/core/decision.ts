@@ -7,6 +7,10 @@ import type { OutcomeName, Policy } from './policy.ts'
 
 export const decisionSchema = 'weir.decision/1'
 
+/** How complete a decision is. */
+const whole = '"rung":"full","degraded":[]'
+const noScore = '"rung":"rules","degraded":["score"]'
+
 /** Who decided: fixed from start-up or swap to the next swap. */
 export interface Deciders {
   readonly model: { readonly name: string; readonly version: number; readonly hash: string } | null
@@ -31,6 +35,8 @@ export class Verdict {
   lateMs = 0
   hasNoRate = false
   historySinceMs = 0
+  /** There is a model, and it gave no number for this transaction. */
+  lacksScore = false
   partition = 0
   offset = 0
   /** Indexes into the model's inputs, strongest first; -1 behind the last. */
@@ -121,7 +127,7 @@ export class DecisionWriter {
   ): string {
     let text = `{"schema":"${decisionSchema}","type":"decision","id":${quote(verdict.id)},"tenant":"${verdict.tenant}","time_ms":${verdict.timeMs},"outcome":"${verdict.outcome}","score":${number(verdict.score)},"evidence":[`
     text += this.#evidence(verdict, rows, at)
-    text += `],"rung":"full","degraded":[],"late_ms":${verdict.lateMs},"no_rate":${verdict.hasNoRate},"approximate":[`
+    text += `],${verdict.lacksScore ? noScore : whole},"late_ms":${verdict.lateMs},"no_rate":${verdict.hasNoRate},"approximate":[`
     text += this.#approximate(approximate, at)
     text += `]${this.#core},"features":{`
     for (let f = 0; f < this.#featureKeys.length; f++) {

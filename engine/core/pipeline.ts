@@ -248,7 +248,7 @@ export class Pipeline {
   }
 
   #decision(message: Message, row: number, latency: string | null): Outcome {
-    const { plan, deciders, onRow, writesDecisions } = this.#parts
+    const { plan, model, deciders, onRow, writesDecisions } = this.#parts
     const transaction = this.#transactions[row]!
     const at = row * plan.features.length
     onRow?.(transaction, this.#rows, at)
@@ -263,6 +263,7 @@ export class Pipeline {
     verdict.timeMs = transaction.timeMs
     verdict.lateMs = this.#lateMs[row]!
     verdict.hasNoRate = transaction.hasNoRate
+    verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
     verdict.historySinceMs = this.#batch.historySinceMs[row]!
     verdict.partition = message.partition
     verdict.offset = message.offset
