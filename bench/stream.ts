@@ -2,11 +2,11 @@
 // that was filled before: what a decision costs, and whether memory grows.
 // Usage: stream.js <transactions> <warm-up>. Prints one line of JSON.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { shipped } from '../engine/assemble.ts'
 import { systemClock } from '../engine/clock.ts'
 import { EngineProcess } from '../engine/testing/engine-process.ts'
 import { KafkaServer } from '../engine/testing/kafka-server.ts'
 import { TestTopics } from '../engine/testing/topics.ts'
-import { shipped } from '../engine/assemble.ts'
 import { generate } from '../features/generator/generator.ts'
 import { defaultParameters } from '../features/generator/parameters.ts'
 import { writeRow } from '../features/generator/row.ts'
