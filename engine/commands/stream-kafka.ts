@@ -57,7 +57,6 @@ export async function runKafka(context: Context): Promise<number> {
       )
     },
     onAssigned: (assigned) => {
-      store.reset(assigned)
       log.info({ partitions: assigned }, 'partitions assigned')
     },
     isRetriable: (error) => errorKinds[codeOf(error)].isRetriable,

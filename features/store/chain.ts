@@ -4,10 +4,20 @@
 export const Role = { all: 0, primaries: 0, others: 1 } as const
 export type Role = (typeof Role)[keyof typeof Role]
 
+/** Stated as a predecessor: offsets count from here on, whatever Redis has stored. Answered: it is to be stated. */
+export const anew = -2
+
 /** Offsets, -1 for none: the last that Redis has confirmed, and the last once all calls in flight have been applied. */
 export interface Position {
   acknowledged: number
   expected: number
+}
+
+/** Whose position it is. */
+export interface Place {
+  readonly bucket: number
+  readonly role: Role
+  readonly partition: number
 }
 
 const partitionsMax = 65_536
@@ -26,7 +36,7 @@ export class Chains {
     return `${role === Role.others ? 'o' : 'p'}:${this.#name}:`
   }
 
-  field(role: Role, partition: number): string {
+  field({ role, partition }: Place): string {
     return this.prefix(role) + String(partition)
   }
 
@@ -46,19 +56,25 @@ export class Chains {
     }
   }
 
-  forget(partitions: readonly number[]): void {
-    for (const key of this.#positions.keys()) {
-      if (partitions.includes(key % partitionsMax)) this.#positions.delete(key)
+  /** All places that Redis has told of, also those of partitions that others own by now: it may never have less. */
+  known(): Place[] {
+    const places: Place[] = []
+    for (const [key, { acknowledged }] of this.#positions) {
+      if (acknowledged !== anew) places.push(placeOf(key))
     }
-  }
-
-  forgetBucket(bucket: number): void {
-    for (const key of this.#positions.keys()) {
-      if (Math.floor(key / (2 * partitionsMax)) === bucket) this.#positions.delete(key)
-    }
+    return places
   }
 }
 
 function keyOf(bucket: number, role: Role, partition: number): number {
   return (bucket * 2 + role) * partitionsMax + partition
+}
+
+function placeOf(key: number): Place {
+  const pair = Math.floor(key / partitionsMax)
+  return {
+    bucket: Math.floor(pair / 2),
+    role: pair % 2 === 0 ? Role.all : Role.others,
+    partition: key % partitionsMax,
+  }
 }

@@ -75,9 +75,6 @@ export class MemoryStore implements Store {
     this.#journals.view(handle, ordinal, out)
   }
 
-  /** Nothing to forget: no one else writes here. */
-  reset(): void {}
-
   stats(): StoreStats {
     return {
       calls: this.#calls,

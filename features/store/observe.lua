@@ -7,19 +7,21 @@
 -- ARGV[1]   prefix of the chain's fields
 -- ARGV[2]   packed, little-endian, without padding; features/store/packer.ts and unpacker.ts are the other end:
 --   head       u8 version, u8 renew, u16 partitions, u16 journals, u16 rows, u16 slots, u32 ttl in s, f64 since, 8 B incarnation
---   partition  u32 partition, f64 predecessor, f64 last offset
+--   partition  u32 partition, f64 predecessor (-2: whatever is stored, offsets count from here on), f64 last offset
 --   journal    u16 width, u32 cap, f64 ordinal held up to (0: nothing held), 12 B generation and incarnation held,
 --              8 B identity of the last record held, u8 length and decimal text of where that record begins in the value
 --   row        u16 place in partitions from 1 (0: none), f64 offset, u8 slots * 2 + (1: the first slot is the primary)
---   slot       u16 place in journals from 1, f64 ordinal * 4 + seen as found in what the caller holds (-1: not there)
+--   slot       u16 place in journals from 1, f64 ordinal * 4 + seen as found in what the caller holds (-1: not there,
+--              -2: not there, and its row has left the primary's exact tail)
 --   records    of all slots, one after another
 --
 -- Returns, packed alike: u8 0, f64 since, per partition f64 stored; per journal u8 (0: not read, 1: what follows the ordinal
 -- held, 2: all) and f64 count before this call; per row u8 seen; per slot f64 ordinal, or -1 minus the count where the record
 -- was applied before and has left the exact tail (0 for journals that a duplicate or conflict does not touch); 12 B generation
 -- and incarnation of each journal that comes whole; then the bytes asked for, journal by journal.
--- Or, where an offset's predecessor is not the one stored and nothing was written: u8 1, f64 since (-1: an empty bucket),
--- per partition f64 stored (-1: none).
+-- Or, where nothing was written: u8 1, f64 since (-1: an empty bucket), per partition f64 stored (-1: none). Then an offset's
+-- predecessor is not the one stored; or -2 for a partition whose chain says that a record was appended which cannot have
+-- left its journal's exact tail, and is not there: Redis has lost it, or offsets have begun anew.
 
 local FRESH, REDELIVERY, DUPLICATE, CONFLICT = 0, 1, 2, 3
 local HEADER = 32
@@ -27,6 +29,10 @@ local HEADER = 32
 -- which the journal's TTL was set: touched again in the same one, it need not be set again.
 local MAGIC = 'WJ\1\0'
 local STEPS_PER_TTL = 8
+-- What Redis lets a string grow to.
+local JOURNAL_BYTES_MAX = 512 * 1024 * 1024
+-- In place of a predecessor or a stored offset; in place of a hint.
+local ANEW, LEFT_PRIMARY = -2, -2
 local IDENTITY, FINGERPRINT, SOURCE, RECORD_MIN = 8, 16, 24, 16
 local NO_SOURCE = '\255\255\255\255\255\255\255\255'
 local NONE = '\0\0\0\0\0\0\0\0\0\0\0\0'
@@ -150,8 +156,10 @@ local function compare(record, other)
   return sameContent and DUPLICATE or CONFLICT
 end
 
--- Answers one slot: its value for the reply, and seen.
-local function put(i, record, hint, applied)
+-- Answers one slot: its value for the reply, and seen. Nil where the record was applied and cannot have left the exact tail,
+-- but is not there. `mayLack`: a repeated duplicate or conflict whose first message has left the primary's exact tail looks
+-- like an applied row, and has no record here.
+local function put(i, record, hint, applied, mayLack)
   touched[i] = true
   local count = counts[i]
   if hint >= 0 and claimed[i] then
@@ -160,7 +168,10 @@ local function put(i, record, hint, applied)
   end
   local ordinal, found = locate(i, sub(record, IDENTITY + 1, IDENTITY + 8))
   if ordinal then return ordinal, compare(found, record) end
-  if applied then return -1 - count, REDELIVERY end
+  if applied then
+    if not mayLack and boundary(count, caps[i]) == 0 then return nil end
+    return -1 - count, REDELIVERY
+  end
   local list = added[i]
   if list then list[#list + 1] = record else added[i] = { record } end
   counts[i] = count + 1
@@ -205,7 +216,15 @@ local function parse(keys, arg)
   }
 end
 
--- Reads the chain into the request; the packed refusal when a predecessor differs.
+local function refusal(request)
+  local parts = { packBytes('<Bd', 1, request.sinceStored or -1) }
+  for i, partition in ipairs(request.partitions) do
+    parts[i + 1] = packBytes('<d', partition.predecessor == ANEW and ANEW or partition.stored)
+  end
+  return table.concat(parts)
+end
+
+-- Reads the chain into the request; false when a predecessor differs.
 local function readChain(key, request, prefix)
   local partitions, fields = request.partitions, { 'since' }
   for i = 1, #partitions do
@@ -214,19 +233,20 @@ local function readChain(key, request, prefix)
   end
   local found = call('HMGET', key, unpack(fields))
   request.sinceStored = found[1] and tonumber(found[1])
-  local refused = false
+  local isNext = true
   for i = 1, #partitions do
     local partition = partitions[i]
-    partition.stored = tonumber(found[i + 1] or -1)
+    local isAnew = partition.predecessor == ANEW
+    partition.stored = not isAnew and tonumber(found[i + 1] or -1) or -1
     partition.reached = partition.stored
-    if partition.last > partition.stored and partition.predecessor ~= partition.stored then refused = true end
+    if not isAnew and partition.last > partition.stored and partition.predecessor ~= partition.stored then
+      isNext = false
+    end
   end
-  if not refused then return nil end
-  local reply = { packBytes('<Bd', 1, request.sinceStored or -1) }
-  for i = 1, #partitions do reply[i + 1] = packBytes('<d', partitions[i].stored) end
-  return table.concat(reply)
+  return isNext
 end
 
+-- What each row was and where its records stand; nil where a journal lacks what the chain says it has.
 local function observeRows(request, arg)
   local rows, slots, partitions = request.rows, request.slots, request.partitions
   local seenList, values = {}, {}
@@ -234,7 +254,7 @@ local function observeRows(request, arg)
   for row = 1, #rows / 3 do
     local partition, offset, shape = partitions[rows[row * 3 - 2]], rows[row * 3 - 1], rows[row * 3]
     local applied = partition ~= nil and offset <= partition.reached
-    local seen = FRESH
+    local seen, mayLack = FRESH, false
     for i = 1, floor(shape / 2) do
       slot = slot + 1
       local journal = slots[slot * 2 - 1]
@@ -243,15 +263,28 @@ local function observeRows(request, arg)
       at = at + width
       values[slot] = 0
       if seen < DUPLICATE then
-        local value, found = put(journal, record, slots[slot * 2], applied)
+        local hint = slots[slot * 2]
+        local value, found = put(journal, record, hint, applied, mayLack or hint == LEFT_PRIMARY)
+        if not value then
+          partition.predecessor = ANEW
+          return nil
+        end
         values[slot] = value
-        if i == 1 and shape % 2 == 1 then seen = found end
+        if i == 1 and shape % 2 == 1 then seen, mayLack = found, value < 0 end
       end
     end
     seenList[row] = string.char(seen)
     if partition and offset > partition.reached then partition.reached = offset end
   end
   return table.concat(seenList), values
+end
+
+local function checkRoom(journals)
+  for i = 1, journals do
+    if added[i] and HEADER + counts[i] * widths[i] > JOURNAL_BYTES_MAX then
+      refuse('WEIRFULL', 'a journal has as many bytes as Redis lets a string have')
+    end
+  end
 end
 
 local function write(key, request)
@@ -273,7 +306,8 @@ local function write(key, request)
     end
   end
   local fields = {}
-  if request.renew or not request.sinceStored then
+  -- History never seems longer than it was known to be, whatever call comes late.
+  if not request.sinceStored or (request.renew and request.since > request.sinceStored) then
     request.sinceStored = request.since
     fields[1], fields[2] = 'since', request.since
   end
@@ -313,10 +347,11 @@ end
 
 local function observe(keys, args)
   local request = parse(keys, args[2])
-  local refusal = readChain(keys[1], request, args[1])
-  if refusal then return refusal end
+  if not readChain(keys[1], request, args[1]) then return refusal(request) end
   readJournals(request.journals)
   local seen, values = observeRows(request, args[2])
+  if not seen then return refusal(request) end
+  checkRoom(request.journals)
   write(keys[1], request)
   return reply(request, seen, values)
 end

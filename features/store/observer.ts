@@ -6,7 +6,7 @@ import type { JournalPlans } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Call } from './call.ts'
-import { Chains, Role } from './chain.ts'
+import { anew, Chains, type Place, Role } from './chain.ts'
 import { Journals } from './journals.ts'
 import { Keys } from './keys.ts'
 import { Packer } from './packer.ts'
@@ -33,6 +33,10 @@ export interface StoreLog {
 
 /** The way to Redis. Rejects, or answers in a failed call's place, with StoreError. */
 export interface Wire {
+  /** The present connection: behind another one there may be another Redis. */
+  readonly connection: object
+  /** Checks that the Redis behind the connection is fit. */
+  check(): Promise<void>
   /** Sends `calls` packed commands at once; each one's reply or failure in its place. */
   send(packed: Buffer, calls: number): Promise<(Buffer | StoreError)[]>
   /** Fields of hashes; null where there is none. */
@@ -60,6 +64,9 @@ export class Observer {
   readonly #observations = new Map<Observation, number>()
   /** Buckets that have lost records: their history starts anew with the next call. */
   readonly #renewed = new Set<number>()
+  /** The connection behind which all positions are known to hold; null when they are to be read again. */
+  #connection: object | null
+  /** Records were lost: what is held is of no use, and what was answered may rest on it. */
   #isStale = false
   #isObserving = false
   #recordsOf: Uint8Array | null = null
@@ -70,6 +77,7 @@ export class Observer {
   constructor(options: ObserverOptions, wire: Wire) {
     this.#options = options
     this.#wire = wire
+    this.#connection = wire.connection
     this.keys = new Keys(options.plans, options.buckets)
     this.journals = new Journals(options.plans, options.heldBytesMax, 'forget')
     this.#packer = new Packer(options.plans, this.keys, this.journals)
@@ -85,9 +93,7 @@ export class Observer {
     this.#observations.set(batch, this.journals.begin())
     this.#clearAnswers(batch)
     try {
-      const isAtomic = this.keys.buckets === 1
-      await this.#run(this.#primaryCalls(batch, isAtomic), batch)
-      if (!isAtomic) await this.#run(this.#otherCalls(batch), batch)
+      await this.#observeAll(batch)
     } catch (error) {
       this.release(batch)
       throw error
@@ -97,12 +103,7 @@ export class Observer {
   }
 
   release(batch: Observation): void {
-    const slots = batch.count * batch.entityCount
-    for (let slot = 0; slot < slots; slot++) {
-      if (batch.handle[slot]! < 0) continue
-      this.journals.unpin(batch.handle[slot]!)
-      batch.handle[slot] = -1
-    }
+    this.#unpinAnswers(batch)
     const observation = this.#observations.get(batch)
     if (observation === undefined) return
     this.journals.end(observation)
@@ -113,8 +114,31 @@ export class Observer {
     this.journals.view(handle, ordinal, out)
   }
 
-  reset(partitions: readonly number[]): void {
-    this.#chains.forget(partitions)
+  /** From the beginning whenever Redis turns out to have lost records: what was answered before may rest on them. */
+  async #observeAll(batch: Observation): Promise<void> {
+    const isAtomic = this.keys.buckets === 1
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      if (this.#isStale) {
+        this.#unpinAnswers(batch)
+        this.#clearAnswers(batch)
+        this.journals.clear()
+        this.#connection = null
+        this.#isStale = false
+      }
+      await this.#run(this.#primaryCalls(batch, isAtomic), batch)
+      if (!isAtomic && !this.#isStale) await this.#run(this.#otherCalls(batch), batch)
+      if (!this.#isStale) return
+    }
+    throw new StoreError('observing: Redis keeps losing records', true)
+  }
+
+  #unpinAnswers(batch: Observation): void {
+    const slots = batch.count * batch.entityCount
+    for (let slot = 0; slot < slots; slot++) {
+      if (batch.handle[slot]! < 0) continue
+      this.journals.unpin(batch.handle[slot]!)
+      batch.handle[slot] = -1
+    }
   }
 
   #clearAnswers(batch: Observation): void {
@@ -161,16 +185,15 @@ export class Observer {
     return grouped.all
   }
 
-  /** Sends calls until each is answered. What was refused goes again, in order, on what Redis said it has. */
+  /** Sends calls until each is answered, or stale. What was refused goes again, in order, on what Redis said it has. */
   async #run(calls: readonly Call[], batch: Observation): Promise<void> {
     let pending = calls
     for (let attempt = 0; pending.length > 0; attempt++) {
       if (attempt === attemptsMax) {
         throw new StoreError('observing: offsets kept changing; is a partition read twice?', true)
       }
-      if (this.#isStale) this.journals.clear()
-      this.#isStale = false
       await this.#readPositions(pending)
+      if (this.#isStale) return
       try {
         const words = this.#wordsOf(batch)
         this.#packer.begin(words)
@@ -184,12 +207,16 @@ export class Observer {
         }
         this.#unpacker.unpin(calls)
       }
+      if (this.#isStale) return
     }
   }
 
   #pack(call: Call, batch: Observation): void {
-    let sinceMs = Number.POSITIVE_INFINITY
-    for (const row of call.rows) sinceMs = Math.min(sinceMs, batch.timeMs[row]!)
+    const isRenewed = this.#renewed.has(call.bucket)
+    // After a loss, what is older than the newest of these transactions may be missing.
+    const farther = isRenewed ? Math.max : Math.min
+    let sinceMs = batch.timeMs[call.rows[0]!]!
+    for (const row of call.rows) sinceMs = farther(sinceMs, batch.timeMs[row]!)
     call.positions.length = 0
     for (const partition of call.partitions) {
       call.positions.push(this.#chains.get(call.bucket, call.role, partition)!)
@@ -197,7 +224,7 @@ export class Observer {
     this.#packer.pack(call, batch, {
       chainKey: this.keys.chain(call.bucket),
       prefix: this.#chains.prefix(call.role),
-      renew: this.#renewed.has(call.bucket),
+      renew: isRenewed,
       sinceMs,
       ttlS: this.#ttlS,
       incarnation: this.#incarnation(),
@@ -229,57 +256,69 @@ export class Observer {
     return again
   }
 
-  /** Learns from Redis where the call's partitions stand, and notices when it has less than it had. */
-  #follow(call: Call, answer: Answer): void {
-    if (!answer.refused) this.#renewed.delete(call.bucket)
-    for (let at = 0; at < call.partitions.length; at++) {
-      const partition = call.partitions[at]!
-      const stored = answer.stored[at]!
-      const known = this.#chains.get(call.bucket, call.role, partition)
-      if (known !== undefined && stored < known.acknowledged) {
-        this.#lost(call, partition, known.acknowledged, answer, stored)
-      }
-      this.#chains.set(call.bucket, call.role, partition, stored)
+  /** Learns from Redis where the call's partitions stand. */
+  #follow({ bucket, role, partitions }: Call, answer: Answer): void {
+    if (!answer.refused) this.#renewed.delete(bucket)
+    for (let at = 0; at < partitions.length; at++) {
+      this.#learn(bucket, role, partitions[at]!, answer.stored[at]!)
     }
   }
 
-  #lost(call: Call, partition: number, expected: number, answer: Answer, stored: number): void {
-    this.#options.log.error(
-      {
-        bucket: call.bucket,
-        chain: this.#options.chain,
-        partition,
-        expectedOffset: expected,
-        foundOffset: stored,
-        isEmpty: answer.sinceMs === -1,
-      },
-      'Redis has lost records of a bucket: its history starts anew',
-    )
-    // Once per bucket: its other positions are as wrong, and are read again.
-    this.#chains.forgetBucket(call.bucket)
-    this.#renewed.add(call.bucket)
-    this.#isStale = true
+  /** Notices when Redis has less than it had. */
+  #learn(bucket: number, role: Role, partition: number, stored: number): void {
+    const known = this.#chains.get(bucket, role, partition)
+    if (known !== undefined && stored < known.acknowledged) {
+      this.#isStale = true
+      // Once per bucket, however many of its positions are wrong.
+      if (!this.#renewed.has(bucket)) {
+        const { chain, log } = this.#options
+        log.error(
+          { bucket, chain, partition, expectedOffset: known.acknowledged, foundOffset: stored },
+          stored === anew
+            ? 'a bucket lacks records of offsets it has: lost, or offsets began anew. Its history starts anew'
+            : 'Redis has lost records of a bucket: its history starts anew',
+        )
+      }
+      this.#renewed.add(bucket)
+    }
+    this.#chains.set(bucket, role, partition, stored)
   }
 
-  /** Asks for the positions of partitions that are new here. */
+  /** Asks for the positions of partitions that are new here, and for all behind a connection that is new. */
   async #readPositions(calls: readonly Call[]): Promise<void> {
-    const wanted = new Map<string, { call: Call; partition: number }>()
-    for (const call of calls) {
-      for (const partition of call.partitions) {
-        if (this.#chains.get(call.bucket, call.role, partition) !== undefined) continue
-        wanted.set(`${call.bucket}:${partition}`, { call, partition })
+    do {
+      const { connection } = this.#wire
+      if (connection !== this.#connection) {
+        await this.#wire.check()
+        await this.#read(this.#chains.known())
+        this.#connection = connection
+      }
+      await this.#read(this.#unknown(calls))
+      // Nothing is awaited between this and the sending.
+    } while (this.#wire.connection !== this.#connection)
+  }
+
+  #unknown(calls: readonly Call[]): Place[] {
+    const places = new Map<string, Place>()
+    for (const { bucket, role, partitions } of calls) {
+      for (const partition of partitions) {
+        if (this.#chains.get(bucket, role, partition) !== undefined) continue
+        places.set(`${bucket}:${partition}`, { bucket, role, partition })
       }
     }
-    if (wanted.size === 0) return
-    const list = [...wanted.values()]
+    return [...places.values()]
+  }
+
+  async #read(places: readonly Place[]): Promise<void> {
+    if (places.length === 0) return
     const stored = await this.#wire.readFields(
-      list.map(({ call, partition }) => ({
-        key: this.keys.chain(call.bucket),
-        field: this.#chains.field(call.role, partition),
+      places.map((place) => ({
+        key: this.keys.chain(place.bucket),
+        field: this.#chains.field(place),
       })),
     )
-    for (const [at, { call, partition }] of list.entries()) {
-      this.#chains.set(call.bucket, call.role, partition, Number(stored[at] ?? -1))
+    for (const [at, { bucket, role, partition }] of places.entries()) {
+      this.#learn(bucket, role, partition, Number(stored[at] ?? -1))
     }
   }
 

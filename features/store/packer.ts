@@ -19,6 +19,8 @@ const partitionBytes = 20
 const journalBytes = 35
 const rowBytes = 11
 const slotBytes = 10
+/** In place of a hint: the row's record has left the exact tail of the primary, and need not be in the others. */
+const leftPrimary = -2
 const outBytes = 1 << 16
 const newline = 0x0a0d
 /** Records are moved as words: their bytes stay as they are. */
@@ -212,16 +214,19 @@ export class Packer {
     return to
   }
 
-  /** Where the held part of a journal has the record already: its ordinal and what it says; -1 when it has not. */
+  /** Where the held part of a journal has the record already: its ordinal and what it says; negative when it has not. */
   #hint(call: Call, batch: Observation, at: number): number {
-    const place = call.journalOf[at]!
-    if (call.held[place] === 0) return -1
     const slot = call.slots[at]!
+    const { primary } = this.#plans
+    const entity = slot % batch.entityCount
+    const absent = batch.applied[slot - entity + primary] === 1 ? leftPrimary : -1
+    const place = call.journalOf[at]!
+    if (call.held[place] === 0) return absent
     const word = (slot * batch.recordStride) >>> 2
     const journal = call.journals[place]!
     const ordinal = this.#journals.locate(journal, this.#words, word)
-    if (ordinal === -1) return -1
-    if (slot % batch.entityCount !== this.#plans.primary) return ordinal * 4 + Seen.redelivery
+    if (ordinal === -1) return absent
+    if (entity !== primary) return ordinal * 4 + Seen.redelivery
     return ordinal * 4 + this.#journals.compare(journal, ordinal, this.#words, word)
   }
 

@@ -4,116 +4,46 @@ import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, it } from 'node:test'
 import type { JournalPlans } from '../journal.ts'
 import { Seen } from '../observation.ts'
-import { batchOf, fill, kinds, show, type TestRow, wordsOf } from '../testing/journal-rows.ts'
+import {
+  Engines,
+  keyOf,
+  longPlans,
+  observeUntilAnswered,
+  refusedAs,
+  rowsOf,
+} from '../testing/engines.ts'
+import { show } from '../testing/journal-rows.ts'
 import { NaiveStore } from '../testing/naive-store.ts'
 import { randomOf } from '../testing/random-rows.ts'
-import type { RedisClient } from '../testing/redis-client.ts'
-import { type Fate, RedisProxy } from '../testing/redis-proxy.ts'
-import { RedisServer } from '../testing/redis-server.ts'
-import { optionsOf, type Said } from '../testing/redis-world.ts'
+import type { Fate } from '../testing/redis-proxy.ts'
 import { Keys } from './keys.ts'
-import { type RedisOptions, RedisStore } from './redis.ts'
-import { checkAgainst, column, freshPlans, observe, row } from './store.contract.ts'
-import { type Store, StoreError } from './store.ts'
+import { checkAgainst, column, observe, row } from './store.contract.ts'
+import type { Store } from './store.ts'
 
-let server: RedisServer
-let proxy: RedisProxy
-let client: RedisClient
-let said: Said[] = []
-let stores: Store[] = []
+let engines: Engines
 
 before(async () => {
-  server = await RedisServer.start()
-  proxy = await RedisProxy.start(server.port)
-  client = await server.client()
+  engines = await Engines.start()
 })
 
 afterEach(async () => {
-  proxy.set(() => 'pass')
-  proxy.away(false)
-  for (const store of stores) await store.close()
-  stores = []
-  said = []
+  await engines.reset()
 })
 
 after(async () => {
-  client.close()
-  await proxy.stop()
-  await server.stop()
+  await engines.stop()
 })
-
-/** Plans whose exact tails hold all that these tests write, so that every repeat finds its own ordinal. */
-function longPlans(): JournalPlans {
-  return freshPlans(kinds.map((kind) => ({ ...kind, cap: 4096 })))
-}
-
-/** An engine; through the proxy unless told otherwise. */
-async function open(plans: JournalPlans, over: Partial<RedisOptions> = {}): Promise<RedisStore> {
-  const store = await RedisStore.open(optionsOf(proxy.url, plans, over, said))
-  stores.push(store)
-  return store
-}
-
-async function refusedAs(
-  observing: Promise<unknown>,
-  isRetriable: boolean,
-  text: RegExp,
-): Promise<void> {
-  await assert.rejects(observing, (error) => {
-    assert(error instanceof StoreError, String(error))
-    assert.match(error.message, text)
-    assert.equal(error.retriable, isRetriable)
-    return true
-  })
-}
-
-/** Sends a batch until it is answered, as the pipeline does; the store may have to reconnect. */
-async function observeUntilAnswered(store: Store, plans: JournalPlans, rows: readonly TestRow[]) {
-  const batch = batchOf(plans)
-  for (let attempt = 0; attempt < 200; attempt++) {
-    fill(batch, plans, rows)
-    try {
-      await store.observe(batch)
-      return batch
-    } catch (error) {
-      assert(error instanceof StoreError && error.retriable, String(error))
-      store.release(batch)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-  }
-  return assert.fail('never answered')
-}
-
-function rowsOf(count: number, cards = 7): TestRow[] {
-  return Array.from({ length: count }, (_, at) => row(at, `card${(at * 5) % cards}`))
-}
-
-/** All of a namespace's journals and chains, to see that nothing has changed. */
-async function dump(plans: JournalPlans): Promise<Map<string, string>> {
-  const found = new Map<string, string>()
-  for (const key of (await client.call('KEYS', `w:${plans.namespace}:{*`)) as Buffer[]) {
-    const isChain = key.toString().endsWith(':chain')
-    const value = await client.call(isChain ? 'HGETALL' : 'GET', key)
-    found.set(key.toString(), isChain ? String(value) : (value as Buffer).toString('hex'))
-  }
-  return found
-}
-
-const keyOf = (plans: JournalPlans, card: string): string =>
-  new Keys(plans, 1).journal('default', 0, wordsOf(`card:${card}`), 0)
 
 describe('calls and replies that get lost', () => {
   for (const fate of ['unanswered', 'silent', 'lost'] as const) {
     it(`a repeat after a call was ${fate} counts once and gives the same ordinals`, async () => {
       const plans = longPlans()
       const naive = new NaiveStore(plans)
-      const store = await open(plans, { commandTimeoutMs: fate === 'silent' ? 150 : 5000 })
+      const store = await engines.open(plans, { commandTimeoutMs: fate === 'silent' ? 150 : 5000 })
       checkAgainst(naive, store, await observe(store, plans, rowsOf(5)), plans, rowsOf(5))
-      proxy.set((call) => (call === 0 ? fate : 'pass'))
+      engines.proxy.set((call) => (call === 0 ? fate : 'pass'))
       const rows = rowsOf(16).slice(5)
       await refusedAs(observe(store, plans, rows), true, /observing/)
-      proxy.away(true)
-      proxy.away(false)
       const batch = await observeUntilAnswered(store, plans, rows)
       const expected = fate === 'lost' ? Seen.fresh : Seen.redelivery
       assert.deepEqual([...batch.seen.slice(0, 11)], Array(11).fill(expected))
@@ -127,20 +57,20 @@ describe('calls and replies that get lost', () => {
   it('a call lost between two others is noticed, sent again in order and counted once', async () => {
     const plans = longPlans()
     const naive = new NaiveStore(plans)
-    const store = await open(plans)
+    const store = await engines.open(plans)
     const rows = rowsOf(40)
-    proxy.set((call) => (call === 1 ? 'refused' : 'pass'))
+    engines.proxy.set((call) => (call === 1 ? 'refused' : 'pass'))
     await refusedAs(observe(store, plans, rows), true, /OOM/)
     // The third call came after the lost one and was not applied.
-    assert.equal(proxy.calls, 3)
+    assert.equal(engines.proxy.calls, 3)
     const chain = new Keys(plans, 1).chain(0)
-    assert.equal(await client.text('HGET', chain, 'p:transactions:0'), '15')
+    assert.equal(await engines.client.text('HGET', chain, 'p:transactions:0'), '15')
     const batch = await observeUntilAnswered(store, plans, rows)
     const ordinals = rows.map((test) =>
       naive.observe(test).slots.map((slot) => slot?.ordinal ?? -1),
     )
     assert.deepEqual([...batch.ordinal.slice(0, 160)], ordinals.flat())
-    assert.equal(said.length, 0)
+    assert.equal(engines.said.length, 0)
   })
 
   for (const fate of ['lost', 'unanswered'] as const) {
@@ -149,19 +79,19 @@ describe('calls and replies that get lost', () => {
         const plans = longPlans()
         const naive = new NaiveStore(plans)
         const over = { buckets: 4, commandTimeoutMs: 2000 }
-        const first = await open(plans, over)
+        const first = await engines.open(plans, over)
         const rows = rowsOf(30)
         checkAgainst(naive, first, await observe(first, plans, rows), plans, rows)
         const next = rowsOf(60).slice(30)
-        proxy.set((call) => (call < step ? 'pass' : fate))
+        engines.proxy.set((call) => (call < step ? 'pass' : fate))
         const failed = await observe(first, plans, next).then(
           () => false,
           () => true,
         )
-        proxy.set(() => 'pass')
+        engines.proxy.set(() => 'pass')
         if (!failed) break
         assert(step < 40)
-        const second = await open(plans, over)
+        const second = await engines.open(plans, over)
         const batch = await observe(second, plans, next)
         const ordinals = next.map((test) =>
           naive.observe(test).slots.map((slot) => slot?.ordinal ?? -1),
@@ -175,9 +105,9 @@ describe('calls and replies that get lost', () => {
 
   it('a function that is gone is loaded again', async () => {
     const plans = longPlans()
-    const store = await open(plans)
+    const store = await engines.open(plans)
     await observe(store, plans, rowsOf(3))
-    await client.call('FUNCTION', 'FLUSH')
+    await engines.client.call('FUNCTION', 'FLUSH')
     const batch = await observe(store, plans, rowsOf(40).slice(3))
     assert.deepEqual(
       column(batch, batch.ordinal, 1),
@@ -187,14 +117,14 @@ describe('calls and replies that get lost', () => {
 
   it('a Redis that is full or away is retriable, and the batch counts once afterwards', async () => {
     const plans = longPlans()
-    const store = await open(plans)
+    const store = await engines.open(plans)
     await observe(store, plans, rowsOf(3))
-    await client.call('CONFIG', 'SET', 'maxmemory', '1')
+    await engines.client.call('CONFIG', 'SET', 'maxmemory', '1')
     await refusedAs(observe(store, plans, rowsOf(6).slice(3)), true, /OOM/)
-    await client.call('CONFIG', 'SET', 'maxmemory', '0')
-    proxy.away(true)
+    await engines.client.call('CONFIG', 'SET', 'maxmemory', '0')
+    engines.proxy.away(true)
     await refusedAs(observe(store, plans, rowsOf(6).slice(3)), true, /observing|offsets/)
-    proxy.away(false)
+    engines.proxy.away(false)
     const batch = await observeUntilAnswered(store, plans, rowsOf(6).slice(3))
     assert.deepEqual(column(batch, batch.ordinal, 1), [3, 4, 5])
   })
@@ -204,7 +134,7 @@ describe('engines that overlap', () => {
   it('two engines reading one partition count every message once', async () => {
     const plans = longPlans()
     const naive = new NaiveStore(plans)
-    const [one, two] = [await open(plans), await open(plans)]
+    const [one, two] = [await engines.open(plans), await engines.open(plans)]
     const rows = rowsOf(200)
     const expected = rows.map((test) =>
       naive.observe(test).slots.map((slot) => slot?.ordinal ?? -1),
@@ -220,31 +150,31 @@ describe('engines that overlap', () => {
       }
     }
     await Promise.all([read(one, 7), read(two, 11)])
-    assert.equal(said.length, 0)
+    assert.equal(engines.said.length, 0)
   })
 
   it('a call of a former owner that arrives late changes nothing', async () => {
     const plans = longPlans()
-    const former = await open(plans)
+    const former = await engines.open(plans)
     await observe(former, plans, rowsOf(4))
-    proxy.set((call) => (call === 0 ? 'held' : 'pass'))
+    engines.proxy.set((call) => (call === 0 ? 'held' : 'pass'))
     await refusedAs(observe(former, plans, rowsOf(20).slice(4)), true, /observing/)
-    const owner = await open(plans)
+    const owner = await engines.open(plans)
     await observe(owner, plans, rowsOf(40).slice(4))
-    const settled = await dump(plans)
-    await proxy.deliver()
-    assert.deepEqual(await dump(plans), settled)
+    const settled = await engines.dump(plans)
+    await engines.proxy.deliver()
+    assert.deepEqual(await engines.dump(plans), settled)
   })
 
   it('a call of a former owner between reading positions and the first call is answered by dedupe', async () => {
     const plans = longPlans()
-    const former = await open(plans)
+    const former = await engines.open(plans)
     await observe(former, plans, rowsOf(4))
-    const owner = await open(plans)
+    const owner = await engines.open(plans)
     await observe(owner, plans, rowsOf(4))
-    proxy.set((call) => (call === 0 ? 'held' : 'pass'))
+    engines.proxy.set((call) => (call === 0 ? 'held' : 'pass'))
     await refusedAs(observe(former, plans, rowsOf(12).slice(4)), true, /observing/)
-    await proxy.deliver()
+    await engines.proxy.deliver()
     const batch = await observe(owner, plans, rowsOf(20).slice(4))
     assert.deepEqual(
       [...batch.seen.slice(0, 16)],
@@ -254,35 +184,35 @@ describe('engines that overlap', () => {
       column(batch, batch.ordinal, 1),
       Array.from({ length: 16 }, (_, at) => at + 4),
     )
-    assert.equal(said.length, 0)
+    assert.equal(engines.said.length, 0)
   })
 })
 
 describe('held journals that are no longer what they were', () => {
   const cases: Record<string, (key: string, plans: JournalPlans) => Promise<void>> = {
     deleted: async (key) => {
-      await client.call('DEL', key)
+      await engines.client.call('DEL', key)
     },
     'of another incarnation': async (key) => {
-      await client.call('SETRANGE', key, 8, 'otherone')
+      await engines.client.call('SETRANGE', key, 8, 'otherone')
     },
     'of another generation': async (key) => {
-      await client.call('SETRANGE', key, 4, '\u0001')
+      await engines.client.call('SETRANGE', key, 4, '\u0001')
     },
     shorter: async (key) => {
-      const value = (await client.call('GET', key)) as Buffer
-      await client.call('SET', key, value.subarray(0, value.length - 48 * 2))
+      const value = (await engines.client.call('GET', key)) as Buffer
+      await engines.client.call('SET', key, value.subarray(0, value.length - 48 * 2))
     },
     'regrown with other records': async (key, plans) => {
-      await client.call('DEL', key)
-      const other = await open(plans, { chain: 'another topic' })
+      await engines.client.call('DEL', key)
+      const other = await engines.open(plans, { chain: 'another topic' })
       const rows = Array.from({ length: 12 }, (_, at) => row(at, 'a', { id: `other ${at}` }))
       await observe(other, plans, rows)
     },
     'cut and regrown': async (key, plans) => {
-      const value = (await client.call('GET', key)) as Buffer
-      await client.call('SET', key, value.subarray(0, value.length - 48 * 3))
-      const other = await open(plans, { chain: 'another topic' })
+      const value = (await engines.client.call('GET', key)) as Buffer
+      await engines.client.call('SET', key, value.subarray(0, value.length - 48 * 3))
+      const other = await engines.open(plans, { chain: 'another topic' })
       const rows = Array.from({ length: 5 }, (_, at) => row(at, 'a', { id: `other ${at}` }))
       await observe(other, plans, rows)
     },
@@ -291,16 +221,17 @@ describe('held journals that are no longer what they were', () => {
     for (const length of [6, 30]) {
       it(`a journal of ${length} records found ${name} is read anew`, async () => {
         const plans = longPlans()
-        const store = await open(plans)
+        const store = await engines.open(plans)
         const rows = Array.from({ length }, (_, at) => row(at, 'a'))
         await observe(store, plans, rows)
         const key = keyOf(plans, 'a')
         await damage(key, plans)
-        const records = (((await client.call('GET', key)) as Buffer | null)?.length ?? 32) / 48
+        const records =
+          (((await engines.client.call('GET', key)) as Buffer | null)?.length ?? 32) / 48
         const batch = await observe(store, plans, [row(length, 'a')])
         assert.equal(batch.ordinal[0], Math.floor(records))
         // What an engine sees that holds nothing is the truth.
-        const fresh = await open(plans)
+        const fresh = await engines.open(plans)
         const check = await observe(fresh, plans, [row(length, 'a')])
         assert.equal(check.ordinal[0], batch.ordinal[0])
         assert.deepEqual(show(store, batch, plans, 0), show(fresh, check, plans, 0))
@@ -310,133 +241,86 @@ describe('held journals that are no longer what they were', () => {
 
   it('something else at the key of a journal is refused, not overwritten', async () => {
     const plans = longPlans()
-    const store = await open(plans)
-    await client.call('SET', keyOf(plans, 'a'), 'x'.repeat(80))
+    const store = await engines.open(plans)
+    await engines.client.call('SET', keyOf(plans, 'a'), 'x'.repeat(80))
     await refusedAs(observe(store, plans, [row(0, 'a')]), false, /WEIRFORMAT/)
     const batch = await observe(store, plans, [row(1, 'b')])
     assert.equal(batch.ordinal[1], 0)
   })
 })
 
-describe('a Redis that forgets', () => {
-  it('a wiped Redis is accepted loudly, once per bucket, and history starts anew', async () => {
-    const plans = longPlans()
-    const store = await open(plans)
-    const two = [row(0, 'a'), row(1, 'b'), row(0, 'c', { partition: 1, id: 'p1' })]
-    await observe(store, plans, two)
-    await client.call('FLUSHALL')
-    await client.call('FUNCTION', 'FLUSH')
-    const batch = await observe(store, plans, [
-      row(9, 'a'),
-      row(10, 'b'),
-      row(3, 'c', { partition: 1, id: 'p2' }),
-    ])
-    assert.deepEqual(column(batch, batch.ordinal), [0, 0, 0])
-    assert.equal(batch.historySinceMs[0], 1e12 + 3)
-    assert.deepEqual(
-      said.map(({ level }) => level),
-      ['error'],
-    )
-    assert.deepEqual(said[0]!.fields, {
-      bucket: 0,
-      chain: 'transactions',
-      partition: 0,
-      expectedOffset: 1,
-      foundOffset: -1,
-      isEmpty: true,
-    })
-    const next = await observe(store, plans, [
-      row(11, 'a'),
-      row(4, 'c', { partition: 1, id: 'p3' }),
-    ])
-    assert.deepEqual(column(next, next.ordinal), [1, 1])
-    assert.equal(said.length, 1)
-  })
-
-  it('a Redis that fell behind is accepted loudly, and what is held is read anew', async () => {
-    const plans = longPlans()
-    const store = await open(plans)
-    await observe(store, plans, rowsOf(6, 1))
-    const past = await client.call('GET', keyOf(plans, 'card0'))
-    await observe(store, plans, rowsOf(9, 1).slice(6))
-    await client.call('SET', keyOf(plans, 'card0'), past as Buffer)
-    await client.call('HSET', new Keys(plans, 1).chain(0), 'p:transactions:0', 5)
-    const batch = await observe(store, plans, [row(20, 'card0')])
-    assert.equal(batch.ordinal[0], 6)
-    assert.equal(batch.historySinceMs[0], 1e12 + 20)
-    assert.equal(said.length, 1)
-    assert.match(said[0]!.message, /lost/)
-  })
-})
-
 describe('opening', () => {
   it('refuses a Redis that evicts, naming what to do', async () => {
-    await client.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    await engines.client.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
     await refusedAs(
-      open(longPlans()),
+      engines.open(longPlans()),
       false,
       /expected maxmemory-policy noeviction, found allkeys-lru.*CONFIG SET/,
     )
-    await client.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    await engines.client.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
   })
 
   it('refuses another number of buckets than the journals were written with', async () => {
     const plans = longPlans()
-    await open(plans, { buckets: 4 })
-    await refusedAs(open(plans, { buckets: 8 }), false, /expected buckets=8, found buckets=4/)
+    await engines.open(plans, { buckets: 4 })
+    await refusedAs(
+      engines.open(plans, { buckets: 8 }),
+      false,
+      /expected buckets=8, found buckets=4/,
+    )
   })
 
   it('refuses another text under the name of its function, and never replaces it', async () => {
     const other =
       "#!lua name=weir_observe_v1\nredis.register_function('observe_v1', function() return 1 end)"
-    await client.call('FUNCTION', 'LOAD', 'REPLACE', other)
-    await refusedAs(open(longPlans()), false, /another text/)
-    assert.match(String(await client.call('FUNCTION', 'LIST', 'WITHCODE')), /return 1 end/)
-    await client.call('FUNCTION', 'DELETE', 'weir_observe_v1')
-    await open(longPlans())
+    await engines.client.call('FUNCTION', 'LOAD', 'REPLACE', other)
+    await refusedAs(engines.open(longPlans()), false, /another text/)
+    assert.match(String(await engines.client.call('FUNCTION', 'LIST', 'WITHCODE')), /return 1 end/)
+    await engines.client.call('FUNCTION', 'DELETE', 'weir_observe_v1')
+    await engines.open(longPlans())
   })
 
   it('refuses where there is no Redis', async () => {
-    proxy.away(true)
-    await refusedAs(open(longPlans()), true, /opening Redis/)
+    engines.proxy.away(true)
+    await refusedAs(engines.open(longPlans()), true, /opening Redis/)
   })
 
   it('survives other engines that load the function at the same time', async () => {
-    await client.call('FUNCTION', 'FLUSH')
-    await Promise.all(Array.from({ length: 6 }, () => open(longPlans())))
+    await engines.client.call('FUNCTION', 'FLUSH')
+    await Promise.all(Array.from({ length: 6 }, () => engines.open(longPlans())))
   })
 })
 
 describe('what stands in Redis', () => {
   it('no id is in a key, and the text of the function has no data', async () => {
     const plans = longPlans()
-    const store = await open(plans, { buckets: 16 })
+    const store = await engines.open(plans, { buckets: 16 })
     await observe(store, plans, [row(0, '4111111111111111', { id: 'secret-id', tenant: 'acme' })])
-    const keys = String(await client.call('KEYS', `w:${plans.namespace}*`))
+    const keys = String(await engines.client.call('KEYS', `w:${plans.namespace}*`))
     assert.match(
       keys,
       new RegExp(`w:${plans.namespace}:\\{b0[0-9a-f]\\}:acme:card:[\\w-]{22}(,|$)`),
     )
     assert.doesNotMatch(keys, /4111|secret|shop|phone/)
     assert.doesNotMatch(
-      String(await client.call('FUNCTION', 'LIST', 'WITHCODE')),
+      String(await engines.client.call('FUNCTION', 'LIST', 'WITHCODE')),
       /4111|secret|acme/,
     )
   })
 
   it('a journal lives for its TTL from its last touch on, whoever touched it', async () => {
     const plans = longPlans()
-    const store = await open(plans, { ttlMs: 80_000 })
+    const store = await engines.open(plans, { ttlMs: 80_000 })
     await observe(store, plans, [row(0, 'a')])
     const key = keyOf(plans, 'a')
-    const ttl = async (): Promise<number> => Number(await client.call('TTL', key))
+    const ttl = async (): Promise<number> => Number(await engines.client.call('TTL', key))
     assert((await ttl()) > 80 && (await ttl()) <= 90)
     // An earlier step of the clock: the next touch sets it again.
-    await client.call('EXPIRE', key, 20)
-    await client.call('SETRANGE', key, 30, '\u0000\u0000')
+    await engines.client.call('EXPIRE', key, 20)
+    await engines.client.call('SETRANGE', key, 30, '\u0000\u0000')
     await observe(store, plans, [row(1, 'a')])
     assert((await ttl()) > 80 && (await ttl()) <= 90)
-    assert.equal(await client.call('TTL', new Keys(plans, 1).chain(0)), -1)
+    assert.equal(await engines.client.call('TTL', new Keys(plans, 1).chain(0)), -1)
   })
 })
 
@@ -448,15 +332,15 @@ describe('random faults', () => {
         const random = randomOf(seed * 31 + buckets)
         const plans = longPlans()
         const naive = new NaiveStore(plans)
-        let store = await open(plans, { buckets })
-        proxy.set(() => (random(5) === 0 ? fates[random(fates.length)]! : 'pass'))
+        let store = await engines.open(plans, { buckets })
+        engines.proxy.set(() => (random(5) === 0 ? fates[random(fates.length)]! : 'pass'))
         for (let offset = 0; offset < 600; ) {
           const size = 1 + random(40)
           const rows = Array.from({ length: size }, (_, at) => row(offset + at, `card${random(5)}`))
           offset += size
-          if (random(4) === 0) store = await open(plans, { buckets })
+          if (random(4) === 0) store = await engines.open(plans, { buckets })
           const batch = await observeUntilAnswered(store, plans, rows)
-          if (random(3) === 0) await proxy.deliver()
+          if (random(3) === 0) await engines.proxy.deliver()
           const expected = rows.map((test) =>
             naive.observe(test).slots.map((slot) => slot?.ordinal ?? -1),
           )
@@ -467,7 +351,7 @@ describe('random faults', () => {
           )
           store.release(batch)
         }
-        assert.equal(said.filter(({ level }) => level === 'error').length, 0)
+        assert.equal(engines.said.filter(({ level }) => level === 'error').length, 0)
       })
     }
   }

@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { Command, Redis, ReplyError } from 'ioredis'
 import type { Observation } from '../observation.ts'
 import type { View } from '../view.ts'
+import { Keys } from './keys.ts'
 import { Observer, type ObserverOptions, type StoreLog, type Wire } from './observer.ts'
 import { functionName, libraryName } from './packer.ts'
 import { type Store, StoreError, type StoreStats } from './store.ts'
@@ -43,14 +44,7 @@ export class RedisStore implements Store {
   /** Connects and checks everything that would fail later. Rejects with StoreError. */
   static async open(options: RedisOptions): Promise<RedisStore> {
     const connection = await Connection.open(options)
-    try {
-      const observer = new Observer(options, connection)
-      await connection.agree(observer.keys.deployment, `buckets=${options.buckets}`)
-      return new RedisStore(connection, observer)
-    } catch (error) {
-      await connection.close()
-      throw error
-    }
+    return new RedisStore(connection, new Observer(options, connection))
   }
 
   observe(batch: Observation): Promise<void> {
@@ -64,10 +58,6 @@ export class RedisStore implements Store {
 
   view(handle: number, ordinal: number, out: View): void {
     this.#observer.view(handle, ordinal, out)
-  }
-
-  reset(partitions: readonly number[]): void {
-    this.#observer.reset(partitions)
   }
 
   stats(): StoreStats {
@@ -113,10 +103,14 @@ class Connection implements Wire {
   bytesReceived = 0
   readonly #redis: Redis
   readonly #log: StoreLog
+  readonly #deploymentKey: string
+  readonly #deployment: string
   #isAway = false
 
   private constructor(options: RedisOptions) {
     this.#log = options.log
+    this.#deploymentKey = new Keys(options.plans, options.buckets).deployment
+    this.#deployment = `buckets=${options.buckets}`
     this.#redis = new Redis(options.url, {
       lazyConnect: true,
       commandTimeout: options.commandTimeoutMs,
@@ -143,11 +137,24 @@ class Connection implements Wire {
     const connection = new Connection(options)
     try {
       await connection.#redis.connect()
-      await connection.#check()
-      await connection.#load()
+      await connection.check()
       return connection
     } catch (error) {
-      connection.#redis.disconnect()
+      await connection.close()
+      throw toStoreError('opening Redis', error)
+    }
+  }
+
+  get connection(): object {
+    return this.#redis.stream
+  }
+
+  async check(): Promise<void> {
+    try {
+      await this.#checkServer()
+      await this.#load()
+      await this.#agree()
+    } catch (error) {
       throw toStoreError('opening Redis', error)
     }
   }
@@ -171,7 +178,12 @@ class Connection implements Wire {
         ),
       )
     }
-    return Promise.all(replies)
+    const settled = await Promise.all(replies)
+    // Without a reply, and yet connected: a peer that is gone without a word would never be noticed otherwise.
+    if (settled.some((reply) => reply instanceof StoreError && codeOf(reply.cause) === null)) {
+      if (this.#redis.status === 'ready') this.#redis.stream.destroy()
+    }
+    return settled
   }
 
   async readFields(
@@ -196,28 +208,13 @@ class Connection implements Wire {
     }
   }
 
-  /** Writes what all engines of a deployment must have in common, or checks it. */
-  async agree(key: string, text: string): Promise<void> {
-    try {
-      await this.#redis.set(key, text, 'NX')
-      const found = await this.#redis.get(key)
-      if (found === text) return
-      throw new StoreError(
-        `opening Redis: expected ${text}, found ${found ?? 'nothing'}: ${key}`,
-        false,
-      )
-    } catch (error) {
-      throw toStoreError('opening Redis', error)
-    }
-  }
-
   close(): Promise<void> {
     // Ends at once, also while reconnecting, where no event would tell.
     this.#redis.disconnect()
     return Promise.resolve()
   }
 
-  async #check(): Promise<void> {
+  async #checkServer(): Promise<void> {
     await this.#redis.ping()
     const info = await this.#redis.info()
     const field = (name: string): string =>
@@ -238,6 +235,17 @@ class Connection implements Wire {
         false,
       )
     }
+  }
+
+  /** Writes what all engines of a deployment must have in common, or checks it. */
+  async #agree(): Promise<void> {
+    await this.#redis.set(this.#deploymentKey, this.#deployment, 'NX')
+    const found = await this.#redis.get(this.#deploymentKey)
+    if (found === this.#deployment) return
+    throw new StoreError(
+      `opening Redis: expected ${this.#deployment}, found ${found ?? 'nothing'}: ${this.#deploymentKey}`,
+      false,
+    )
   }
 
   /** Loads the function where it is missing; true when it was. A running one is never replaced. */

@@ -24,8 +24,6 @@ export interface Store extends Views {
   observe(batch: Observation): Promise<void>
   /** Unpins the journals of the batch. Its handles and views end here. */
   release(batch: Observation): void
-  /** The source partitions are no longer ours, or ours anew: forget what was known of their chains. */
-  reset(partitions: readonly number[]): void
   stats(): StoreStats
   close(): Promise<void>
 }

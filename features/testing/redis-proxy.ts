@@ -11,11 +11,14 @@ import { endOf, RedisClient } from './redis-client.ts'
  * - silent: Redis executes it, but no reply comes any more on this connection
  * - held: as lost, but `deliver` sends it later
  * - refused: Redis answers OOM instead of executing it
+ * - wiped: Redis loses all keys just before it executes the call
  */
-export type Fate = 'pass' | 'lost' | 'unanswered' | 'silent' | 'held' | 'refused'
+export type Fate = 'pass' | 'lost' | 'unanswered' | 'silent' | 'held' | 'refused' | 'wiped'
 
 const oom = "return redis.error_reply('OOM command not allowed when used memory > maxmemory')"
 const refusal = `*3\r\n$4\r\nEVAL\r\n$${oom.length}\r\n${oom}\r\n$1\r\n0\r\n`
+// Without a reply of its own.
+const wipe = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n*1\r\n$8\r\nFLUSHALL\r\n'
 const marker = 'all-before-this-was-executed'
 const echo = `*2\r\n$4\r\nECHO\r\n$${marker.length}\r\n${marker}\r\n`
 
@@ -126,6 +129,10 @@ export class RedisProxy {
       case 'silent':
         redis.write(request)
         return 'silent'
+      case 'wiped':
+        redis.write(wipe)
+        redis.write(request)
+        return state
       case 'refused':
         redis.write(refusal)
         return state

@@ -10,13 +10,16 @@ const startMsMax = 10_000
 
 export class RedisServer {
   readonly port: number
-  readonly #process: ChildProcess
   readonly #folder: string
+  readonly #args: readonly string[]
+  #process: ChildProcess
 
-  private constructor(port: number, process: ChildProcess, folder: string) {
+  private constructor(port: number, folder: string, args: readonly string[]) {
     this.port = port
-    this.#process = process
     this.#folder = folder
+    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
+    this.#args = [...fixed, '--save', '', '--appendonly', 'no', ...args]
+    this.#process = this.#spawn()
   }
 
   get pid(): number {
@@ -31,22 +34,16 @@ export class RedisServer {
   static async start(args: readonly string[] = []): Promise<RedisServer> {
     const port = await freePort()
     const folder = await mkdtemp(join(tmpdir(), 'weir-redis-'))
-    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
-    const child = spawn('redis-server', [...fixed, '--save', '', '--appendonly', 'no', ...args], {
-      stdio: 'ignore',
-    })
-    const failed = new Promise<never>((_, reject) => {
-      child.once('error', (cause) => {
-        reject(new Error('redis-server did not start: install the package redis-server', { cause }))
-      })
-      child.once('exit', (code) => {
-        reject(new Error(`redis-server ended with ${code}`))
-      })
-    })
-    const server = new RedisServer(port, child, folder)
-    await Promise.race([failed, server.#answering()])
-    failed.catch(() => undefined)
+    const server = new RedisServer(port, folder, args)
+    await server.#started()
     return server
+  }
+
+  /** Kills it and starts it again, with what the command SAVE wrote last, if anything. */
+  async restart(): Promise<void> {
+    await this.#kill()
+    this.#process = this.#spawn()
+    await this.#started()
   }
 
   async client(): Promise<RedisClient> {
@@ -63,12 +60,32 @@ export class RedisServer {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const ended = new Promise((resolve) => this.#process.once('exit', resolve))
-      this.#process.kill('SIGKILL')
-      await ended
-    }
+    await this.#kill()
     await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  #spawn(): ChildProcess {
+    return spawn('redis-server', [...this.#args], { stdio: 'ignore' })
+  }
+
+  async #kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve))
+    this.#process.kill('SIGKILL')
+    await ended
+  }
+
+  async #started(): Promise<void> {
+    const failed = new Promise<never>((_, reject) => {
+      this.#process.once('error', (cause) => {
+        reject(new Error('redis-server did not start: install the package redis-server', { cause }))
+      })
+      this.#process.once('exit', (code) => {
+        reject(new Error(`redis-server ended with ${code}`))
+      })
+    })
+    await Promise.race([failed, this.#answering()])
+    failed.catch(() => undefined)
   }
 
   async #answering(): Promise<void> {
