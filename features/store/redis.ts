@@ -215,7 +215,6 @@ class Connection implements Wire {
   }
 
   async #checkServer(): Promise<void> {
-    await this.#redis.ping()
     const info = await this.#redis.info()
     const field = (name: string): string =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? 'unknown'
@@ -239,11 +238,10 @@ class Connection implements Wire {
 
   /** Writes what all engines of a deployment must have in common, or checks it. */
   async #agree(): Promise<void> {
-    await this.#redis.set(this.#deploymentKey, this.#deployment, 'NX')
-    const found = await this.#redis.get(this.#deploymentKey)
-    if (found === this.#deployment) return
+    const found = await this.#redis.set(this.#deploymentKey, this.#deployment, 'NX', 'GET')
+    if (found === null || found === this.#deployment) return
     throw new StoreError(
-      `opening Redis: expected ${this.#deployment}, found ${found ?? 'nothing'}: ${this.#deploymentKey}`,
+      `opening Redis: expected ${this.#deployment}, found ${found}: ${this.#deploymentKey}`,
       false,
     )
   }

@@ -60,14 +60,16 @@ export class Room {
   end(observation: number): void {
     const at = this.#observations.indexOf(observation)
     if (at !== -1) this.#observations.splice(at, 1)
-    if (this.#limbo.length === 0) return
-    const oldest = this.#observations[0] ?? Number.POSITIVE_INFINITY
-    this.#limbo = this.#limbo.filter((block) => {
-      // Observations that began after the move never saw the old block.
-      if (oldest <= block.observation) return true
-      this.slabs.give(block.place, block.at)
-      return false
-    })
+    if (this.#limbo.length > 0) {
+      const oldest = this.#observations[0] ?? Number.POSITIVE_INFINITY
+      this.#limbo = this.#limbo.filter((block) => {
+        // Observations that began after the move never saw the old block.
+        if (oldest <= block.observation) return true
+        this.slabs.give(block.place, block.at)
+        return false
+      })
+    }
+    if (this.#observations.length === 0 && this.bytes > this.#bytesMax) this.#shrink()
   }
 
   /** A new row in the directory, without a block. */
@@ -130,6 +132,16 @@ export class Room {
     }
     // Where all is pinned, a cache goes over its bound for as long as a batch lasts.
     this.slabs.grow(sizeClass, journal)
+  }
+
+  /** What a batch had pinned beyond the bound goes back to the system. */
+  #shrink(): void {
+    if (this.#whenFull === 'refuse') return
+    for (let step = this.slabs.slabs.length; step > 0 && this.bytes > this.#bytesMax; step--) {
+      this.#slabHand = (this.#slabHand + 1) % this.slabs.slabs.length
+      this.#evictSlab(this.#slabHand)
+      while (this.bytes > this.#bytesMax && this.slabs.drop());
+    }
   }
 
   #mayGrow(growth: number): boolean {
