@@ -29,8 +29,6 @@ local HEADER = 32
 -- which the journal's TTL was set: touched again in the same one, it need not be set again.
 local MAGIC = 'WJ\1\0'
 local STEPS_PER_TTL = 8
--- What Redis lets a string grow to.
-local JOURNAL_BYTES_MAX = 512 * 1024 * 1024
 -- In place of a predecessor or a stored offset; in place of a hint.
 local ANEW, LEFT_PRIMARY = -2, -2
 local IDENTITY, FINGERPRINT, SOURCE, RECORD_MIN = 8, 16, 24, 16
@@ -279,14 +277,6 @@ local function observeRows(request, arg)
   return table.concat(seenList), values
 end
 
-local function checkRoom(journals)
-  for i = 1, journals do
-    if added[i] and HEADER + counts[i] * widths[i] > JOURNAL_BYTES_MAX then
-      refuse('WEIRFULL', 'a journal has as many bytes as Redis lets a string have')
-    end
-  end
-end
-
 local function write(key, request)
   local stepS = math.ceil(request.ttl / STEPS_PER_TTL)
   local step = floor(tonumber(call('TIME')[1]) / stepS) % 65536
@@ -351,7 +341,6 @@ local function observe(keys, args)
   readJournals(request.journals)
   local seen, values = observeRows(request, args[2])
   if not seen then return refusal(request) end
-  checkRoom(request.journals)
   write(keys[1], request)
   return reply(request, seen, values)
 end

@@ -102,32 +102,6 @@ describe('calls and replies that get lost', () => {
       }
     })
   }
-
-  it('a function that is gone is loaded again', async () => {
-    const plans = longPlans()
-    const store = await engines.open(plans)
-    await observe(store, plans, rowsOf(3))
-    await engines.client.call('FUNCTION', 'FLUSH')
-    const batch = await observe(store, plans, rowsOf(40).slice(3))
-    assert.deepEqual(
-      column(batch, batch.ordinal, 1),
-      Array.from({ length: 37 }, (_, at) => at + 3),
-    )
-  })
-
-  it('a Redis that is full or away is retriable, and the batch counts once afterwards', async () => {
-    const plans = longPlans()
-    const store = await engines.open(plans)
-    await observe(store, plans, rowsOf(3))
-    await engines.client.call('CONFIG', 'SET', 'maxmemory', '1')
-    await refusedAs(observe(store, plans, rowsOf(6).slice(3)), true, /OOM/)
-    await engines.client.call('CONFIG', 'SET', 'maxmemory', '0')
-    engines.proxy.away(true)
-    await refusedAs(observe(store, plans, rowsOf(6).slice(3)), true, /observing|offsets/)
-    engines.proxy.away(false)
-    const batch = await observeUntilAnswered(store, plans, rowsOf(6).slice(3))
-    assert.deepEqual(column(batch, batch.ordinal, 1), [3, 4, 5])
-  })
 })
 
 describe('engines that overlap', () => {
@@ -246,48 +220,6 @@ describe('held journals that are no longer what they were', () => {
     await refusedAs(observe(store, plans, [row(0, 'a')]), false, /WEIRFORMAT/)
     const batch = await observe(store, plans, [row(1, 'b')])
     assert.equal(batch.ordinal[1], 0)
-  })
-})
-
-describe('opening', () => {
-  it('refuses a Redis that evicts, naming what to do', async () => {
-    await engines.client.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
-    await refusedAs(
-      engines.open(longPlans()),
-      false,
-      /expected maxmemory-policy noeviction, found allkeys-lru.*CONFIG SET/,
-    )
-    await engines.client.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
-  })
-
-  it('refuses another number of buckets than the journals were written with', async () => {
-    const plans = longPlans()
-    await engines.open(plans, { buckets: 4 })
-    await refusedAs(
-      engines.open(plans, { buckets: 8 }),
-      false,
-      /expected buckets=8, found buckets=4/,
-    )
-  })
-
-  it('refuses another text under the name of its function, and never replaces it', async () => {
-    const other =
-      "#!lua name=weir_observe_v1\nredis.register_function('observe_v1', function() return 1 end)"
-    await engines.client.call('FUNCTION', 'LOAD', 'REPLACE', other)
-    await refusedAs(engines.open(longPlans()), false, /another text/)
-    assert.match(String(await engines.client.call('FUNCTION', 'LIST', 'WITHCODE')), /return 1 end/)
-    await engines.client.call('FUNCTION', 'DELETE', 'weir_observe_v1')
-    await engines.open(longPlans())
-  })
-
-  it('refuses where there is no Redis', async () => {
-    engines.proxy.away(true)
-    await refusedAs(engines.open(longPlans()), true, /opening Redis/)
-  })
-
-  it('survives other engines that load the function at the same time', async () => {
-    await engines.client.call('FUNCTION', 'FLUSH')
-    await Promise.all(Array.from({ length: 6 }, () => engines.open(longPlans())))
   })
 })
 

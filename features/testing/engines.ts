@@ -43,6 +43,7 @@ export class Engines {
   /** Closes all stores and lets everything pass again. */
   async reset(): Promise<void> {
     this.proxy.set(() => 'pass')
+    this.proxy.rewrite = (reply) => reply
     this.proxy.away(false)
     for (const store of this.#stores) await store.close()
     this.#stores = []

@@ -11,14 +11,24 @@ import { endOf, RedisClient } from './redis-client.ts'
  * - silent: Redis executes it, but no reply comes any more on this connection
  * - held: as lost, but `deliver` sends it later
  * - refused: Redis answers OOM instead of executing it
- * - wiped: Redis loses all keys just before it executes the call
+ * - wiped, unloaded: Redis loses all keys, or all functions, just before it executes the call
  */
-export type Fate = 'pass' | 'lost' | 'unanswered' | 'silent' | 'held' | 'refused' | 'wiped'
+export type Fate =
+  | 'pass'
+  | 'lost'
+  | 'unanswered'
+  | 'silent'
+  | 'held'
+  | 'refused'
+  | 'wiped'
+  | 'unloaded'
 
 const oom = "return redis.error_reply('OOM command not allowed when used memory > maxmemory')"
 const refusal = `*3\r\n$4\r\nEVAL\r\n$${oom.length}\r\n${oom}\r\n$1\r\n0\r\n`
-// Without a reply of its own.
-const wipe = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n*1\r\n$8\r\nFLUSHALL\r\n'
+// What follows it has no reply.
+const skip = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n'
+const wipe = `${skip}*1\r\n$8\r\nFLUSHALL\r\n`
+const unload = `${skip}*2\r\n$8\r\nFUNCTION\r\n$5\r\nFLUSH\r\n`
 const marker = 'all-before-this-was-executed'
 const echo = `*2\r\n$4\r\nECHO\r\n$${marker.length}\r\n${marker}\r\n`
 
@@ -27,6 +37,8 @@ export class RedisProxy {
   #fate: (call: number) => Fate = () => 'pass'
   #calls = 0
   #accepts = true
+  /** Changes replies on their way; as many bytes must come back. */
+  rewrite: (reply: Buffer) => Buffer = (reply) => reply
   readonly #held: Buffer[] = []
   readonly #server: Server
   readonly #target: number
@@ -68,10 +80,15 @@ export class RedisProxy {
     if (isAway) for (const socket of this.#sockets) socket.destroy()
   }
 
+  /** What was held back, to be sent by someone else. */
+  take(): Buffer[] {
+    return this.#held.splice(0)
+  }
+
   /** Sends Redis what was held back, over a connection of its own, and waits for the replies. */
   async deliver(): Promise<void> {
     const client = await RedisClient.connect(this.#target)
-    for (const call of this.#held.splice(0)) await client.send(call)
+    for (const call of this.take()) await client.send(call)
     client.close()
   }
 
@@ -97,7 +114,7 @@ export class RedisProxy {
     let state: 'open' | 'silent' | 'ending' = 'open'
     let replies = ''
     redis.on('data', (chunk: Buffer) => {
-      if (state === 'open') client.write(chunk)
+      if (state === 'open') client.write(this.rewrite(chunk))
       if (state !== 'ending') return
       replies = (replies + chunk.toString('latin1')).slice(-2 * chunk.length - marker.length)
       if (replies.includes(marker)) end()
@@ -130,7 +147,8 @@ export class RedisProxy {
         redis.write(request)
         return 'silent'
       case 'wiped':
-        redis.write(wipe)
+      case 'unloaded':
+        redis.write(fate === 'wiped' ? wipe : unload)
         redis.write(request)
         return state
       case 'refused':
