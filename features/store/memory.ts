@@ -1,6 +1,6 @@
 // The store in this process' memory: the same bytes and rules as Redis with one bucket, and the whole truth of its journals.
 import { strict as assert } from 'node:assert'
-import type { JournalPlans } from '../journal.ts'
+import { hopBoundary, type JournalPlan, type JournalPlans } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Journals } from './journals.ts'
@@ -15,6 +15,7 @@ export interface MemoryOptions {
 }
 
 export class MemoryStore implements Store {
+  readonly #plans: readonly JournalPlan[]
   readonly #primary: number
   readonly #journals: Journals
   readonly #observations = new Map<Observation, number>()
@@ -28,6 +29,7 @@ export class MemoryStore implements Store {
   #words: Uint32Array = new Uint32Array(0)
 
   constructor(plans: JournalPlans, options: MemoryOptions) {
+    this.#plans = plans.journals
     this.#primary = plans.primary
     this.#journals = new Journals(plans, options.bytesMax, 'refuse')
     this.#sinceMs = options.historySinceMs ?? Number.POSITIVE_INFINITY
@@ -148,14 +150,21 @@ export class MemoryStore implements Store {
     const journal = journals.open(tenant, entity, batch.key, slot * 4)
     const word = this.#wordOf(batch, slot)
     const found = journals.locate(journal, this.#words, word)
-    const isNew = found === -1 && !wasApplied
+    const hasLeft = found === -1 && wasApplied && this.#mayHaveLeft(batch, slot, entity, journal)
+    const isNew = found === -1 && !hasLeft
     if (isNew) batch.ordinal[slot] = journals.append(journal, this.#words, word)
-    else batch.ordinal[slot] = found === -1 ? journals.count(journal) : found
-    batch.applied[slot] = found === -1 && wasApplied ? 1 : 0
+    else batch.ordinal[slot] = hasLeft ? journals.count(journal) : found
+    batch.applied[slot] = hasLeft ? 1 : 0
     // Pinned only now: what a pinned journal grows out of cannot be used again at once.
     journals.pin(journal)
     batch.handle[slot] = journal
     return isNew
+  }
+
+  /** A whole journal lacks what was never there: then offsets have begun anew. */
+  #mayHaveLeft(batch: Observation, slot: number, entity: number, journal: number): boolean {
+    if (batch.applied[slot - entity + this.#primary] === 1) return true
+    return hopBoundary(this.#journals.count(journal), this.#plans[entity]!.cap) > 0
   }
 
   #wordOf(batch: Observation, slot: number): number {

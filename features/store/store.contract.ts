@@ -182,6 +182,26 @@ export function storeContract(name: string, start: () => Promise<StoreWorld>): v
       assert.deepEqual(column(batch, batch.applied, 2), [0, 0])
     })
 
+    it('counts offsets that begin anew, where no record can have left its exact tail', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const alone = (offset: number, card: string, id: string) =>
+        row(offset, card, { id, entities: [card, null, null, null] })
+      // The topic was made anew: other messages stand under offsets that were observed.
+      await observe(
+        store,
+        plans,
+        Array.from({ length: 10 }, (_, at) => alone(at, 'a', `old ${at}`)),
+      )
+      const anew = [alone(0, 'a', 'new 0'), alone(1, 'b', 'new 1'), alone(2, 'a', 'new 2')]
+      for (const seen of [Seen.fresh, Seen.redelivery]) {
+        const batch = await observe(store, plans, anew)
+        assert.deepEqual([...batch.seen.slice(0, 3)], Array(3).fill(seen))
+        assert.deepEqual(column(batch, batch.ordinal), [10, 0, 11])
+        assert.deepEqual(column(batch, batch.applied), [0, 0, 0])
+      }
+    })
+
     it('keeps tenants apart', async () => {
       const plans = freshPlans()
       const store = await world.open(plans)

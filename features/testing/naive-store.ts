@@ -37,7 +37,8 @@ export class NaiveStore {
         slots.push(null)
         continue
       }
-      const { entry, ...slot } = this.#put(row, entity, wasApplied)
+      const hasPrimaryLeft = slots[this.#plans.primary]?.applied === true
+      const { entry, ...slot } = this.#put(row, entity, wasApplied, hasPrimaryLeft)
       slots.push(slot)
       if (entity !== this.#plans.primary) continue
       seen = slot.applied ? Seen.redelivery : this.#compare(row, entry)
@@ -58,7 +59,7 @@ export class NaiveStore {
     return journal
   }
 
-  #put(row: TestRow, entity: number, wasApplied: boolean) {
+  #put(row: TestRow, entity: number, wasApplied: boolean, hasPrimaryLeft: boolean) {
     const plan = this.#plans.journals[entity]!
     const journal = this.#journal(row, entity)
     const record = recordOf(row, plan)
@@ -79,7 +80,10 @@ export class NaiveStore {
       }
     }
     const ordinal = journal.length
-    if (wasApplied) return { entry: null, ordinal, applied: true, shown: shown(ordinal) }
+    const mayHaveLeft = hasPrimaryLeft || hopBoundary(ordinal, plan.cap) > 0
+    if (wasApplied && mayHaveLeft) {
+      return { entry: null, ordinal, applied: true, shown: shown(ordinal) }
+    }
     journal.push({ row, record })
     return { entry: null, ordinal, applied: false, shown: shown(ordinal) }
   }
