@@ -86,12 +86,18 @@ export class Room {
 
   /** Gives a journal a block of a class instead of the one it has; its records are the caller's to copy before. */
   block(journal: number, sizeClass: number, move: (place: number, at: number) => void): void {
-    this.#take(journal, sizeClass)
+    const words = this.directory.words(journal)
+    const row = this.directory.at(journal)
+    // What is forgotten to make room must not be the one that it is made for.
+    words[row + pinsAt]!++
+    try {
+      this.#take(journal, sizeClass)
+    } finally {
+      words[row + pinsAt]!--
+    }
     const { place, at } = this.slabs
     move(place, at)
     this.#giveBlock(journal)
-    const words = this.directory.words(journal)
-    const row = this.directory.at(journal)
     words[row + placeAt] = place
     words[row + blockAt] = at
     const flags = words[row + flagsAt]!
