@@ -67,6 +67,7 @@ async function openStore(): Promise<Store> {
     heldBytesMax: 2 ** 30,
     commandTimeoutMs: 5000,
     chain: `bench-${process.pid}`,
+    hashKeyId: 'bench',
     log: { warn: console.error, error: console.error },
   })
 }

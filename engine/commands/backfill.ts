@@ -45,7 +45,8 @@ export const runBackfill: Run<BackfillOptions> = async ({ input, messagesMax }, 
   const partition = input.kind === 'topic' ? 0 : -1
   const hashKey = openHashKey(context, false)
   const { source, parser, name } = await openInput(input, assembly, messagesMax, partition, context)
-  const store = await openStore(assembly.plan, context)
+  const topic = input.kind === 'topic' ? input.topic : context.loaded.config.kafka.transactions
+  const store = await openStore(assembly.plan, topic, hashKey, context)
   const pipeline = makePipeline(assembly, {
     store,
     parser,

@@ -1,11 +1,18 @@
 // The Redis store of the configuration.
+import { createHash } from 'node:crypto'
 import type { JournalPlans } from '../../features/journal.ts'
 import { RedisStore } from '../../features/store/redis.ts'
 import type { Context } from './command.ts'
 
-/** Opens the store; rejects with StoreError that says what is unfit or unreachable. */
-export function openStore(plans: JournalPlans, { loaded, log }: Context): Promise<RedisStore> {
-  const { redis, kafka } = loaded.config
+/** Opens the store for messages of `topic`; rejects with StoreError that says what is unfit or unreachable. */
+export function openStore(
+  plans: JournalPlans,
+  topic: string,
+  hashKey: Uint8Array,
+  { loaded, log }: Context,
+): Promise<RedisStore> {
+  const { redis } = loaded.config
+  const hashKeyId = createHash('sha256').update('weir: which key').update(hashKey)
   return RedisStore.open({
     url: redis.url,
     plans,
@@ -13,7 +20,8 @@ export function openStore(plans: JournalPlans, { loaded, log }: Context): Promis
     ttlMs: redis.ttlMs,
     heldBytesMax: redis.heldBytesMax,
     commandTimeoutMs: redis.commandTimeoutMs,
-    chain: kafka.transactions,
+    chain: topic,
+    hashKeyId: hashKeyId.digest('hex').slice(0, 8),
     log,
   })
 }

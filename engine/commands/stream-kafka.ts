@@ -28,7 +28,7 @@ export async function runKafka(context: Context): Promise<number> {
   requireFit(kafka, partitions)
   const reader = client.reader()
   await reader.connect([kafka.transactions, kafka.decisions])
-  const store = await openStore(assembly.plan, context)
+  const store = await openStore(assembly.plan, kafka.transactions, hashKey, context)
   const sink = await KafkaSink.open(
     client,
     kafka,

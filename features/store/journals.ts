@@ -32,10 +32,12 @@ import {
 import { Layouts } from './layouts.ts'
 import { Room, type WhenFull } from './room.ts'
 import { nowhere, type Slabs } from './slabs.ts'
+import { StoreError } from './store.ts'
 import { newHops, type Sum } from './sums.ts'
 import { Tenants } from './tenants.ts'
 
-const kindsMax = 255
+/** Slots of a call are counted in observe.lua: 1,024 for sixteen rows. */
+const kindsMax = 64
 const empty = new DataView(new ArrayBuffer(0))
 const noHops = new Float64Array(0)
 
@@ -54,7 +56,10 @@ export class Journals {
   readonly #recordWords: Uint32Array
 
   constructor(plans: JournalPlans, bytesMax: number, whenFull: WhenFull) {
-    assert(plans.journals.length <= kindsMax)
+    const kinds = plans.journals.length
+    if (kinds > kindsMax) {
+      throw new StoreError(`expected at most ${kindsMax} kinds of entities, found ${kinds}`, false)
+    }
     for (const { width, cap, isPrimary } of plans.journals) {
       assert(width % 8 === 0 && width >= (isPrimary ? sourceAt + sourceBytes : fingerprintAt))
       assert(cap >= 1)

@@ -4,9 +4,9 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import type { JournalPlans } from '../journal.ts'
 import { Seen } from '../observation.ts'
 import { Engines, keyOf, longPlans, observeUntilAnswered, refusedAs } from '../testing/engines.ts'
-import { wordsOf } from '../testing/journal-rows.ts'
+import { kinds, wordsOf } from '../testing/journal-rows.ts'
 import { Keys } from './keys.ts'
-import { column, observe, row } from './store.contract.ts'
+import { column, freshPlans, observe, row } from './store.contract.ts'
 
 let engines: Engines
 
@@ -145,6 +145,18 @@ describe('observe.lua', () => {
     const other = await engines.open(plans)
     const again = await observe(other, plans, two)
     assert.deepEqual([...again.seen.slice(0, 2)], [Seen.redelivery, Seen.redelivery])
+  })
+
+  it('takes sixteen rows of as many kinds of entities as there may be, and no more kinds', async () => {
+    const many = Array.from({ length: 65 }, (_, at) => ({ ...kinds[2]!, kind: `kind${at}` }))
+    await refusedAs(engines.open(freshPlans(many)), false, /at most 64 kinds of entities, found 65/)
+    const plans = freshPlans(many.slice(0, 64))
+    const store = await engines.open(plans)
+    const all = Array.from({ length: 20 }, (_, offset) =>
+      row(offset, '', { entities: plans.journals.map(({ kind }) => `${kind} ${offset}`) }),
+    )
+    const batch = await observe(store, plans, all)
+    await engines.check(store, batch, plans, all, 1)
   })
 
   it('what fails after the first write is mended by the repeat', async () => {

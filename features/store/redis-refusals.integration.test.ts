@@ -121,13 +121,20 @@ describe('opening', () => {
     await engines.client.call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
   })
 
-  it('refuses another number of buckets than the journals were written with', async () => {
+  it('refuses what the journals were not written with: buckets, and the key of the hashes', async () => {
     const plans = longPlans()
     await engines.open(plans, { buckets: 4 })
+    const buckets = engines.open(plans, { buckets: 8 })
     await refusedAs(
-      engines.open(plans, { buckets: 8 }),
+      buckets,
       false,
-      /expected buckets=8, found buckets=4/,
+      /expected buckets=8 hash_key=test, found buckets=4 hash_key=test/,
+    )
+    const hashKey = engines.open(plans, { buckets: 4, hashKeyId: 'other' })
+    await refusedAs(
+      hashKey,
+      false,
+      /expected buckets=4 hash_key=other, found buckets=4 hash_key=test/,
     )
   })
 

@@ -13,6 +13,8 @@ import { type Store, StoreError, type StoreStats } from './store.ts'
 export interface RedisOptions extends ObserverOptions {
   readonly url: string
   readonly commandTimeoutMs: number
+  /** Tells the key that ids are hashed with, without giving it away: under another one, no journal would be found. */
+  readonly hashKeyId: string
 }
 
 const versionLeast = 7
@@ -44,7 +46,12 @@ export class RedisStore implements Store {
   /** Connects and checks everything that would fail later. Rejects with StoreError. */
   static async open(options: RedisOptions): Promise<RedisStore> {
     const connection = await Connection.open(options)
-    return new RedisStore(connection, new Observer(options, connection))
+    try {
+      return new RedisStore(connection, new Observer(options, connection))
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
   }
 
   observe(batch: Observation): Promise<void> {
@@ -110,7 +117,7 @@ class Connection implements Wire {
   private constructor(options: RedisOptions) {
     this.#log = options.log
     this.#deploymentKey = new Keys(options.plans, options.buckets).deployment
-    this.#deployment = `buckets=${options.buckets}`
+    this.#deployment = `buckets=${options.buckets} hash_key=${options.hashKeyId}`
     this.#redis = new Redis(options.url, {
       lazyConnect: true,
       commandTimeout: options.commandTimeoutMs,

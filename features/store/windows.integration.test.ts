@@ -21,6 +21,7 @@ describe('windows on Redis', () => {
         heldBytesMax,
         commandTimeoutMs: 5000,
         chain: 'test',
+        hashKeyId: 'test',
         log: silent,
       })
       const close = store.close.bind(store)

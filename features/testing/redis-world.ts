@@ -31,6 +31,7 @@ export function optionsOf(
     heldBytesMax: 64 << 20,
     commandTimeoutMs: 5000,
     chain: 'transactions',
+    hashKeyId: 'test',
     log: {
       warn: (fields, message) => said.push({ level: 'warn', fields, message }),
       error: (fields, message) => said.push({ level: 'error', fields, message }),
