@@ -42,6 +42,17 @@ export class TestTopics {
     return topics
   }
 
+  /** Deletes all three and makes them again: offsets restart. */
+  async recreate(partitions: number): Promise<void> {
+    const admin = this.client.admin()
+    await admin.connect()
+    const names = [this.transactions, this.decisions, this.deadLetters]
+    await admin.deleteTopics({ topics: names })
+    while ((await admin.listTopics()).some((name) => names.includes(name)));
+    await createOrCheckTopics(admin, this, { partitions, replicas: 1, isCheckOnly: false })
+    await admin.disconnect()
+  }
+
   /** Appends values to one partition of the transactions, in order. */
   async produce(
     partition: number,
