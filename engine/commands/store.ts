@@ -1,21 +1,27 @@
 // The Redis store of the configuration.
 import { createHash } from 'node:crypto'
-import type { JournalPlans } from '../../features/journal.ts'
+import type { Plan } from '../../features/plan.ts'
 import { RedisStore } from '../../features/store/redis.ts'
+import { EngineError } from '../errors.ts'
+import { formatDuration } from '../setting.ts'
 import type { Context } from './command.ts'
+
+/** How long an answer is kept for retries: a journal must outlive what a retry can still ask for. */
+const horizonMs = 24 * 60 * 60 * 1000
 
 /** Opens the store for messages of `topic`; rejects with StoreError that says what is unfit or unreachable. */
 export function openStore(
-  plans: JournalPlans,
+  plan: Plan,
   topic: string,
   hashKey: Uint8Array,
   { loaded, log }: Context,
 ): Promise<RedisStore> {
   const { redis } = loaded.config
+  requireTtl(plan, redis.ttlMs)
   const hashKeyId = createHash('sha256').update('weir: which key').update(hashKey)
   return RedisStore.open({
     url: redis.url,
-    plans,
+    plans: plan,
     buckets: redis.buckets,
     ttlMs: redis.ttlMs,
     heldBytesMax: redis.heldBytesMax,
@@ -24,4 +30,16 @@ export function openStore(
     hashKeyId: hashKeyId.digest('hex').slice(0, 8),
     log,
   })
+}
+
+/** An idle journal that expires within a window would make it wrong without a word. Throws EngineError. */
+export function requireTtl({ features }: Pick<Plan, 'features'>, ttlMs: number): void {
+  let longestMs = 0
+  for (const { windowMs, delayMs } of features) longestMs = Math.max(longestMs, windowMs + delayMs)
+  const leastMs = longestMs + horizonMs
+  if (ttlMs >= leastMs) return
+  throw new EngineError(
+    'document_invalid',
+    `redis.ttl: expected at least ${formatDuration(leastMs)}, a day more than the longest window and its delay in the catalog, found ${formatDuration(ttlMs)}`,
+  )
 }
