@@ -39,7 +39,7 @@ describe('held journals', () => {
       const view = new View()
       let next = 1
       let forgotten = 0
-      for (let round = 0; round < 300; round++) {
+      for (let round = 0; round < 200; round++) {
         const observation = journals.begin()
         const pinned: { journal: number; ids: number[]; ordinal: number; entity: number }[] = []
         for (let step = random(40); step >= 0; step--) {
@@ -104,6 +104,27 @@ describe('held journals', () => {
     for (const journal of pinned) journals.unpin(journal)
     journals.end(observation)
     assert(journals.bytes <= least, `${journals.bytes} bytes`)
+  })
+
+  it('are forgotten when their tenants are too many to number, and refuse more where nothing may be', () => {
+    const tenants = 66_000
+    const plans = plansOf('x', shape)
+    const key = wordsOf('card')
+    const cache = new Journals(plans, 32 << 20, 'forget')
+    for (let at = 0; at < tenants; at += 200) {
+      const observation = cache.begin()
+      for (let tenant = at; tenant < at + 200; tenant++) {
+        const journal = cache.open(cache.tenant(`t${tenant}`), 0, key, 0)
+        assert.equal(append(cache, journal, tenant + 1), 0)
+      }
+      cache.end(observation)
+    }
+    assert(cache.live < 1000, `${cache.live} held`)
+    const truth = new Journals(plans, 32 << 20, 'refuse')
+    const numberAll = (): void => {
+      for (let tenant = 0; tenant < tenants; tenant++) truth.tenant(`t${tenant}`)
+    }
+    assert.throws(numberAll, /expected at most 65536 tenants/)
   })
 
   it('refuse for good at their bound when they are the truth, and lose nothing', () => {
