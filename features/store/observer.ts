@@ -66,8 +66,9 @@ export class Observer {
   readonly #renewed = new Set<number>()
   /** The connection behind which all positions are known to hold; null when they are to be read again. */
   #connection: object | null
-  /** Records were lost: what is held is of no use, and what was answered may rest on it. */
-  #isStale = false
+  /** Losses noticed, and those after which all was begun anew: what is held is of no use, what was answered may rest on it. */
+  #losses = 0
+  #lossesHandled = 0
   #isObserving = false
   #recordsOf: Uint8Array | null = null
   #words: Uint32Array = new Uint32Array(0)
@@ -118,18 +119,22 @@ export class Observer {
   async #observeAll(batch: Observation): Promise<void> {
     const isAtomic = this.keys.buckets === 1
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      if (this.#isStale) {
+      if (this.#hasLost()) {
         this.#unpinAnswers(batch)
         this.#clearAnswers(batch)
         this.journals.clear()
         this.#connection = null
-        this.#isStale = false
+        this.#lossesHandled = this.#losses
       }
       await this.#run(this.#primaryCalls(batch, isAtomic), batch)
-      if (!isAtomic && !this.#isStale) await this.#run(this.#otherCalls(batch), batch)
-      if (!this.#isStale) return
+      if (!isAtomic && !this.#hasLost()) await this.#run(this.#otherCalls(batch), batch)
+      if (!this.#hasLost()) return
     }
     throw new StoreError('observing: Redis keeps losing records', true)
+  }
+
+  #hasLost(): boolean {
+    return this.#losses > this.#lossesHandled
   }
 
   #unpinAnswers(batch: Observation): void {
@@ -185,7 +190,7 @@ export class Observer {
     return grouped.all
   }
 
-  /** Sends calls until each is answered, or stale. What was refused goes again, in order, on what Redis said it has. */
+  /** Sends calls until each is answered, or records were lost. What was refused goes again, in order, on what Redis said it has. */
   async #run(calls: readonly Call[], batch: Observation): Promise<void> {
     let pending = calls
     for (let attempt = 0; pending.length > 0; attempt++) {
@@ -193,7 +198,7 @@ export class Observer {
         throw new StoreError('observing: offsets kept changing; is a partition read twice?', true)
       }
       await this.#readPositions(pending)
-      if (this.#isStale) return
+      if (this.#hasLost()) return
       try {
         const words = this.#wordsOf(batch)
         this.#packer.begin(words)
@@ -207,7 +212,7 @@ export class Observer {
         }
         this.#unpacker.unpin(calls)
       }
-      if (this.#isStale) return
+      if (this.#hasLost()) return
     }
   }
 
@@ -268,7 +273,7 @@ export class Observer {
   #learn(bucket: number, role: Role, partition: number, stored: number): void {
     const known = this.#chains.get(bucket, role, partition)
     if (known !== undefined && stored < known.acknowledged) {
-      this.#isStale = true
+      this.#losses++
       // Once per bucket, however many of its positions are wrong.
       if (!this.#renewed.has(bucket)) {
         const { chain, log } = this.#options
