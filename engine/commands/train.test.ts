@@ -44,6 +44,15 @@ write(
 `,
 )
 
+write(
+  'labels.yaml',
+  `features:
+  - { name: amount, value: amount }
+  - { name: frauds_7d, entity: card, aggregate: fraud_count, window: 7d, delay: 0d }
+  - { name: fraud_rate_7d, entity: card, aggregate: fraud_rate, window: 7d, delay: 0d }
+`,
+)
+
 type LabelOf = (isFraud: boolean) => string
 
 /**
@@ -168,6 +177,21 @@ test('rows without a label are left out and counted', async () => {
   const { rows, leftOut } = manifestOf('some-v1').training
   assert.ok(leftOut.unlabelled > 1500 && leftOut.unlabelled < 2500, `${leftOut.unlabelled}`)
   assert.ok(rows < manifestOf('cards-v1').training.rows)
+})
+
+test('windows see a label from its arrival: fraud by chance stays unforeseen, though its count is a feature', async () => {
+  const next = minstd(23)
+  write(
+    'chance.csv',
+    history(4000, () => (next() % 7 === 0 ? '1' : '0')),
+  )
+  const { exitCode, stderr } = await weir(
+    ...['train', '--input', 'chance.csv', '--map', 'map.yaml', '--catalog', 'labels.yaml'],
+    ...['--backend', 'wasm', '--epochs', '5', '--out', 'chance-v1'],
+  )
+  assert.equal(exitCode, 0, stderr)
+  const { judged, baselines } = manifestOf('chance-v1').training
+  for (const { auc } of [judged, ...baselines]) assert.ok(Math.abs(auc - 0.5) < 0.07, `${auc}`)
 })
 
 const unfit: readonly (readonly [string, string, RegExp])[] = [

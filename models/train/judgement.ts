@@ -56,7 +56,7 @@ function precisions(scores: Float64Array, truth: Truth, cards: number): number[]
   for (let row = 0; row < truth.count; row++) {
     const day = Math.floor(truth.timeMs[row]! / dayMs)
     let ofDay = days.get(day)
-    if (ofDay === undefined) days.set(day, (ofDay = new Map()))
+    if (ofDay === undefined) days.set(day, (ofDay = new Map<number, Card>()))
     const customer = truth.customer[row]!
     const score = scores[row]!
     const isFraud = truth.isFraud[row] === 1
