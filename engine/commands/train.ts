@@ -10,6 +10,7 @@ import {
   type BackendChoice,
   backendChoices,
   openTensorflow,
+  reasonOf,
   type Tensorflow,
 } from '../../models/train/tensorflow.ts'
 import {
@@ -20,6 +21,7 @@ import {
   unbeaten,
 } from '../../models/train/training.ts'
 import type { Assembly } from '../assemble.ts'
+import { parseDocument } from '../document.ts'
 import { EngineError } from '../errors.ts'
 import { type CommandLine, type Context, type Run, sharedFlags } from './command.ts'
 import type { Flags } from './flags.ts'
@@ -117,7 +119,7 @@ export const trainLine: CommandLine<TrainOptions> = {
   next: ({ folder }) => `weir replay --model ${folder}    and compare with the model you have`,
 }
 
-/** Trains, writes the folder, and opens it through the gate that will admit it. */
+/** Trains, writes the folder, and opens it through the gate that will admit it. 1 where a baseline is not beaten, or it was stopped. */
 export const runTrain: Run<TrainOptions> = async (options, context) => {
   const isGenerated = options.input.kind === 'generator'
   const tensorflow = await openBackend(options.backend, context)
@@ -141,9 +143,9 @@ export const runTrain: Run<TrainOptions> = async (options, context) => {
     judged: history.judged,
   })
   const definitions = new Map(assembly.catalog.features.map((one) => [one.name, one.definition]))
-  await (await openModel(folder, definitions)).close()
+  await (await openModel(folder, definitions, parseDocument)).close()
   context.stdout.write(summary(folder, trained))
-  return 0
+  return unbeaten(trained).length === 0 ? 0 : 1
 }
 
 async function openBackend(choice: BackendChoice, { stderr }: Context): Promise<Tensorflow> {
@@ -155,7 +157,7 @@ async function openBackend(choice: BackendChoice, { stderr }: Context): Promise<
   } catch (cause) {
     throw new EngineError(
       'usage',
-      `option --backend: expected one that loads, found ${choice}: ${(cause as Error).message}`,
+      `option --backend: expected one that loads, found ${choice}: ${reasonOf(cause)}`,
       { cause },
     )
   }
@@ -250,7 +252,7 @@ function summary(folder: string, trained: Trained): string {
       line(one.name, one.auc, one.averagePrecision, one.cardPrecision.mean),
     ),
     `Thresholds: review from ${thresholds.review}, deny from ${thresholds.deny}`,
-    ...(rivals.length === 0 ? [] : [`It does not beat ${rivals.join(' or ')}: do not use it.`]),
+    ...(rivals.length === 0 ? [] : [`It does not beat ${rivals.join(', ')}: do not use it.`]),
     `Model: ${folder}, with its CARD.md`,
     '',
   ].join('\n')
@@ -293,8 +295,8 @@ function describe(
       ? `Generated transactions (\`features/generator\`, default parameters, seed ${input.seed})`
       : `\`${place}\``,
     judgedSource: isGenerated
-      ? 'Generated transactions of a later period, with another seed and fraudsters who work otherwise (evaluation parameters), by the planted truth: frauds that nobody reported count'
-      : `The last ${percent} % of the time of \`${place}\`, by its labels`,
+      ? 'Generated transactions of a later period, another seed and fraudsters who work otherwise (evaluation parameters). Their truth is what was planted, reported or not:'
+      : `The last ${percent} % of the time of \`${place}\`, by its labels:`,
     command: parts.join(' '),
   }
 }

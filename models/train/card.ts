@@ -66,7 +66,8 @@ function judged({ trained, judgedSource }: CardFacts): string[] {
   return [
     '## Judged by',
     '',
-    `${judgedSource}: ${whole(truth.count)} transactions from ${first} to ${last}, ${whole(frauds)} of them fraud.`,
+    judgedSource,
+    `${whole(truth.count)} transactions from ${first} to ${last}, ${whole(frauds)} of them fraud.`,
     '',
     `| | AUC | average precision | card precision@${cardsPerDay} |`,
     '|---|---:|---:|---:|',

@@ -2,6 +2,7 @@
 // in float64 and in ONNX Runtime.
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { memory } from '@tensorflow/tfjs-core'
 import onnxProto from 'onnx-proto'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { writeGraph } from '../graph.ts'
@@ -89,6 +90,7 @@ test('the weight of fraud moves no probability: scores stay calibrated', async (
 })
 
 test('a fit that is stopped rejects, and leaves no tensors', async () => {
+  const tensors = memory().numTensors
   const abort = new AbortController()
   const fit = fitNetwork(tensorflow, data, options, {
     stop: abort.signal,
@@ -97,6 +99,7 @@ test('a fit that is stopped rejects, and leaves no tensors', async () => {
     },
   })
   await assert.rejects(fit, { name: 'AbortError' })
+  assert.equal(memory().numTensors, tensors)
 })
 
 async function onnxScores(

@@ -35,10 +35,17 @@ export async function openTensorflow(choice: BackendChoice): Promise<Tensorflow>
       return await open('native', nativePackage, 'tensorflow', null)
     } catch (error) {
       if (choice === 'native') throw error
-      declined = (error as Error).message.split('\n')[0]!
+      declined = reasonOf(error)
     }
   }
   return open('wasm', '@tensorflow/tfjs-backend-wasm', 'wasm', declined)
+}
+
+/** Why a package did not load, in a line. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ERR_MODULE_NOT_FOUND') return 'it is not installed'
+  return message.split('\n')[0]!
 }
 
 /** An optional peer: without it in node_modules there are no types of it either. */

@@ -2,7 +2,7 @@
 // and no clock; what it returns depends on its arguments and the backend alone.
 import type { Feature } from '../../features/catalog.ts'
 import { amountScores, bestRule, ruleScores } from './baselines.ts'
-import { type Epoch, type FitHooks, type FitOptions, fitNetwork } from './fit.ts'
+import { type Epoch, type Fit, type FitHooks, type FitOptions, fitNetwork } from './fit.ts'
 import {
   type Band,
   brierScore,
@@ -43,13 +43,10 @@ export interface Scorecard {
   readonly cardPrecision: CardPrecision
 }
 
-export interface Trained {
-  readonly perceptron: Perceptron
+export interface Trained extends Fit {
   readonly scales: readonly InputScale[]
-  readonly thresholds: { readonly review: number; readonly deny: number }
   readonly options: FitOptions
-  readonly best: Epoch
-  readonly epochs: number
+  readonly thresholds: { readonly review: number; readonly deny: number }
   readonly model: Scorecard
   readonly baselines: readonly Scorecard[]
   readonly effects: readonly ThresholdEffect[]
@@ -72,8 +69,11 @@ export class TrainingError extends Error {
 export const cardsPerDay = 100
 /** Of validation rows, those that the thresholds send to review or deny. */
 export const alertShares = { review: 0.01, deny: 0.002 } as const
-const effectShares = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02]
+/** Those of the table of thresholds, the two above among them. */
+const effectShares = [0.0005, 0.001, alertShares.deny, 0.005, alertShares.review, 0.02]
 const bandEdges = [0, 0.001, 0.005, 0.02, 0.1, 0.3, 0.6, 1]
+/** Of an epoch, where there are rows enough. */
+const batchesMin = 64
 const needed = { train: [20, 100], validation: [5, 20], judged: [5, 20] } as const
 
 /** Trains on `inputs`, columns of the tables. Rejects with TrainingError, or the reason of `hooks.stop`. */
@@ -86,8 +86,11 @@ export async function train(
   hooks: TrainingHooks,
 ): Promise<Trained> {
   checkHistory(history)
-  const { table, split, judgedTable, judged } = history
+  const { table, split, judged } = history
   const scales = fitScaling(table, split.train, inputs)
+  // A short history has few batches an epoch, unless they are small.
+  const batchRows = Math.ceil(split.train.length / batchesMin)
+  const own = { ...options, batchRows: Math.min(options.batchRows, Math.max(32, batchRows)) }
   if (scales.length === 0) throw new TrainingError(['expected features with values, found none'])
   const data = { table, scales, train: split.train, validation: split.validation }
   const fitHooks = (what: Parameters<TrainingHooks['epoch']>[0]): FitHooks => ({
@@ -97,51 +100,44 @@ export async function train(
     },
   })
   // A straight line has no valleys to miss: ten times the rate, or it would take as many epochs more.
-  const straight = { ...options, hidden: [], learningRate: 10 * options.learningRate }
+  const straight = { ...own, hidden: [], learningRate: 10 * own.learningRate }
   const logistic = await fitNetwork(tensorflow, data, straight, fitHooks('logistic regression'))
-  const fit = await fitNetwork(tensorflow, data, options, fitHooks('network'))
+  const fit = await fitNetwork(tensorflow, data, own, fitHooks('network'))
   hooks.say(`judging on ${judged.length} rows`)
-  const { perceptron } = fit
+  return { ...fit, scales, options: own, ...judge(history, features, scales, fit, logistic) }
+}
+
+type Judgement = Omit<Trained, keyof Fit | 'scales' | 'options'>
+
+function judge(
+  { table, split, judgedTable, judged }: History,
+  features: readonly Feature[],
+  scales: readonly InputScale[],
+  { perceptron }: Fit,
+  logistic: Fit,
+): Judgement {
   const truth = truthOf(judgedTable, judged)
-  const scores = scoreRowsOf(perceptron, scales, judgedTable, judged)
-  const rule = bestRule(
-    table,
-    split.train,
-    scales.map(({ column }) => column),
-  )
-  const baselines = [
-    scorecard(
-      `${features[rule.column]!.name} alone, ${rule.direction}`,
-      ruleScores(judgedTable, judged, rule),
-      truth,
-    ),
-    scorecard(
-      'logistic regression',
-      scoreRowsOf(logistic.perceptron, scales, judgedTable, judged),
-      truth,
-    ),
-    scorecard('amount alone', amountScores(judgedTable, judged), truth),
-  ]
+  const score = (from: Perceptron): Float64Array => scoreRowsOf(from, scales, judgedTable, judged)
+  const columns = scales.map(({ column }) => column)
+  const rule = bestRule(table, split.train, columns)
+  const ruleName = `${features[rule.column]!.name} alone, ${rule.direction}`
+  const scores = score(perceptron)
   const known = scoreRowsOf(perceptron, scales, table, split.validation)
   const thresholds = {
     review: rounded(thresholdAt(known, alertShares.review)),
     deny: rounded(thresholdAt(known, alertShares.deny)),
   }
-  const others = effectShares
-    .map((share) => rounded(thresholdAt(known, share)))
-    .filter((threshold) => threshold !== thresholds.review && threshold !== thresholds.deny)
-  const levels = [...new Set([...others, thresholds.review, thresholds.deny])].sort((a, b) => b - a)
+  const levels = effectShares.map((share) => rounded(thresholdAt(known, share)))
   const fraudShare = truth.isFraud.reduce((sum, value) => sum + value, 0) / truth.count
   return {
-    perceptron,
-    scales,
     thresholds,
-    options,
-    best: fit.best,
-    epochs: fit.epochs,
     model: scorecard('model', scores, truth),
-    baselines,
-    effects: levels.map((threshold) => thresholdEffect(scores, truth, threshold)),
+    baselines: [
+      scorecard(ruleName, ruleScores(judgedTable, judged, rule), truth),
+      scorecard('logistic regression', score(logistic.perceptron), truth),
+      scorecard('amount alone', amountScores(judgedTable, judged), truth),
+    ],
+    effects: [...new Set(levels)].map((threshold) => thresholdEffect(scores, truth, threshold)),
     bands: calibration(scores, truth.isFraud, bandEdges),
     brier: brierScore(scores, truth.isFraud),
     brierOfShare: brierScore(new Float64Array(truth.count).fill(fraudShare), truth.isFraud),
