@@ -36,6 +36,13 @@ const variants: readonly Variant[] = [
     about: 'The same with decision batches of 64.',
   },
   {
+    name: 'training',
+    script: script('train'),
+    args: ['wasm'],
+    about:
+      'weir train’s fit alone: a network 40-64-32-1 on batches of 1,024 rows in TensorFlow.js on WASM, with scaling, shuffling and gathering of rows. Leaves out reading history and validation.',
+  },
+  {
     name: 'replay, twelve features',
     script: script('replay'),
     args: ['1000000'],

@@ -22,7 +22,7 @@ import { parseDocument, readDocument } from './document.ts'
 /** The shipped parts, by their place in the repository. */
 export const shipped = {
   catalog: rootFile('features/default-catalog.yaml'),
-  model: rootFile('models/default-v1'),
+  model: rootFile('models/default-v2'),
   mapping: rootFile('features/generator/mapping.yaml'),
 } as const
 

@@ -36,6 +36,11 @@ const kinds = {
     isRetriable: false,
     help: 'The input is not what the mapping describes, or the range does not exist. Check the format and the columns.',
   },
+  history_unfit: {
+    actor: 'caller',
+    isRetriable: false,
+    help: 'Nothing can be learnt from this history as it is: the message says what is missing. Check the label of the mapping, or give a longer history.',
+  },
   hash_key_missing: {
     actor: 'caller',
     isRetriable: false,

@@ -10,6 +10,7 @@ import { featuresLine, runFeatures } from './commands/features.ts'
 import { replayLine, runReplay } from './commands/replay.ts'
 import { runStream, streamLine } from './commands/stream.ts'
 import { runTopics, topicsLine } from './commands/topics.ts'
+import { runTrain, trainLine } from './commands/train.ts'
 import { processEnvironment } from './config.ts'
 import { openLog } from './telemetry/log.ts'
 
@@ -19,6 +20,7 @@ const commands: readonly Command[] = [
   command(backfillLine, runBackfill),
   command(featuresLine, runFeatures),
   command(topicsLine, runTopics),
+  command(trainLine, runTrain),
 ]
 
 const stop = new AbortController()

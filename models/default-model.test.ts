@@ -12,22 +12,25 @@ import { readGolden, readManifest } from './manifest.ts'
 import { modelContract } from './model.contract.ts'
 import { type Model, ModelRefusal } from './model.ts'
 import { openModel } from './onnx.ts'
-import { TreeWalker } from './testing/tree-walker.ts'
+import { NetworkWalker } from './testing/network-walker.ts'
 
 const catalog = compileCatalog(readDocument(shipped.catalog))
 const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
 const manifest = readManifest(readDocument(join(shipped.model, 'manifest.json')))
 const golden = readGolden(readDocument(join(shipped.model, 'golden.json')), manifest.inputs.length)
-const goldenRows = golden.rows.map((row) => row.map((value) => value ?? Number.NaN))
+/** Absent values imputed, as the pipeline does. */
+const goldenRows = golden.rows.map((row) =>
+  row.map((value, input) => value ?? manifest.inputs[input]!.imputation),
+)
 
 const open = (rowMax: number): Promise<Model> =>
   openModel(shipped.model, definitions, parseDocument, { rowMax })
-const walk = (rowMax: number): TreeWalker => new TreeWalker(shipped.model, manifest, rowMax)
+const walk = (rowMax: number): NetworkWalker => new NetworkWalker(shipped.model, manifest, rowMax)
 
 // The contract asks that no two rows be alike in score, too.
 const rows = goldenRows.slice(0, 20)
 modelContract('the shipped model in ONNX Runtime', { open, rows })
-modelContract('the shipped model walked tree by tree', {
+modelContract('the shipped model walked node by node', {
   open: (rowMax) => Promise.resolve(walk(rowMax)),
   rows,
 })
@@ -70,19 +73,19 @@ test('it is refused for a catalog that computes one of its features otherwise', 
   })
 })
 
-test('its golden scores are those of the runtime and of the walked trees', async () => {
+test('its golden scores are those of the runtime and of the walked network', async () => {
   const model = await open(64)
   assert.ok(largestDifference(await scoresOf(model, goldenRows), golden.scores) <= 1e-6)
   assert.ok(largestDifference(await scoresOf(walk(64), goldenRows), golden.scores) <= 1e-6)
   await model.close()
 })
 
-test('on 3,000 random rows, absent values among them, runtime and walked trees agree', async () => {
+test('on 3,000 random rows, absent values among them, runtime and walked network agree', async () => {
   const random = Random.of(5, 'rows')
   const any = Array.from({ length: 3000 }, () =>
-    manifest.inputs.map(({ mean, deviation }, input) => {
+    manifest.inputs.map(({ mean, deviation, imputation }, input) => {
       const chance = random.uniform()
-      if (chance < 0.1) return Number.NaN
+      if (chance < 0.1) return imputation
       if (chance < 0.6) return goldenRows[Math.floor(random.uniform() * goldenRows.length)]![input]!
       return Math.fround(mean + deviation * (random.uniform() * 6 - 2))
     }),
@@ -93,4 +96,17 @@ test('on 3,000 random rows, absent values among them, runtime and walked trees a
   assert.ok(largestDifference(scores, await scoresOf(walk(64), any)) <= 2e-6)
   assert.ok(new Set(scores).size > 1000, 'rows that say nothing')
   await model.close()
+})
+
+test('it ranks better than the best rule, a logistic regression and the amount, as its run has judged them', () => {
+  const { judged, baselines } = manifest.training as {
+    judged: { averagePrecision: number; auc: number; cardPrecision100: number }
+    baselines: { name: string; averagePrecision: number; auc: number; cardPrecision100: number }[]
+  }
+  assert.equal(baselines.length, 3)
+  for (const { name, averagePrecision, auc, cardPrecision100 } of baselines) {
+    assert.ok(judged.averagePrecision > averagePrecision, name)
+    assert.ok(judged.auc > auc, name)
+    assert.ok(judged.cardPrecision100 > cardPrecision100, name)
+  }
 })

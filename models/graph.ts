@@ -256,6 +256,13 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>
 }
 
+/** A constant of a graph, float32. No shape is a scalar. */
+export interface Initializer {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float32Array
+}
+
 /** A graph of ours: one float input [N, columns], one float output [N, 1]. */
 export interface GraphSource {
   readonly name: string
@@ -263,6 +270,7 @@ export interface GraphSource {
   readonly columns: number
   readonly output: string
   readonly nodes: readonly GraphNode[]
+  readonly initializers?: readonly Initializer[]
 }
 
 /** The bytes of a model, the same for the same source. Opset 17, ai.onnx.ml 3. */
@@ -270,6 +278,7 @@ export function writeGraph(source: GraphSource): Buffer {
   const graph = new WireWriter()
   for (const node of source.nodes) graph.message(1, writeNode(node))
   graph.text(2, source.name)
+  for (const initializer of source.initializers ?? []) graph.message(5, writeTensor(initializer))
   graph.message(11, writeValue(source.input, source.columns))
   graph.message(12, writeValue(source.output, 1))
   return new WireWriter()
@@ -307,6 +316,19 @@ function writeAttribute(name: string, value: Attribute): WireWriter {
   }
   for (const text of value.texts) attribute.text(9, text)
   return attribute.int(20, 8)
+}
+
+/** With raw data, which is little endian. Throws RangeError where the shape holds another number of values. */
+function writeTensor({ name, shape, values }: Initializer): WireWriter {
+  const size = shape.reduce((product, dimension) => product * dimension, 1)
+  if (size !== values.length) {
+    throw new RangeError(`tensor ${name}: expected ${size} values, found ${values.length}`)
+  }
+  const tensor = new WireWriter()
+  for (const dimension of shape) tensor.int(1, dimension)
+  const raw = Buffer.alloc(4 * values.length)
+  for (const [index, value] of values.entries()) raw.writeFloatLE(value, 4 * index)
+  return tensor.int(2, 1).text(8, name).bytes(9, raw)
 }
 
 function writeValue(name: string, columns: number): WireWriter {

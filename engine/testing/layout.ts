@@ -17,13 +17,7 @@ export interface Zone {
 }
 
 const ports = ['features/store/store.ts', 'models/model.ts', 'engine/core/ports.ts']
-const composition = [
-  'engine/main.ts',
-  'engine/cli.ts',
-  'engine/assemble.ts',
-  'engine/fit-model.ts',
-  'engine/commands/',
-]
+const composition = ['engine/main.ts', 'engine/cli.ts', 'engine/assemble.ts', 'engine/commands/']
 const everything = ['features/', 'models/', 'engine/', 'bench/', 'k8s/']
 const tests = ['.test.ts', '.contract.ts']
 
@@ -104,6 +98,9 @@ export const zones: readonly Zone[] = [
 
 /** The only source files that may import a package. Tests, testing/ and bench/ may too. */
 export const packageHomes: Readonly<Record<string, readonly string[]>> = {
+  '@tensorflow/tfjs-backend-wasm': ['models/train/tensorflow.ts'],
+  '@tensorflow/tfjs-core': ['models/train/tensorflow.ts'],
+  '@tensorflow/tfjs-layers': ['models/train/tensorflow.ts'],
   ioredis: ['features/store/redis.ts'],
   'onnxruntime-node': ['models/onnx.ts'],
   kafkajs: ['engine/stream/kafka.ts'],
