@@ -154,11 +154,8 @@ test('the shipped model reads alike in both decoders', () => {
     read.inputs.map(({ name }) => name),
     graph!.input!.map(({ name }) => name),
   )
-  assert.deepEqual(read.operators, ['Sigmoid', 'ai.onnx.ml.TreeEnsembleRegressor'])
-  assert.deepEqual(
-    graph!.node!.map(({ opType }) => opType),
-    ['TreeEnsembleRegressor', 'Sigmoid'],
-  )
+  const used = new Set(graph!.node!.map(({ opType }) => opType))
+  assert.deepEqual(read.operators, [...used].sort())
 })
 
 test('an input with an initializer is a default, not an input', () => {
