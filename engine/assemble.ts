@@ -16,7 +16,7 @@ import { openModel } from '../models/onnx.ts'
 import type { Deciders } from './core/decision.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
 import { compilePolicy, defaultPolicy, type Policy } from './core/policy.ts'
-import type { Clock } from './core/ports.ts'
+import { type Clock, type Meter, noMeter } from './core/ports.ts'
 import { parseDocument, readDocument } from './document.ts'
 
 /** The shipped parts, by their place in the repository. */
@@ -90,6 +90,7 @@ export interface PipelineOptions {
   /** Name of the source in decisions: a topic, or `file`. */
   readonly source: string
   readonly clock: Clock | null
+  readonly meter?: Meter
   readonly onRow?: PipelineParts['onRow']
   readonly writesDecisions?: boolean
 }
@@ -97,7 +98,7 @@ export interface PipelineOptions {
 /** One pipeline over the assembly's parts. It has buffers of its own; the model is shared, one call at a time. */
 export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipeline {
   const { mapping, catalog, plan, model, policy, engineVersion } = assembly
-  const { store, parser, hashKey, mode, source, clock, onRow, writesDecisions } = options
+  const { store, parser, hashKey, mode, source, clock, meter, onRow, writesDecisions } = options
   return new Pipeline({
     parser,
     plan,
@@ -115,6 +116,7 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
       source,
     },
     clock,
+    meter: meter ?? noMeter,
     onRow: onRow ?? null,
     writesDecisions: writesDecisions ?? true,
   })

@@ -111,6 +111,23 @@ export function printConfig({ config, origins }: LoadedConfig): string {
   return `${lines.join('\n')}\n`
 }
 
+/** The configuration as an object with the names of the file, secrets masked: for the log. */
+export function maskedConfig({ config }: LoadedConfig): Record<string, unknown> {
+  const section = (
+    tree: SettingTree,
+    values: Readonly<Record<string, unknown>>,
+  ): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(tree).map(([key, node]) => [
+        nameOf(key, node),
+        isSetting(node)
+          ? node.write(values[key])
+          : section(node, values[key] as Readonly<Record<string, unknown>>),
+      ]),
+    )
+  return section(settings, config)
+}
+
 /** Not secret, and only for what lives and dies with one process. */
 const developmentKey = 'weir-development'
 

@@ -81,6 +81,11 @@ const kinds = {
     isRetriable: false,
     help: 'Redis is not fit for journals: check its version, maxmemory-policy (noeviction), memory and access rights.',
   },
+  address_unavailable: {
+    actor: 'operator',
+    isRetriable: false,
+    help: 'Another process listens there, or the address is not of this machine: set another http.host or http.port.',
+  },
   output_unwritable: {
     actor: 'operator',
     isRetriable: false,

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { configurationPage, configurationSchema, errorsTable, withGenerated } from './reference.ts'
+import { metricsPage } from './telemetry/metrics-page.ts'
 
 function docs(name: string): string {
   return readFileSync(fileURLToPath(import.meta.resolve(`#root/docs/${name}`)), 'utf8')
@@ -20,6 +21,10 @@ test('docs/configuration.md and docs/weir.schema.json are what the settings say'
 test('the table in docs/errors.md is the table of errors', () => {
   const page = docs('errors.md')
   assert.equal(page, withGenerated(page, errorsTable()), help)
+})
+
+test('docs/metrics.md is what the table of metrics says', async () => {
+  assert.equal(docs('metrics.md'), await metricsPage(), help)
 })
 
 test('the schema accepts what the loader accepts and refuses unknown names and wrong types', () => {

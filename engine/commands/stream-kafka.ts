@@ -1,8 +1,11 @@
 // `weir stream` from Kafka to Kafka with journals in Redis, until SIGTERM.
 import { makePipeline } from '../assemble.ts'
 import { batchRowsMax } from '../core/limits.ts'
+import { maskedConfig } from '../config.ts'
 import { codeOf, EngineError, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
+import { Lag } from '../stream/lag.ts'
+import { MeteredPort } from '../stream/metered-port.ts'
 import { KafkaSink } from '../stream/sink.ts'
 import { KafkaSource } from '../stream/source.ts'
 import { countPartitions, requireFit } from '../stream/topics.ts'
@@ -10,6 +13,7 @@ import type { Context } from './command.ts'
 import { openKafka } from './kafka.ts'
 import { openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
+import { Watch } from './watch.ts'
 
 const stopMsMax = 9000
 
@@ -20,6 +24,8 @@ export async function runKafka(context: Context): Promise<number> {
   const hashKey = openHashKey(context, false)
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   tellAbsent(assembly, context)
+  log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
+  const watch = await Watch.open(context)
   const client = openKafka(loaded.config, log)
   const admin = client.admin()
   await admin.connect()
@@ -43,10 +49,11 @@ export async function runKafka(context: Context): Promise<number> {
     mode: 'stream',
     source: kafka.transactions,
     clock,
+    meter: watch.meter,
   })
   const driver = new StreamDriver({
     processor: pipeline,
-    port: sink,
+    port: new MeteredPort(sink, watch.meter),
     lastSourceOffset: (partition) => sink.lastSourceOffset(partition),
     checkPosition: async (partition, next) => {
       const { end } = await reader.range(kafka.transactions, partition)
@@ -68,11 +75,24 @@ export async function runKafka(context: Context): Promise<number> {
     log,
   })
   const source = new KafkaSource(client, kafka, kafka.transactions, driver, log)
+  const lag = new Lag({
+    range: (partition) => reader.range(kafka.transactions, partition),
+    next: () => driver.backlog().next,
+  })
+  watch.engine({
+    store: () => store.stats(),
+    backlog: () => driver.backlog(),
+    lag: () => lag.measure(),
+    isReady: () => driver.isReady,
+  })
   const running = driver.run(source)
   await source.start()
   stderr.write(`weir: deciding ${kafka.transactions} → ${kafka.decisions} (group ${kafka.group})\n`)
   try {
     await Promise.race([running, stopped(context.stop)])
+  } catch (error) {
+    log.error({ error }, 'failed')
+    throw error
   } finally {
     const limit = setTimeout(() => {
       log.error({}, 'stopping took too long')
@@ -84,8 +104,10 @@ export async function runKafka(context: Context): Promise<number> {
     await reader.close().catch(() => undefined)
     await store.close().catch(() => undefined)
     await assembly.model?.close()
+    await watch.close()
     clearTimeout(limit)
   }
+  log.info({ outcomes: driver.decided }, 'stopped')
   stderr.write(`weir: stopped after ${driver.decided} outcomes\n`)
   return 0
 }

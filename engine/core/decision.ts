@@ -7,7 +7,10 @@ import type { OutcomeName, Policy } from './policy.ts'
 
 export const decisionSchema = 'weir.decision/1'
 
-/** How complete a decision is. */
+/** How complete a decision is, the best first. */
+export const rungs = ['full', 'no-challenger', 'stale', 'rules', 'stand-in'] as const
+export type Rung = (typeof rungs)[number]
+
 const whole = '"rung":"full","degraded":[]'
 const noScore = '"rung":"rules","degraded":["score"]'
 
@@ -50,6 +53,8 @@ export interface Latency {
   observe: number
   fold: number
   score: number
+  /** Not known yet while documents are written: only metrics have it. */
+  decide: number
 }
 
 /** Fields that are not the decision core: they may differ between a live decision and its replay. */
@@ -212,7 +217,7 @@ export class DecisionWriter {
 }
 
 /** The stages as JSON text, whole µs. */
-export function latencyText(latency: Latency): string {
+export function latencyText(latency: Omit<Latency, 'decide'>): string {
   return `{"parse":${latency.parse},"encode":${latency.encode},"observe":${latency.observe},"fold":${latency.fold},"score":${latency.score}}`
 }
 

@@ -9,10 +9,17 @@ import type { Store } from '../../features/store/store.ts'
 import { Kind, type Parser, type Reject, Transaction } from '../../features/transaction.ts'
 import type { Model } from '../../models/model.ts'
 import { Evidence, roundScore } from './decide.ts'
-import { type Deciders, DecisionWriter, type Latency, latencyText, Verdict } from './decision.ts'
+import {
+  type Deciders,
+  DecisionWriter,
+  type Latency,
+  latencyText,
+  type Rung,
+  Verdict,
+} from './decision.ts'
 import { batchRowsMax } from './limits.ts'
 import { type OutcomeName, outcomeOf } from './policy.ts'
-import type { Clock, Message, Outcome } from './ports.ts'
+import type { Clock, Message, Meter, Outcome } from './ports.ts'
 
 /** All that a pipeline is made of; chosen and checked at start-up. */
 export interface PipelineParts {
@@ -26,6 +33,7 @@ export interface PipelineParts {
   readonly deciders: Deciders
   /** Null leaves latencies out, as a replay must. */
   readonly clock: Clock | null
+  readonly meter: Meter
   /** Called for each decided transaction with its row; for `--features-out` and for training. */
   readonly onRow?: ((transaction: Transaction, rows: Float64Array, at: number) => void) | null
   /** False leaves the documents of decisions empty, for a replay that writes none. */
@@ -63,7 +71,7 @@ export class Pipeline {
   readonly #rowOf = new Int32Array(batchRowsMax)
   readonly #rejects = new Array<Reject | null>(batchRowsMax).fill(null)
   readonly #verdict = new Verdict()
-  readonly #latency: Latency = { parse: 0, encode: 0, observe: 0, fold: 0, score: 0 }
+  readonly #latency: Latency = { parse: 0, encode: 0, observe: 0, fold: 0, score: 0, decide: 0 }
   #stageBeganUs = 0
 
   constructor(parts: PipelineParts) {
@@ -100,15 +108,18 @@ export class Pipeline {
    */
   async process(messages: readonly Message[]): Promise<Outcome[]> {
     assert(messages.length > 0 && messages.length <= batchRowsMax)
+    const { clock, meter } = this.#parts
     this.#parse(messages)
     this.#encode()
-    if (this.#batch.count === 0) return messages.map((message, m) => this.#reject(message, m))
     try {
-      await this.#parts.store.observe(this.#batch)
-      this.#latency.observe = this.#stageUs()
-      this.#fold()
-      await this.#score()
-      return this.#decide(messages)
+      await this.#know()
+      const outcomes = this.#decide(messages)
+      this.#latency.decide = this.#stageUs()
+      meter.decided(outcomes, clock && this.#latency)
+      return outcomes
+    } catch (error) {
+      meter.failed(error)
+      throw error
     } finally {
       this.#parts.store.release(this.#batch)
     }
@@ -162,6 +173,16 @@ export class Pipeline {
       this.#parts.encoder.encode(this.#transactions[row]!, row, this.#batch)
     }
     this.#latency.encode = this.#stageUs()
+  }
+
+  /** All that a decision rests on: views, rows and scores. Nothing is asked for a batch of rejects. */
+  async #know(): Promise<void> {
+    this.#latency.observe = this.#latency.fold = this.#latency.score = 0
+    if (this.#batch.count === 0) return
+    await this.#parts.store.observe(this.#batch)
+    this.#latency.observe = this.#stageUs()
+    this.#fold()
+    await this.#score()
   }
 
   #fold(): void {
@@ -238,11 +259,11 @@ export class Pipeline {
       const first = batch.firstPartition[row]!
       const firstOffset = batch.firstOffset[row]!
       const value = this.#writer.duplicate(id, tenant, partition, offset, first, firstOffset)
-      return makeOutcome('duplicate', null, message, id, value)
+      return makeOutcome('duplicate', null, null, message, id, value)
     }
     if (kind !== Kind.transaction) {
       const value = this.#writer.recorded(id, tenant, kindNames[kind], partition, offset)
-      return makeOutcome('recorded', null, message, id, value)
+      return makeOutcome('recorded', null, null, message, id, value)
     }
     return this.#decision(message, row, latency)
   }
@@ -255,15 +276,16 @@ export class Pipeline {
     const verdict = this.#verdict
     verdict.score = this.#scores[row]!
     verdict.outcome = outcomeOf(deciders.policy, verdict.score)
+    verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
+    const rung = verdict.lacksScore ? 'rules' : 'full'
     if (writesDecisions === false) {
-      return makeOutcome('decision', verdict.outcome, message, transaction.id, '')
+      return makeOutcome('decision', verdict.outcome, rung, message, transaction.id, '')
     }
     verdict.id = transaction.id
     verdict.tenant = transaction.tenant
     verdict.timeMs = transaction.timeMs
     verdict.lateMs = this.#lateMs[row]!
     verdict.hasNoRate = transaction.hasNoRate
-    verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
     verdict.historySinceMs = this.#batch.historySinceMs[row]!
     verdict.partition = message.partition
     verdict.offset = message.offset
@@ -277,7 +299,7 @@ export class Pipeline {
       row * plan.journals.length,
       latency,
     )
-    return makeOutcome('decision', verdict.outcome, message, transaction.id, value)
+    return makeOutcome('decision', verdict.outcome, rung, message, transaction.id, value)
   }
 
   #conflict(message: Message, row: number): Outcome {
@@ -303,6 +325,7 @@ export class Pipeline {
     return {
       type: 'rejected',
       outcome: null,
+      rung: null,
       partition,
       offset,
       key: id,
@@ -336,9 +359,21 @@ const noBytes = new Uint8Array(0)
 function makeOutcome(
   type: Outcome['type'],
   outcome: OutcomeName | null,
+  rung: Rung | null,
   { partition, offset, traceparent }: Message,
   key: string,
   value: string,
 ): Outcome {
-  return { type, outcome, partition, offset, key, value, traceparent, reject: null, source: null }
+  return {
+    type,
+    outcome,
+    rung,
+    partition,
+    offset,
+    key,
+    value,
+    traceparent,
+    reject: null,
+    source: null,
+  }
 }

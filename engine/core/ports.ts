@@ -1,4 +1,5 @@
-// What the pipeline needs from the world: messages in, outcomes out, a clock, a log. No I/O here.
+// What the pipeline needs from the world: messages in, outcomes out, a clock, a log, a meter. No I/O here.
+import type { Latency, Rung } from './decision.ts'
 
 /** One message of a source. `offset` is Kafka's, or the row number of a file: ascending within a partition. */
 export interface Message {
@@ -20,6 +21,8 @@ export interface Outcome {
   readonly offset: number
   /** Of a decision: what was decided. Null for the other types. */
   readonly outcome: 'approve' | 'review' | 'deny' | null
+  /** Of a decision: how complete it is. */
+  readonly rung: Rung | null
   /** Transaction id; null when the message had none that could be read. */
   readonly key: string | null
   /** The JSON document to publish. */
@@ -54,6 +57,19 @@ export interface Log {
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
+
+/** Watches the engine at work. Called per batch and per send, never per transaction; neither throws nor waits. */
+export interface Meter {
+  /** A batch has its outcomes. `latency` ends with the call; null where there is no clock. */
+  decided(outcomes: readonly Outcome[], latency: Readonly<Latency> | null): void
+  /** So many outcomes were acknowledged together. */
+  sent(outcomes: number): void
+  /** Something that is asked for each batch or send failed; the same may be asked again. */
+  failed(error: unknown): void
+}
+
+/** Watches nothing. */
+export const noMeter: Meter = { decided() {}, sent() {}, failed() {} }
 
 /** Where lines of text go: a file or stdout. */
 export interface LineSink {

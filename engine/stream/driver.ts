@@ -45,6 +45,18 @@ interface Epoch {
   taken: number
   /** Last committed position by partition. */
   readonly committed: Map<number, number>
+  /** Where each partition was gone on from. */
+  resume: ReadonlyMap<number, number>
+}
+
+/** What is in hand, by partition where it can be. */
+export interface Backlog {
+  /** Messages fetched and not yet decided. */
+  readonly waiting: number
+  /** Outcomes not yet acknowledged. */
+  readonly outboxes: ReadonlyMap<number, number>
+  /** Offset behind the acknowledged outcomes; null where it is not known yet. */
+  readonly next: ReadonlyMap<number, number | null>
 }
 
 const queueMax = 4096
@@ -68,9 +80,31 @@ export class StreamDriver implements SourceListener {
   #timer: NodeJS.Timeout | null = null
   /** Decided so far, for those who watch. */
   decided = 0
+  /** A first assignment knows where it goes on. */
+  #isAdmitted = false
 
   constructor(parts: DriverParts) {
     this.#parts = parts
+  }
+
+  /** From the first assignment until the stop, whatever Kafka and Redis do meanwhile. */
+  get isReady(): boolean {
+    return this.#isAdmitted && !this.#isDraining
+  }
+
+  backlog(): Backlog {
+    const { resume } = this.#epoch
+    const outboxes = [...this.#epoch.outboxes.values()]
+    return {
+      waiting: this.#waiting(),
+      outboxes: new Map(outboxes.map(({ partition, size }) => [partition, size])),
+      next: new Map(
+        outboxes.map(({ partition, acknowledged }) => [
+          partition,
+          acknowledged < 0 ? (resume.get(partition) ?? null) : acknowledged + 1,
+        ]),
+      ),
+    }
   }
 
   /** Begins to process; resolves when stopped, rejects when it cannot go on. */
@@ -116,6 +150,8 @@ export class StreamDriver implements SourceListener {
       )
       epoch.outboxes.set(partition, outbox)
     }
+    epoch.resume = resume
+    this.#isAdmitted = true
     return resume
   }
 
@@ -243,7 +279,7 @@ export class StreamDriver implements SourceListener {
 }
 
 function makeEpoch(): Epoch {
-  return { outboxes: new Map(), queue: [], taken: 0, committed: new Map() }
+  return { outboxes: new Map(), queue: [], taken: 0, committed: new Map(), resume: new Map() }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -72,6 +72,12 @@ export interface NewRecord {
   readonly timestampMs?: number
 }
 
+/** First offset that is there, and the one behind the last. */
+export interface Range {
+  readonly first: number
+  readonly end: number
+}
+
 export class KafkaClient {
   readonly #kafka: Kafka
 

@@ -17,7 +17,13 @@ export interface Zone {
 }
 
 const ports = ['features/store/store.ts', 'models/model.ts', 'engine/core/ports.ts']
-const composition = ['engine/main.ts', 'engine/cli.ts', 'engine/assemble.ts', 'engine/commands/']
+const composition = [
+  'engine/main.ts',
+  'engine/cli.ts',
+  'engine/assemble.ts',
+  'engine/write-reference.ts',
+  'engine/commands/',
+]
 const everything = ['features/', 'models/', 'engine/', 'bench/', 'k8s/']
 const tests = ['.test.ts', '.contract.ts']
 
@@ -109,6 +115,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   fzstd: ['engine/stream/kafka.ts', 'engine/stream/codecs.ts'],
   yaml: ['engine/document.ts'],
   pino: ['engine/telemetry/log.ts'],
+  'prom-client': ['engine/telemetry/metrics.ts'],
   commander: ['engine/cli.ts'],
 }
 

@@ -75,6 +75,7 @@ export class RedisStore implements Store {
       bytesReceived: this.#connection.bytesReceived,
       heldJournals: this.#observer.journals.live,
       heldBytes: this.#observer.journals.bytes,
+      isAway: this.#connection.isAway,
     }
   }
 
@@ -164,6 +165,10 @@ class Connection implements Wire {
     } catch (error) {
       throw toStoreError('opening Redis', error)
     }
+  }
+
+  get isAway(): boolean {
+    return this.#redis.status !== 'ready'
   }
 
   async send(packed: Buffer, calls: number): Promise<(Buffer | StoreError)[]> {

@@ -5,7 +5,7 @@ import type { Views } from '../view.ts'
 /** Rows of one call: Redis serves no one else meanwhile. */
 export const rowsPerCallMax = 16
 
-/** Counts since the store was made, for the ledger. Bytes and round trips are 0 in memory. */
+/** Counts since the store was made, for the ledger, and how it stands. Bytes and round trips are 0 in memory. */
 export interface StoreStats {
   readonly calls: number
   readonly roundTrips: number
@@ -13,6 +13,8 @@ export interface StoreStats {
   readonly bytesReceived: number
   readonly heldJournals: number
   readonly heldBytes: number
+  /** There is no connection at the moment. Never in memory. */
+  readonly isAway: boolean
 }
 
 export interface Store extends Views {
