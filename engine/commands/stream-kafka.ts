@@ -1,7 +1,7 @@
 // `weir stream` from Kafka to Kafka with journals in Redis, until SIGTERM.
 import { makePipeline } from '../assemble.ts'
-import { batchRowsMax } from '../core/limits.ts'
 import { maskedConfig } from '../config.ts'
+import { batchRowsMax } from '../core/limits.ts'
 import { codeOf, EngineError, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
 import { Lag } from '../stream/lag.ts'
