@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { DocumentError, formatFault } from '../features/document.ts'
-import { type ConfigSources, hashKeyOf, loadConfig, printConfig } from './config.ts'
+import { type ConfigSources, hashKeyOf, loadConfig, maskedConfig, printConfig } from './config.ts'
 import { EngineError } from './errors.ts'
 import { placedSettings, settings } from './settings.ts'
 
@@ -161,7 +161,7 @@ test('a URL of Redis is redis, rediss or a socket, and carries no options', () =
   }
 })
 
-test('no secret is shown, neither printed nor in a fault', () => {
+test('no secret is shown, neither printed nor logged nor in a fault', () => {
   const text = [
     'hash_key: 000102030405060708090a0b0c0d0e0f',
     'redis: { url: "redis://user:p@ss:word@host:6379" }',
@@ -171,6 +171,9 @@ test('no secret is shown, neither printed nor in a fault', () => {
   assert.doesNotMatch(printed, /0a0b0c|ss:word|hunter2/)
   assert.match(printed, /url: "redis:\/\/user:\*\*\*@host:6379" # .*:2/)
   assert.match(printed, /password: "\*\*\*"/)
+  const logged = JSON.stringify(maskedConfig(load(text)))
+  assert.doesNotMatch(logged, /0a0b0c|ss:word|hunter2/)
+  assert.match(logged, /"url":"redis:\/\/user:\*\*\*@host:6379"/)
   const faults = [
     ...faultsOf('hash_key: secretsecret\n'),
     ...faultsOf('redis: { url: "http://user:hunter2@host" }\n'),
