@@ -4,7 +4,13 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { configurationPage, configurationSchema, errorsTable, withGenerated } from './reference.ts'
+import {
+  configurationPage,
+  configurationSchema,
+  errorsTable,
+  rejectsTable,
+  withGenerated,
+} from './reference.ts'
 
 function docs(name: string): string {
   return readFileSync(fileURLToPath(import.meta.resolve(`#root/docs/${name}`)), 'utf8')
@@ -20,6 +26,11 @@ test('docs/configuration.md and docs/weir.schema.json are what the settings say'
 test('the table in docs/errors.md is the table of errors', () => {
   const page = docs('errors.md')
   assert.equal(page, withGenerated(page, errorsTable()), help)
+})
+
+test('the table in docs/mapping.md is the table of reject reasons', () => {
+  const page = docs('mapping.md')
+  assert.equal(page, withGenerated(page, rejectsTable()), help)
 })
 
 test('the schema accepts what the loader accepts and refuses unknown names and wrong types', () => {
