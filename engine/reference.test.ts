@@ -4,7 +4,13 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { configurationPage, configurationSchema, errorsTable, withGenerated } from './reference.ts'
+import {
+  configurationPage,
+  configurationSchema,
+  errorsTable,
+  rejectsTable,
+  withGenerated,
+} from './reference.ts'
 import { metricsPage } from './telemetry/metrics-page.ts'
 
 function docs(name: string): string {
@@ -25,6 +31,11 @@ test('the table in docs/errors.md is the table of errors', () => {
 
 test('docs/metrics.md is what the table of metrics says', async () => {
   assert.equal(docs('metrics.md'), await metricsPage(), help)
+})
+
+test('the table in docs/mapping.md is the table of reject reasons', () => {
+  const page = docs('mapping.md')
+  assert.equal(page, withGenerated(page, rejectsTable()), help)
 })
 
 test('the schema accepts what the loader accepts and refuses unknown names and wrong types', () => {

@@ -1,5 +1,6 @@
-// The parts of docs/ that follow from tables in the code: configuration, its JSON Schema, errors. Written by
+// The parts of docs/ that follow from tables in the code: configuration, its JSON Schema, errors, reasons of rejects. Written by
 // write-reference.ts; a test holds the files to what is made here.
+import { rejectReasons } from '../features/reject.ts'
 import { errorKinds } from './errors.ts'
 import {
   isSetting,
@@ -54,6 +55,14 @@ export function errorsTable(): string {
     lines.push(`| \`${code}\` | ${actor === 'caller' ? 2 : 1} | ${actors[actor]} | ${cell(help)} |`)
   }
   return lines.join('\n')
+}
+
+/** The generated section of docs/mapping.md. */
+export function rejectsTable(): string {
+  const rows = Object.entries(rejectReasons).map(
+    ([reason, meaning]) => `| \`${reason}\` | ${cell(meaning)} |`,
+  )
+  return ['| reason | |', '|---|---|', ...rows].join('\n')
 }
 
 /** A page with the text between its `generated` marks replaced. Throws when the page has no marks. */

@@ -134,7 +134,7 @@ describe('every feature equals the naive oracle, bit for bit', () => {
   ] as const) {
     for (const compact of [false, true]) {
       test(`with hops: seed ${seed}, cap ${cap}, ${compact ? 'compacted' : 'whole'} journals`, () => {
-        const options = { seed, count: 600, entities: 2, stepMs: 700, lifecycle: 0 }
+        const options = { seed, count: 350, entities: 2, stepMs: 700, lifecycle: 0 }
         const [compared, approximate] = compare(makePlan(everything, {}, cap), options, compact)
         assert.ok(approximate > 0, 'no hop was reached')
         assert.ok(compared > approximate, 'nothing stayed exact')

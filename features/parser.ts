@@ -3,10 +3,10 @@
 import { CsvScanner } from './csv.ts'
 import { currencyDigits, isCurrencyCode } from './currency.ts'
 import { Fields, FieldType } from './fields.ts'
-import { JsonScanner } from './json.ts'
+import { depthMax, JsonScanner } from './json.ts'
 import type { Format, Rules, TimeRule } from './mapping.ts'
 import { BadAmount, convertMinor, parseMinor } from './money.ts'
-import { makeReject, type RejectReason, rejectReasons } from './reject.ts'
+import { makeReject, type RejectReason } from './reject.ts'
 import {
   Kind,
   type Parser,
@@ -23,6 +23,16 @@ const entityBytesMax = 4096
 
 /** Control, line end, direction and zero-width characters: two ids that look alike must not be two. */
 const hiddenCharacters = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u
+
+/** What a scanner expects of a whole message, by what it may find instead. */
+const readable: Readonly<Partial<Record<RejectReason, string>>> = {
+  bad_utf8: 'UTF-8 without half characters',
+  not_json: 'one JSON document',
+  not_object: 'a JSON object',
+  too_deep: `at most ${depthMax} levels of nesting`,
+  bad_csv: 'a quote that closes at the end of its column',
+  bad_columns: 'as many columns as the header has',
+}
 
 export class MappedParser implements Parser {
   readonly schema: TransactionSchema
@@ -90,7 +100,7 @@ export class MappedParser implements Parser {
       const name = this.#names[duplicate]!
       return makeReject(reason, name, 'each mapped field once', `${name} twice`)
     }
-    return whole(reason, `not: ${rejectReasons[reason]}`, bytes.toString('latin1', 0, 160))
+    return whole(reason, readable[reason] ?? 'a message', bytes.toString('latin1', 0, 160))
   }
 
   #checkTypes(): Reject | null {

@@ -2,7 +2,7 @@
 import { maskCardNumbers } from './cards.ts'
 import type { Reject } from './transaction.ts'
 
-/** Code → what it means. docs/rejects.md is this table. */
+/** Code → what it means. docs/mapping.md has this table. */
 export const rejectReasons = {
   empty: 'no bytes, or nothing but white space (a tombstone is empty)',
   too_large: 'longer than 1 MiB',

@@ -3,7 +3,14 @@ import { makePipeline } from '../assemble.ts'
 import { backfill } from '../replay/backfill.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import { historyInput, type Input } from './input.ts'
-import { openAssembly, openHashKey, openInput, openProgress, tellAbsent } from './open.ts'
+import {
+  openAssembly,
+  openHashKey,
+  openInput,
+  openProgress,
+  refuseAllRejected,
+  tellAbsent,
+} from './open.ts'
 import { openStore } from './store.ts'
 
 export interface BackfillOptions {
@@ -42,7 +49,8 @@ export const backfillLine: CommandLine<BackfillOptions> = {
 export const runBackfill: Run<BackfillOptions> = async ({ input, messagesMax }, context) => {
   const assembly = await openAssembly(context, input.kind === 'generator', 'without a model')
   tellAbsent(assembly, context)
-  const partition = input.kind === 'topic' ? 0 : -1
+  const isLive = input.kind === 'topic' && input.topic === context.loaded.config.kafka.transactions
+  const partition = isLive ? 0 : -1
   const hashKey = openHashKey(context, false)
   const { source, parser, name } = await openInput(input, assembly, messagesMax, partition, context)
   const topic = input.kind === 'topic' ? input.topic : context.loaded.config.kafka.transactions
@@ -59,8 +67,9 @@ export const runBackfill: Run<BackfillOptions> = async ({ input, messagesMax }, 
     const progress = openProgress('backfill', source, context)
     const done = await backfill({ source, pipeline, progress, messagesMax, stop: context.stop })
     context.stderr.write(
-      `${done.messages} messages: ${done.fresh} recorded, ${done.repeated} known before, ${done.rejected} rejected\n`,
+      `${done.messages} messages: ${done.fresh} recorded, ${done.repeated} known before, ${done.rejects.toString()}\n`,
     )
+    refuseAllRejected(done.messages, done.rejects)
   } finally {
     await source.close()
     await store.close()

@@ -76,6 +76,21 @@ export function historyInput(flags: Flags, loaded: LoadedConfig | null): Input {
   return input
 }
 
+/** Refuses an output that would overwrite the input, by whatever name. */
+export function keepInput(
+  flags: Flags,
+  input: Input | null,
+  name: string,
+  output: string | null,
+): void {
+  if (input?.kind !== 'file' || output === null) return
+  const [from, to] = [input.file, output].map((file) => statSync(file, { throwIfNoEntry: false }))
+  if (from === undefined || to === undefined) return
+  if (from.dev === to.dev && from.ino === to.ino) {
+    flags.fault(name, 'another file than --input', output)
+  }
+}
+
 function readTopic(
   flags: Flags,
   topic: string,

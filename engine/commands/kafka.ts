@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import type { Log, Source } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
-import { KafkaClient, type SASLOptions } from '../stream/kafka.ts'
+import { KafkaClient, type PartitionReader, type SASLOptions } from '../stream/kafka.ts'
 import { type OffsetRange, RangeSource } from '../stream/range-source.ts'
 import type { Input, Offsets } from './input.ts'
 
@@ -51,14 +51,45 @@ export async function openRange(
   }
   const reader = client.reader()
   await reader.connect([input.topic])
+  try {
+    const ranges = await readRanges(input, reader, count)
+    return new RangeSource(reader, input.topic, ranges, batchRowsMax)
+  } catch (error) {
+    await reader.close()
+    throw error
+  }
+}
+
+/** The ranges that were asked for. Throws EngineError `input_invalid` for those that the topic does not have. */
+async function readRanges(
+  { topic, from, to }: Extract<Input, { kind: 'topic' }>,
+  reader: PartitionReader,
+  count: number,
+): Promise<OffsetRange[]> {
+  const faults: string[] = []
+  for (const partition of [...partitionsOf(from), ...partitionsOf(to)]) {
+    if (partition < count) continue
+    faults.push(`${topic}: expected partitions 0 to ${count - 1}, found ${partition}`)
+  }
   const ranges: OffsetRange[] = []
   for (let partition = 0; partition < count; partition++) {
-    const { first, end } = await reader.range(input.topic, partition)
-    const from = Math.max(first, offsetOf(input.from, partition) ?? first)
-    const to = Math.min(end, offsetOf(input.to, partition) ?? end)
-    if (from < to) ranges.push({ partition, from, to })
+    const { first, end } = await reader.range(topic, partition)
+    const range = {
+      partition,
+      from: Math.max(first, offsetOf(from, partition) ?? first),
+      to: Math.min(end, offsetOf(to, partition) ?? end),
+    }
+    if (range.from < range.to) ranges.push(range)
+    else if (range.from > end) {
+      faults.push(`${topic}/${partition}: expected --from of at most ${end}, found ${range.from}`)
+    }
   }
-  return new RangeSource(reader, input.topic, ranges, batchRowsMax)
+  if (faults.length > 0) throw new EngineError('input_invalid', faults.join('; '))
+  return ranges
+}
+
+function partitionsOf(offsets: Offsets | null): Iterable<number> {
+  return offsets === null || typeof offsets === 'number' ? [] : offsets.keys()
 }
 
 function offsetOf(offsets: Offsets | null, partition: number): number | null {

@@ -1,16 +1,21 @@
 // Opens what several commands need: the assembly of the configured files, the input as a source with its parser, the
 // outputs, and progress. Composition only.
 import { totalmem } from 'node:os'
+import { closest, show } from '../../features/document.ts'
 import {
   defaultParameters,
   type GeneratedTransaction,
   generate,
+  writeRow,
 } from '../../features/generator/generator.ts'
+import type { Mapping } from '../../features/mapping.ts'
 import type { Parser } from '../../features/transaction.ts'
 import { type Assembly, assemble, shipped } from '../assemble.ts'
 import { hashKeyOf } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
-import type { LineSink, Source } from '../core/ports.ts'
+import type { LineSink, Message, Source } from '../core/ports.ts'
+import type { RejectTally } from '../core/tally.ts'
+import { EngineError } from '../errors.ts'
 import { ProgressLine } from '../progress.ts'
 import { openFile } from '../stream/file-source.ts'
 import { FileLines, StreamLines } from '../stream/line-files.ts'
@@ -74,7 +79,8 @@ export interface OpenInput {
 }
 
 /**
- * Opens a file or the generator. `partition` is 0, or -1 where a store should not remember it as a source (backfill).
+ * Opens a file, a range of a topic or the generator. `partition` is 0, or -1 where a store should not remember it as a
+ * source, whose offsets it would then take for those of the live topic (backfill).
  * `onGenerated` sees each generated transaction with its truth.
  */
 export async function openInput(
@@ -87,11 +93,18 @@ export async function openInput(
 ): Promise<OpenInput> {
   if (input.kind === 'file') {
     const source = await openFile(input.file, assembly.mapping, batchRowsMax, partition)
+    try {
+      checkColumns(input.file, assembly.mapping, source.columns)
+    } catch (error) {
+      await source.close()
+      throw error
+    }
     return { source, parser: assembly.mapping.parser(source.columns ?? undefined), name: 'file' }
   }
   if (input.kind === 'topic') {
     const source = await openRange(input, context.loaded.config, context.log)
-    return { source, parser: assembly.mapping.parser(), name: input.topic }
+    const named = partition < 0 ? unnamed(source) : source
+    return { source: named, parser: assembly.mapping.parser(), name: input.topic }
   }
   const parameters = { ...defaultParameters, seed: input.seed, rows: messagesMax }
   const source = new RowSource(
@@ -103,13 +116,43 @@ export async function openInput(
   return { source, parser: assembly.mapping.parser(), name: 'generator' }
 }
 
+/** Throws EngineError `input_invalid` where the header of a CSV file lacks a mapped column or has it twice. */
+function checkColumns(file: string, { sources }: Mapping, columns: readonly string[] | null): void {
+  if (columns === null) return
+  const faults = sources.flatMap((field) => {
+    const count = columns.filter((column) => column === field).length
+    if (count === 1) return []
+    if (count > 1) return [`the column ${field} once, found it ${count} times`]
+    const near = closest(field, columns)
+    return [`the column ${field}${near === null ? '' : ` (did you mean ${show(near)}?)`}`]
+  })
+  if (faults.length === 0) return
+  const expected = `expected ${faults.join('; ')}; the header is ${show(columns)}`
+  throw new EngineError('input_invalid', `reading ${file}: ${expected}`)
+}
+
 function* rowsOf(
   transactions: Iterable<GeneratedTransaction>,
   onGenerated: ((transaction: GeneratedTransaction) => void) | null,
-): Iterable<object> {
+): Iterable<string> {
   for (const transaction of transactions) {
     onGenerated?.(transaction)
-    yield transaction.row
+    yield writeRow(transaction.row)
+  }
+}
+
+/** The same messages as of no partition. */
+function unnamed(source: Source): Source {
+  async function* batches(): AsyncIterable<readonly Message[]> {
+    for await (const batch of source.batches()) {
+      yield batch.map((message) => ({ ...message, partition: -1 }))
+    }
+  }
+  return {
+    total: source.total,
+    position: () => source.position(),
+    batches,
+    close: () => source.close(),
   }
 }
 
@@ -127,6 +170,12 @@ export function openProgress(label: string, source: Source, context: Context): P
     isTerminal,
     write: (text) => stderr.write(text),
   })
+}
+
+/** A mapping that fits no message is not this input's. Throws EngineError `input_invalid`. */
+export function refuseAllRejected(messages: number, rejects: RejectTally): void {
+  if (messages === 0 || rejects.count < messages) return
+  throw new EngineError('input_invalid', `no message was taken, the first is at ${rejects.first}`)
 }
 
 /** Lists, once, the features that this mapping cannot fill. */

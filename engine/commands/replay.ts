@@ -8,7 +8,7 @@ import { FeatureRows, type RowFormat } from '../replay/feature-rows.ts'
 import { replay } from '../replay/replay.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import { toStdout } from './flags.ts'
-import { historyInput, type Input } from './input.ts'
+import { historyInput, type Input, keepInput } from './input.ts'
 import {
   journalBytesMax,
   openAssembly,
@@ -16,6 +16,7 @@ import {
   openInput,
   openLines,
   openProgress,
+  refuseAllRejected,
   tellAbsent,
 } from './open.ts'
 
@@ -62,8 +63,11 @@ export const replayLine: CommandLine<ReplayOptions> = {
     if (decisionsOut !== null && decisionsOut === featuresOut) {
       flags.fault('--features-out', 'another place than --decisions-out', featuresOut)
     }
+    const input = historyInput(flags, loaded)
+    keepInput(flags, input, '--decisions-out', decisionsOut)
+    keepInput(flags, input, '--features-out', featuresOut)
     return {
-      input: historyInput(flags, loaded),
+      input,
       messagesMax: flags.count('--limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY,
       decisionsOut,
       featuresOut,
@@ -110,6 +114,7 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
       stop: context.stop,
     })
     context.stderr.write(`${formatTally(tally)}\n`)
+    refuseAllRejected(tally.messages, tally.rejects)
   } finally {
     await decisions?.close()
     await features?.close()

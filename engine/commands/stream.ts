@@ -3,7 +3,7 @@ import type { LoadedConfig } from '../config.ts'
 import { printConfig } from '../config.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import type { Flags } from './flags.ts'
-import { type Input, readInput, readSeed } from './input.ts'
+import { type Input, keepInput, readInput, readSeed } from './input.ts'
 import { runEmbedded } from './stream-embedded.ts'
 import { runKafka } from './stream-kafka.ts'
 
@@ -59,6 +59,7 @@ export const streamLine: CommandLine<StreamOptions> = {
     const input = embeddedInput(flags, loaded)
     const limit = flags.count('--limit', 1, Number.MAX_SAFE_INTEGER)
     const decisionsOut = flags.output('--decisions-out', ['.jsonl'])
+    keepInput(flags, input, '--decisions-out', decisionsOut)
     if (input === null && loaded !== null) {
       for (const name of ['--limit', '--decisions-out']) {
         if (flags.has(name)) flags.fault(name, 'it with --input only', 'brokers to stream from')

@@ -44,7 +44,7 @@ export interface PipelineParts {
 export interface Recorded {
   readonly fresh: number
   readonly repeated: number
-  readonly rejected: number
+  readonly rejects: readonly { readonly offset: number; readonly reject: Reject }[]
 }
 
 const kindNames = ['transaction', 'reversal', 'decline', 'label'] as const
@@ -134,13 +134,16 @@ export class Pipeline {
     this.#parse(messages)
     this.#encode()
     const batch = this.#batch
-    const rejected = messages.length - batch.count
-    if (batch.count === 0) return { fresh: 0, repeated: 0, rejected }
+    const rejects = messages.flatMap(({ offset }, m) => {
+      const reject = this.#rejects[m] ?? null
+      return reject === null ? [] : [{ offset, reject }]
+    })
+    if (batch.count === 0) return { fresh: 0, repeated: 0, rejects }
     try {
       await this.#parts.store.observe(batch)
       let fresh = 0
       for (let row = 0; row < batch.count; row++) if (batch.seen[row] === Seen.fresh) fresh++
-      return { fresh, repeated: batch.count - fresh, rejected }
+      return { fresh, repeated: batch.count - fresh, rejects }
     } finally {
       this.#parts.store.release(batch)
     }

@@ -1,4 +1,5 @@
 // What the pipeline needs from the world: messages in, outcomes out, a clock, a log, a meter. No I/O here.
+import type { Reject } from '../../features/transaction.ts'
 import type { Latency, Rung } from './decision.ts'
 
 /** One message of a source. `offset` is Kafka's, or the row number of a file: ascending within a partition. */
@@ -29,7 +30,7 @@ export interface Outcome {
   readonly value: string
   readonly traceparent: string | null
   /** For `rejected`: what the dead letter says. */
-  readonly reject: { readonly reason: string; readonly field: string } | null
+  readonly reject: Reject | null
   /** For `rejected`: the source message, for its dead letter. */
   readonly source: Message | null
 }

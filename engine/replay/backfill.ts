@@ -1,13 +1,14 @@
 // Fills journals from history without deciding, so that a new deployment or catalog starts with its windows full.
 import type { Pipeline } from '../core/pipeline.ts'
 import type { Progress, Source } from '../core/ports.ts'
+import { RejectTally } from '../core/tally.ts'
 
 /** What a backfill did, in messages. */
 export interface BackfillSummary {
-  readonly messages: number
-  readonly fresh: number
-  readonly repeated: number
-  readonly rejected: number
+  messages: number
+  fresh: number
+  repeated: number
+  readonly rejects: RejectTally
 }
 
 export interface BackfillParts {
@@ -25,14 +26,14 @@ export interface BackfillParts {
  */
 export async function backfill(parts: BackfillParts): Promise<BackfillSummary> {
   const { source, pipeline, progress, messagesMax, stop } = parts
-  const summary = { messages: 0, fresh: 0, repeated: 0, rejected: 0 }
+  const summary = { messages: 0, fresh: 0, repeated: 0, rejects: new RejectTally() }
   for await (const batch of source.batches()) {
     const messages = batch.slice(0, messagesMax - summary.messages)
-    const { fresh, repeated, rejected } = await pipeline.record(messages)
+    const { fresh, repeated, rejects } = await pipeline.record(messages)
     summary.messages += messages.length
     summary.fresh += fresh
     summary.repeated += repeated
-    summary.rejected += rejected
+    for (const { reject, offset } of rejects) summary.rejects.add(reject, offset)
     progress.update(summary.messages, source.position())
     if (summary.messages >= messagesMax || stop.aborted) break
   }

@@ -1,18 +1,18 @@
-// Generated rows as a source: each is serialised as the JSON message that a payment system would have sent.
+// Generated rows as a source: lines of JSON, each the message that a payment system would have sent.
 import type { Message, Source } from '../core/ports.ts'
 import { makeMessage } from './file-source.ts'
 
-/** Rows of an iterable, at most `count` of them, as messages of one partition with row numbers for offsets. */
+/** Lines of an iterable, at most `count` of them, as messages of one partition with row numbers for offsets. */
 export class RowSource implements Source {
   readonly total: { readonly unit: 'messages'; readonly size: number }
-  readonly #rows: Iterable<object>
+  readonly #lines: Iterable<string>
   readonly #batchMax: number
   readonly #partition: number
   #position = 0
 
-  constructor(rows: Iterable<object>, count: number, batchMax: number, partition: number) {
+  constructor(lines: Iterable<string>, count: number, batchMax: number, partition: number) {
     this.total = { unit: 'messages', size: count }
-    this.#rows = rows
+    this.#lines = lines
     this.#batchMax = batchMax
     this.#partition = partition
   }
@@ -24,9 +24,9 @@ export class RowSource implements Source {
   // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, generating is not
   async *batches(): AsyncIterable<readonly Message[]> {
     let batch: Message[] = []
-    for (const row of this.#rows) {
+    for (const line of this.#lines) {
       if (this.#position === this.total.size) break
-      const value = Buffer.from(JSON.stringify(row))
+      const value = Buffer.from(line)
       batch.push(makeMessage(this.#partition, this.#position, value))
       this.#position++
       if (batch.length < this.#batchMax) continue

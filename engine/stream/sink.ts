@@ -131,13 +131,12 @@ export class KafkaSink implements OutboxPort {
     await this.#producer.disconnect()
   }
 
-  #deadLetter({ source, reject, partition, offset, value, traceparent }: Outcome): NewRecord {
-    const text = JSON.parse(value) as { expected?: string; found?: string }
+  #deadLetter({ source, reject, partition, offset, traceparent }: Outcome): NewRecord {
     const headers: Record<string, string> = {
       'weir-reason': reject?.reason ?? '',
       'weir-field': reject?.field ?? '',
-      'weir-expected': text.expected ?? '',
-      'weir-found': text.found ?? '',
+      'weir-expected': reject?.expected ?? '',
+      'weir-found': reject?.found ?? '',
       'weir-source-topic': this.#topics.transactions,
       'weir-source-partition': String(partition),
       'weir-source-offset': String(offset),
