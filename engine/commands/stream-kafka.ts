@@ -19,13 +19,24 @@ const stopMsMax = 9000
 
 /** Resolves to 0 after a clean stop; rejects when it cannot go on. */
 export async function runKafka(context: Context): Promise<number> {
+  const watch = await Watch.open(context)
+  try {
+    return await decideAll(context, watch)
+  } catch (error) {
+    context.log.error({ error }, 'failed')
+    throw error
+  } finally {
+    await watch.close()
+  }
+}
+
+async function decideAll(context: Context, watch: Watch): Promise<number> {
   const { loaded, log, stderr, clock } = context
   const { kafka, budget } = loaded.config
   const hashKey = openHashKey(context, false)
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   tellAbsent(assembly, context)
   log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
-  const watch = await Watch.open(context)
   const client = openKafka(loaded.config, log)
   const admin = client.admin()
   await admin.connect()
@@ -90,9 +101,6 @@ export async function runKafka(context: Context): Promise<number> {
   stderr.write(`weir: deciding ${kafka.transactions} → ${kafka.decisions} (group ${kafka.group})\n`)
   try {
     await Promise.race([running, stopped(context.stop)])
-  } catch (error) {
-    log.error({ error }, 'failed')
-    throw error
   } finally {
     const limit = setTimeout(() => {
       log.error({}, 'stopping took too long')
@@ -104,7 +112,6 @@ export async function runKafka(context: Context): Promise<number> {
     await reader.close().catch(() => undefined)
     await store.close().catch(() => undefined)
     await assembly.model?.close()
-    await watch.close()
     clearTimeout(limit)
   }
   log.info({ outcomes: driver.decided }, 'stopped')
