@@ -1,10 +1,11 @@
 // `weir stream` from Kafka to Kafka with journals in Redis, until SIGTERM.
+import type { Store } from '../../features/store/store.ts'
 import { makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import { codeOf, EngineError, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
-import { Lag } from '../stream/lag.ts'
+import { Lag, type LagParts } from '../stream/lag.ts'
 import { MeteredPort } from '../stream/metered-port.ts'
 import { KafkaSink } from '../stream/sink.ts'
 import { KafkaSource } from '../stream/source.ts'
@@ -13,19 +14,30 @@ import type { Context } from './command.ts'
 import { openKafka } from './kafka.ts'
 import { openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
-import { Watch } from './watch.ts'
+import { Watch, type WatchedEngine } from './watch.ts'
 
 const stopMsMax = 9000
 
 /** Resolves to 0 after a clean stop; rejects when it cannot go on. */
 export async function runKafka(context: Context): Promise<number> {
+  const watch = await Watch.open(context)
+  try {
+    return await decideAll(context, watch)
+  } catch (error) {
+    context.log.error({ error }, 'failed')
+    throw error
+  } finally {
+    await watch.close()
+  }
+}
+
+async function decideAll(context: Context, watch: Watch): Promise<number> {
   const { loaded, log, stderr, clock } = context
   const { kafka, budget } = loaded.config
   const hashKey = openHashKey(context, false)
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   tellAbsent(assembly, context)
   log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
-  const watch = await Watch.open(context)
   const client = openKafka(loaded.config, log)
   const admin = client.admin()
   await admin.connect()
@@ -75,24 +87,13 @@ export async function runKafka(context: Context): Promise<number> {
     log,
   })
   const source = new KafkaSource(client, kafka, kafka.transactions, driver, log)
-  const lag = new Lag({
-    range: (partition) => reader.range(kafka.transactions, partition),
-    next: () => driver.backlog().next,
-  })
-  watch.engine({
-    store: () => store.stats(),
-    backlog: () => driver.backlog(),
-    lag: () => lag.measure(),
-    isReady: () => driver.isReady,
-  })
+  const rangeOf = (partition: number) => reader.range(kafka.transactions, partition)
+  watch.engine(watched(store, driver, rangeOf))
   const running = driver.run(source)
   await source.start()
   stderr.write(`weir: deciding ${kafka.transactions} → ${kafka.decisions} (group ${kafka.group})\n`)
   try {
     await Promise.race([running, stopped(context.stop)])
-  } catch (error) {
-    log.error({ error }, 'failed')
-    throw error
   } finally {
     const limit = setTimeout(() => {
       log.error({}, 'stopping took too long')
@@ -104,12 +105,21 @@ export async function runKafka(context: Context): Promise<number> {
     await reader.close().catch(() => undefined)
     await store.close().catch(() => undefined)
     await assembly.model?.close()
-    await watch.close()
     clearTimeout(limit)
   }
   log.info({ outcomes: driver.decided }, 'stopped')
   stderr.write(`weir: stopped after ${driver.decided} outcomes\n`)
   return 0
+}
+
+function watched(store: Store, driver: StreamDriver, range: LagParts['range']): WatchedEngine {
+  const lag = new Lag({ range, next: () => driver.backlog().next })
+  return {
+    store: () => store.stats(),
+    backlog: () => driver.backlog(),
+    lag: () => lag.measure(),
+    isReady: () => driver.isReady,
+  }
 }
 
 function stopped(signal: AbortSignal): Promise<void> {

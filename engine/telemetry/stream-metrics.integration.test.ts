@@ -128,9 +128,20 @@ test('start and stop are a line each, the configuration in the first, its secret
   assert.deepEqual(
     // The Kafka client may have had to ask a coordinator twice.
     logged.filter(({ client }) => client === undefined).map(({ msg }) => msg),
-    ['starting', 'listening for probes and scrapes', 'partitions assigned', 'stopped'],
+    ['listening for probes and scrapes', 'starting', 'partitions assigned', 'stopped'],
   )
-  const config0 = logged[0]?.['config'] as { kafka: Record<string, unknown> }
+  const config0 = logged[1]?.['config'] as { kafka: Record<string, unknown> }
   assert.equal(config0.kafka['transactions'], topics.transactions)
   assert.equal(logged.at(-1)?.['outcomes'], 1)
+})
+
+test('an engine that cannot start says so in a line and does not stay for its probes', async () => {
+  const redis = await RedisServer.start()
+  const topics = await TestTopics.make(1)
+  const text = config(topics, redis, await freePort(), 'warn')
+  const wrong = text.replace(topics.decisions, 'no-such-topic')
+  const { code, stderr } = await new EngineProcess(['stream'], wrong, clean).ended
+  await redis.stop()
+  assert.equal(code, 1, stderr)
+  assert.match(stderr, /^\{"level":"error".*"code":"topic_unfit","msg":"failed"\}$/m)
 })
