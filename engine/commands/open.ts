@@ -161,13 +161,20 @@ export async function openLines(file: string, { stdout }: Context): Promise<Line
   return file === toStdout ? new StreamLines(stdout) : FileLines.open(file)
 }
 
-export function openProgress(label: string, source: Source, context: Context): ProgressLine {
+/** `details`: what the line says beyond rate and time left; asked when it is printed. */
+export function openProgress(
+  label: string,
+  source: Source,
+  context: Context,
+  details: () => readonly string[] = () => [],
+): ProgressLine {
   const { clock, isTerminal, stderr } = context
   return new ProgressLine({
     label,
     total: source.total,
     clock,
     isTerminal,
+    details,
     write: (text) => stderr.write(text),
   })
 }
