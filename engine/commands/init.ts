@@ -8,7 +8,7 @@ import { Plan } from '../../features/plan.ts'
 import { type Reject, Transaction } from '../../features/transaction.ts'
 import { shipped } from '../assemble.ts'
 import { parseDocument, readDocument } from '../document.ts'
-import { EngineError } from '../errors.ts'
+import { EngineError, oneLine } from '../errors.ts'
 import { catalogText, type DeclaredFeature, mappingText, weirText } from '../init/documents.ts'
 import type { Finding } from '../init/finding.ts'
 import { type Guesses, guess } from '../init/guess.ts'
@@ -80,7 +80,7 @@ export const runInit: Run<InitOptions> = async ({ input, inputText, folder }, co
     return 1
   }
   stdout.write(trialLines(tryRows(compiled, sample), rows).join('\n'))
-  stdout.write(`next: ${replayCommand(context, folder, input)}\n`)
+  context.stderr.write(`next: ${replayCommand(context, folder, input)}\n`)
   return 0
 }
 
@@ -95,7 +95,8 @@ function table(findings: readonly Finding[]): string[] {
 }
 
 function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+  const line = oneLine(text)
+  return line.length <= most ? line : `${line.slice(0, most - 1)}…`
 }
 
 function gapLines(

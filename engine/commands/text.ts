@@ -35,10 +35,11 @@ export function duration(ms: number): string {
   return `${Math.round(ms)} ms`
 }
 
-/** Rows as aligned lines: numbers to the right, everything else to the left. Two spaces between columns. */
+/** Rows as aligned lines: columns of numbers (below a first row, which may be the head) to the right,
+ * everything else to the left. Two spaces between columns. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => row[c]!.length)))
-  const isNumeric = widths.map((_, c) => /^[–\d.,+-]/.test(rows.at(-1)![c]!))
+  const isNumeric = widths.map((_, c) => rows.slice(1).every((row) => /^[–\d.,+-]/.test(row[c]!)))
   return rows.map((row) =>
     row
       .map((cell, c) => (isNumeric[c] ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!)))

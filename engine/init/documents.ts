@@ -24,8 +24,8 @@ function foundText({ key, lines, why, advice }: Finding): string[] {
 function gapText({ key, why, advice }: Finding): string[] {
   return [
     '',
-    ...comment(`>>> NOT GUESSED: ${key}. ${why[0]!.toUpperCase()}${why.slice(1)}.`),
-    ...advice.flatMap((text) => comment(`>>> ${text}`)),
+    ...comment(`NOT GUESSED: ${key}. ${why[0]!.toUpperCase()}${why.slice(1)}.`, '# >>>'),
+    ...advice.flatMap((text) => comment(text, '# >>>')),
     `# ${key}:`,
   ]
 }
@@ -92,8 +92,11 @@ function section(title: string, features: readonly DeclaredFeature[]): string[] 
 
 /** `{ name: a, window: 1d }`. Names, numbers and lists of numbers: nothing in a catalog needs quotes but what JSON quotes. */
 function flow(feature: DeclaredFeature): string {
-  const scalar = (value: unknown): string =>
-    typeof value === 'string' && /^[A-Za-z_0-9/]+$/.test(value) ? value : JSON.stringify(value)
+  const scalar = (value: unknown): string => {
+    if (Array.isArray(value)) return `[${value.map(scalar).join(', ')}]`
+    const isPlain = typeof value === 'string' && /^[A-Za-z_0-9/]+$/.test(value)
+    return isPlain ? value : JSON.stringify(value)
+  }
   const pairs = Object.entries(feature).map(([key, value]) => `${key}: ${scalar(value)}`)
   return `{ ${pairs.join(', ')} }`
 }
@@ -121,14 +124,16 @@ function ownFeatures(
     })
 }
 
-/** Lines of a comment, wrapped. */
-export function comment(text: string): string[] {
+/** Lines of a comment, wrapped; a command line (`$ …`) is kept whole, to be copied. */
+export function comment(text: string, head = '#'): string[] {
+  const clean = text.replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
+  if (clean.startsWith('$ ')) return [`${head} ${clean}`]
   const lines: string[] = []
-  let line = '#'
-  for (const word of text.replaceAll(/\s+/g, ' ').split(' ')) {
-    if (line !== '#' && line.length + 1 + word.length > width) {
+  let line = head
+  for (const word of clean.split(' ')) {
+    if (line !== head && line.length + 1 + word.length > width) {
       lines.push(line)
-      line = '#'
+      line = head
     }
     line += ` ${word}`
   }

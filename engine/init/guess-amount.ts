@@ -64,9 +64,9 @@ export function guessCurrency(columns: readonly Column[], take: Take): Finding {
   if (named === null || !isCoded || named.texts.length < mostOfThem * named.rows) {
     const seen =
       named === null
-        ? 'no column says'
+        ? 'no column names one'
         : `${named.name} holds no codes such as EUR: ${valuesSeen(named)}`
-    return found('currency', [], 'currency: { const: EUR }', `assumed, since ${seen}`, [
+    return found('currency', [], 'currency: { const: EUR }', `EUR is assumed: ${seen}`, [
       'Write the code of your own currency: nothing is converted, it only names what amounts are in.',
     ])
   }

@@ -26,7 +26,8 @@ export function guessEntities(columns: readonly Column[], take: Take): Finding[]
     ]
   }
   const column = byName.get(primary)!
-  const named = new Map([...byName].map(([name, c]) => [standIn(name, byName), c]))
+  const order = [primary, ...shownOrder.filter((name) => name !== primary && byName.has(name))]
+  const named = new Map(order.map((name) => [standIn(name, byName), byName.get(name)!]))
   for (const c of named.values()) take(c)
   const primaryName = standIn(primary, byName)
   const advice = [repetition(column), ...standInAdvice(byName)]
@@ -46,6 +47,18 @@ export function guessEntities(columns: readonly Column[], take: Take): Finding[]
     ),
   ]
 }
+
+const shownOrder = [
+  'card',
+  'account',
+  'customer',
+  'merchant',
+  'terminal',
+  'device',
+  'ip',
+  'email',
+  'phone',
+]
 
 /** What the shipped catalog and model call the payer and the payee. */
 function standIn(name: string, byName: ReadonlyMap<string, Column>): string {

@@ -36,8 +36,9 @@ export function guessLabel(columns: readonly Column[], take: Take): Finding | nu
     (word) => values.find((v) => isSame(v, word)) ?? alike(word, values),
   )
   const verdicts = `field: ${yamlName(column.name)}, fraud: [${JSON.stringify(fraud)}], legit: [${JSON.stringify(legit)}]`
+  const unseen = column.distinct.has(fraud!) ? '' : `; no fraud in these rows, ${fraud} assumed`
   const isWhole = column.texts.length === column.rows
-  const why = `${counts(column)}${isWhole ? '' : `; ${column.rows - column.texts.length} rows have none and stay unlabelled`}`
+  const why = `${counts(column)}${unseen}${isWhole ? '' : `; ${column.rows - column.texts.length} rows have none and stay unlabelled`}`
   const known = (c: Column): boolean =>
     timeForm(c) !== null &&
     column.cells.every((text, row) => text === null || c.cells[row] !== null)

@@ -23,7 +23,8 @@ export function guessTime(columns: readonly Column[], take: Take, file: string):
       'time',
       `no real time: ${name} counts from an unnamed start (${valuesSeen(counted)})`,
       [
-        `If it counts hours, make seconds and a number for each row: awk -F, -v OFS=, 'NR==1 {print "row_id","seconds",$0; next} {print NR-1,$${column}*3600,$0}' ${file} > timed.csv`,
+        'If it counts hours, make seconds, and a number for each row:',
+        `$ awk -F, -v OFS=, 'NR==1 {print "row_id","seconds",$0; next} {print NR-1,$${column}*3600,$0}' ${file} > timed.csv`,
         'Then: time: { field: seconds, as: epoch_s }. All transactions of an hour share one time: short windows mean little.',
       ],
     )

@@ -51,10 +51,15 @@ function guessId(columns: readonly Column[], take: Take, file: string): Finding 
     'id',
     'no column is named like an id of transactions and has a different value in every row',
     [
-      candidates(columns.filter((c) => isUnique(c) && isName(c))),
-      `Without one, number the rows: awk -v OFS=, 'NR==1 {print "row_id",$0; next} {print NR-1,$0}' ${file} > numbered.csv`,
+      candidates(columns.filter((c) => isUnique(c) && isName(c) && !isEntityName(c))),
+      'Without one, number the rows:',
+      `$ awk -v OFS=, 'NR==1 {print "row_id",$0; next} {print NR-1,$0}' ${file} > numbered.csv`,
     ],
   )
+}
+
+function isEntityName({ words }: Column): boolean {
+  return names.entityHints.some(([, pattern]) => pattern.test(words))
 }
 
 function guessReceived(columns: readonly Column[], take: Take): Finding | null {
@@ -104,6 +109,6 @@ function guessLocation(columns: readonly Column[], take: Take): Finding | null {
   const line = `location: { lat: ${yamlName(lat.name)}, lon: ${yamlName(lon.name)} }`
   const why = `degrees: ${valuesSeen(lat, 1)} / ${valuesSeen(lon, 1)}`
   const check =
-    'Check that this is where the transaction was made, if anything is to be said of distance.'
+    'Check that this is where the transaction was made; the address of a bill is something else.'
   return found('location', [lat, lon], line, why, [check])
 }

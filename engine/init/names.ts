@@ -24,6 +24,7 @@ export const timeHints: readonly Hint[] = [
     10,
     /(date_?time|time_?stamp)$|^ts$|^(tx|txn|trans|transaction|event)_?(date|time|dt|at|ts)(_|$)/,
   ],
+  [9, /^(epoch_?)?seconds$/],
   [8, /^(date|time|created|created_at|occurred_at|when|datum|dt|step)$/],
   [4, /(date|time|dt|_at)$/],
   [2, /time_(in_)?seconds$/],
