@@ -199,6 +199,16 @@ test('of numbered card columns the one with most values is the card; counted sec
 const exported = join(root, '../shared/data/aws-fraud-detector/transaction_data_2K_coldstart.csv')
 const skip = existsSync(exported) ? false : `the export is not there: ${exported}`
 
+test('which column comes first says nothing: the card is the one with most values', async () => {
+  const rows = [
+    '1,2024-01-01T00:00:00Z,5,visa,x',
+    '2,2024-01-01T00:00:01Z,6,visa,y',
+    '3,2024-01-01T00:00:02Z,6,amex,z',
+  ]
+  await init('cards.csv', ['id,time,amount,card4,card1', ...rows].join('\n'))
+  assert.match(written('cards.csv', 'mapping.yaml'), /^ {2}card: card1 /m)
+})
+
 test('a real export is read as the mapping made by hand reads it, every row of it', {
   skip,
 }, async () => {

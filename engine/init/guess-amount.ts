@@ -50,7 +50,7 @@ function plainAmount(column: Column, form: AmountForm & { readonly kind: 'plain'
   }
   if (form.negatives > 0) {
     advice.push(
-      `${form.negatives} amounts are negative and will be rejected: if those are refunds, map them with kind (docs/windows.md).`,
+      `${form.negatives} amounts are negative and will be rejected. If those are refunds, make them positive and let a column say so: kind: { field: TYPE, reversal: [REFUND], at: { field: TIME, as: iso } }`,
     )
   }
   const seen = form.decimals === 0 ? 'whole numbers' : `up to ${form.decimals} decimals`
