@@ -65,10 +65,24 @@ function parsed(
     .parse(record, Number.NaN, out)
   assert.equal(reject, null)
   const kept = names.map((name) => out.entities[entities.indexOf(name)])
+  const { kind, tenant, id, timeMs, atMs, receivedMs, amountMinor, verdict, labelMs } = out
+  const { latitude, longitude } = out
+  const numbers = {
+    kind,
+    timeMs,
+    atMs,
+    receivedMs,
+    amountMinor,
+    verdict,
+    labelMs,
+    latitude,
+    longitude,
+  }
   return JSON.stringify({
-    ...out,
+    id,
+    tenant,
+    ...numbers,
     entities: kept,
-    fields: null,
     primary: entities[mapping.schema.primary],
   })
 }

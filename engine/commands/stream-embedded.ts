@@ -132,6 +132,7 @@ function nextLines(where: readonly string[]): string[] {
     'What to try next',
     ...where,
     '  Your own CSV     weir init --input history.csv, then weir replay --input history.csv',
+    '  Your own model   weir train --input history.csv --out mine-v1',
     '  A real broker    KAFKA_BROKERS=… REDIS_URL=… WEIR_HASH_KEY=…  weir topics && weir stream',
     '  The sidecar      weir serve, and POST a transaction to it',
   ]

@@ -6,7 +6,7 @@ import type { Outcome } from '../core/ports.ts'
 import { columns, count, duration, money, percent } from './text.ts'
 
 /** Of the stream, at its beginning: its windows are all but empty, which no deployment with history has. */
-export const warmupShare = 0.3
+export const warmupShare = 0.5
 
 /** What is compared of a generated transaction. */
 export type Planted = Pick<GeneratedTransaction, 'pattern' | 'timeMs'> & {

@@ -19,7 +19,7 @@ export interface StreamOptions {
 }
 
 /** What `weir stream` generates when nobody says otherwise: enough to fill windows, done in seconds. */
-export const generatedMessages = 100_000
+export const generatedMessages = 150_000
 
 export const streamLine: CommandLine<StreamOptions> = {
   name: 'stream',

@@ -41,7 +41,7 @@ export function weirText(): string {
     ...comment(
       'As long as the catalog has every feature of the shipped one, the shipped model scores. It was trained on generated transactions, not on yours: good enough to see the engine work.',
     ),
-    '# models: [my-model] # a model folder of your own',
+    '# models: [mine-v1] # a model of your own: weir train --input … --out mine-v1',
     '# policy: policy.yaml # thresholds other than the model suggests, such as: thresholds: { review: 0.2, deny: 0.6 }',
     '',
   ].join('\n')
