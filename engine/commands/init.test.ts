@@ -123,7 +123,7 @@ test('the columns of the fraud detection handbook are mapped whole, and replay s
     assert.equal(typeof score, 'number', 'the shipped model serves this catalog')
 })
 
-const payments = [
+const simulated = [
   'step,type,amount,nameOrig,oldbalanceOrg,newbalanceOrig,nameDest,oldbalanceDest,newbalanceDest,isFraud,isFlaggedFraud',
   '1,PAYMENT,9839.64,C1231006815,170136.0,160296.36,M1979787155,0.0,0.0,0,0',
   '1,TRANSFER,181.0,C1305486145,181.0,0.0,C553264065,0.0,0.0,1,0',
@@ -133,7 +133,7 @@ const payments = [
 ].join('\n')
 
 test('a file without ids and real times is told so, and with the columns that it is told to make it is mapped', async () => {
-  const first = await init('paysim.csv', payments)
+  const first = await init('paysim.csv', simulated)
   assert.equal(first.exitCode, 1)
   assert.match(first.stdout, /^Not guessed: id, time\./m)
   const mapping = written('paysim.csv', 'mapping.yaml')

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { processEnvironment } from '../config.ts'
 import { TestTopics } from '../testing/topics.ts'
 import { type NewRecord, send } from './kafka.ts'
 
@@ -23,7 +24,7 @@ class Subscriber {
 
   constructor({ brokers, decisions }: TestTopics) {
     const env = {
-      ...process.env,
+      ...processEnvironment(),
       KAFKA_BROKERS: brokers,
       DECISIONS: decisions,
       GROUP: `g-${decisions}`,
