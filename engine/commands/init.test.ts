@@ -255,6 +255,31 @@ test('JSON lines of the generator are read as its own mapping reads them', async
   }
 })
 
+test('nested JSON is found by its paths, and a time by its form where no name says so', async () => {
+  const row = (n: number): string =>
+    JSON.stringify({
+      txn: { id: `a${n}`, moment: `31.12.2024 23:59:0${n}`, amt: n + 0.5, ccy: 'SEK' },
+      acct: { iban: `DE${n % 2}` },
+      shop: { store_id: `s${n % 3}` },
+      verdict: n === 4 ? 'FRAUD' : 'OK',
+    })
+  const { exitCode, stdout } = await init('nested.jsonl', [1, 2, 3, 4].map(row).join('\n'))
+  assert.equal(exitCode, 0, stdout)
+  assert.deepEqual(said(written('nested.jsonl', 'mapping.yaml')), [
+    'format: jsonl',
+    'id: txn.id',
+    'time: { field: txn.moment, as: "dd.MM.yyyy HH:mm:ss", tz: UTC }',
+    'amount: { field: txn.amt, decimals: 2 }',
+    'currency: { field: txn.ccy, rates: as_is }',
+    'primary: card',
+    'entities:',
+    '  card: acct.iban',
+    '  merchant: shop.store_id',
+    'label: { field: verdict, fraud: ["FRAUD"], legit: ["OK"], delay: 7d }',
+  ])
+  assert.match(stdout, /Tried: 4 of 4 rows parse/)
+})
+
 test('the written catalog has every feature of the shipped one, and windows for what else the file has', async () => {
   await init(
     'more.csv',

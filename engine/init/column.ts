@@ -8,6 +8,8 @@ export interface Column {
   readonly name: string
   /** Lower case words joined by _: `nameOrig` → `name_orig`. */
   readonly words: string
+  /** The same of the last name of a path: `txn.amt` → `amt`. */
+  readonly lastWords: string
   readonly rows: number
   /** Its texts that are not empty, in order. */
   readonly texts: readonly string[]
@@ -22,17 +24,22 @@ export function columnsOf({ columns, rows }: Sample): Column[] {
     const texts = cells.filter((text) => text !== null)
     return {
       name,
-      words: name
-        .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N}]+/gu, '_')
-        .replaceAll(/^_+|_+$/g, ''),
+      words: wordsOf(name),
+      lastWords: wordsOf(name.slice(name.lastIndexOf('.') + 1)),
       rows: rows.length,
       texts,
       cells,
       distinct: new Set(texts),
     }
   })
+}
+
+function wordsOf(name: string): string {
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, '_')
+    .replaceAll(/^_+|_+$/g, '')
 }
 
 /** The share of the texts for which `test` holds; 0 without texts. */

@@ -38,11 +38,13 @@ export function best(
   return found
 }
 
-function pointsOf({ words }: Column, hints: readonly Hint[]): number {
-  return Math.max(
-    0,
-    ...hints.filter(([, pattern]) => pattern.test(words)).map(([points]) => points),
-  )
+/** In nested JSON the last name of a path speaks too, a little less loudly. */
+function pointsOf({ words, lastWords }: Column, hints: readonly Hint[]): number {
+  const points = hints.map(([most, pattern]) => {
+    if (pattern.test(words)) return most
+    return pattern.test(lastWords) ? most - 1 : 0
+  })
+  return Math.max(0, ...points)
 }
 
 /** A name as YAML has it. */

@@ -9,7 +9,12 @@ export function guessTime(columns: readonly Column[], take: Take, file: string):
   if (absolute !== null) return absoluteTime(take(absolute)!)
   const counted = best(own, timeHints, isCounted)
   if (counted === null) {
-    const readable = columns.filter((column) => timeForm(column) !== null)
+    const readable = own.filter((column) => timeForm(column)?.as.startsWith('epoch_') === false)
+    if (readable.length === 1) {
+      return absoluteTime(take(readable[0]!)!, [
+        'The only column of times: its name does not say so.',
+      ])
+    }
     return gap('time', 'no column is named like a time and holds one', [
       candidates(readable),
       'Weir reads ISO 8601, epoch_s, epoch_ms and patterns such as dd/MM/yyyy HH:mm:ss; microseconds must lose three digits.',
@@ -41,9 +46,9 @@ export function guessTime(columns: readonly Column[], take: Take, file: string):
   )
 }
 
-function absoluteTime(column: Column): Finding {
+function absoluteTime(column: Column, remarks: readonly string[] = []): Finding {
   const { as, isLocal, rival } = timeForm(column)!
-  const advice: string[] = []
+  const advice = [...remarks]
   const field = `field: ${yamlName(column.name)}, as: ${/^[a-z_]+$/.test(as) ? as : JSON.stringify(as)}`
   if (isLocal) {
     advice.push(

@@ -39,7 +39,7 @@ export function guess(sample: Sample, file: string): Guesses {
 function guessId(columns: readonly Column[], take: Take, file: string): Finding {
   const isUnique = (column: Column): boolean =>
     column.texts.length === column.rows && column.distinct.size >= mostOfThem * column.rows
-  const column = take(best(columns, names.idHints, isUnique))
+  const column = take(best(columns, names.idHints, (c) => isUnique(c) && !isEntityName(c)))
   if (column !== null) {
     const repeats = column.rows - column.distinct.size
     const why = `${repeats === 0 ? 'a different value in every row' : `${repeats} rows repeat an id`}: ${valuesSeen(column, 1)}`

@@ -54,7 +54,7 @@ export const currencyHints: readonly Hint[] = [[10, /(^|_)(currency|ccy|curr)(_?
 
 export const labelHints: readonly Hint[] = [
   [10, /^is_?fraud(ulent)?$|(^|_)fraud(_?(label|ind|indicator))?$|^(event_)?label$/],
-  [8, /chargeback|fraudulent/],
+  [8, /chargeback|fraudulent|^verdict$/],
   [5, /^(class|target)$/],
 ]
 export const notTheLabel =
