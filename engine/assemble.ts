@@ -82,6 +82,21 @@ export async function assemble(
   return { mapping, catalog, plan, model, policy, engineVersion: engineVersion() }
 }
 
+/** True if a catalog declares every feature of the shipped one as that does: then the shipped model can read its rows. */
+export function hasShippedFeatures(catalogFile: string): boolean {
+  let catalog: Catalog
+  try {
+    catalog = compileCatalog(readDocument(catalogFile))
+  } catch (error) {
+    // Whoever assembles with it will be told all its faults.
+    if (error instanceof DocumentError) return false
+    throw error
+  }
+  const own = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
+  const { features } = compileCatalog(readDocument(shipped.catalog))
+  return features.every(({ name, definition }) => own.get(name) === definition)
+}
+
 export interface PipelineOptions {
   readonly store: Store
   readonly parser: Parser

@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts'
 import { backfillLine, runBackfill } from './commands/backfill.ts'
 import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
+import { initLine, runInit } from './commands/init.ts'
 import { replayLine, runReplay } from './commands/replay.ts'
 import { runStream, streamLine } from './commands/stream.ts'
 import { runTopics, topicsLine } from './commands/topics.ts'
@@ -18,6 +19,7 @@ const commands: readonly Command[] = [
   command(streamLine, runStream),
   command(replayLine, runReplay),
   command(backfillLine, runBackfill),
+  command(initLine, runInit),
   command(featuresLine, runFeatures),
   command(topicsLine, runTopics),
   command(trainLine, runTrain),

@@ -38,8 +38,8 @@ test('a terminal has one line that is rewritten and ended', () => {
   time.us = 400_000
   progress.end()
   assert.deepEqual(written, [
-    '\rreplay: 1,000 messages, 5,000/s, 0 %, 13:20 left\u001b[K',
-    '\rreplay: 1,100 messages in 0.4 s, 2,750/s\u001b[K',
+    '\r\u001b[?7lreplay: 1,000 messages, 5,000/s, 0 %, 13:20 left\u001b[K\u001b[?7h',
+    '\r\u001b[?7lreplay: 1,100 messages in 0.4 s, 2,750/s\u001b[K\u001b[?7h',
     '\n',
   ])
 })

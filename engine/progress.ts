@@ -9,6 +9,8 @@ export interface ProgressParts {
   readonly total: Source['total']
   readonly clock: Clock
   readonly isTerminal: boolean
+  /** What else to say, behind rate and time left. */
+  details?(): readonly string[]
   write(text: string): void
 }
 
@@ -43,6 +45,7 @@ export class ProgressLine {
       `${count(done)} messages`,
       `${count(perSecond)}/s`,
       ...this.#rest(position, nowUs - this.#startUs),
+      ...(this.#parts.details?.() ?? []),
     ])
     this.#printedUs = nowUs
     this.#printedDone = done
@@ -72,11 +75,15 @@ export class ProgressLine {
 
   #print(parts: readonly string[]): void {
     const line = `${this.#parts.label}: ${parts.join(', ')}`
-    // \r and "erase to the end of the line": what was there may have been longer.
-    this.#parts.write(this.#parts.isTerminal ? `\r${line}\u001b[K` : `${line}\n`)
+    this.#parts.write(this.#parts.isTerminal ? `${rewrite}${line}${restore}` : `${line}\n`)
     this.#isLineOpen = this.#parts.isTerminal
   }
 }
+
+/** To the line's start, and cut rather than wrap: a wrapped line could not be rewritten. */
+const rewrite = '\r\u001b[?7l'
+/** Erase what was there and longer, and wrap again. */
+const restore = '\u001b[K\u001b[?7h'
 
 function ratePerSecond(done: number, us: number): number {
   return us <= 0 ? 0 : Math.round((done / us) * 1e6)

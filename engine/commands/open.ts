@@ -10,7 +10,7 @@ import {
 } from '../../features/generator/generator.ts'
 import type { Mapping } from '../../features/mapping.ts'
 import type { Parser } from '../../features/transaction.ts'
-import { type Assembly, assemble, shipped } from '../assemble.ts'
+import { type Assembly, assemble, hasShippedFeatures, shipped } from '../assemble.ts'
 import { hashKeyOf } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import type { LineSink, Message, Source } from '../core/ports.ts'
@@ -32,8 +32,8 @@ export const journalBytesMax = Math.floor(totalmem() / 2)
 export type AssemblyUse = 'live' | 'replay' | 'without a model'
 
 /**
- * The parts that the configuration names. The generator comes with its own mapping. A catalog of one's own comes without
- * the shipped model: then there is no score, and stderr says so.
+ * The parts that the configuration names. The generator comes with its own mapping. The shipped model comes with
+ * every catalog that has all features of the shipped one; with another there is no score, and stderr says so.
  */
 export function openAssembly(
   { loaded, stderr, clock }: Context,
@@ -41,7 +41,8 @@ export function openAssembly(
   use: AssemblyUse,
 ): Promise<Assembly> {
   const { source, catalog, models, policy } = loaded.config
-  const shippedModel = catalog === null ? shipped.model : null
+  const isServed = catalog === null || hasShippedFeatures(catalog)
+  const shippedModel = isServed ? shipped.model : null
   const model = use === 'without a model' ? null : (models[0] ?? shippedModel)
   if (model === null && use !== 'without a model') {
     stderr.write(
@@ -161,13 +162,20 @@ export async function openLines(file: string, { stdout }: Context): Promise<Line
   return file === toStdout ? new StreamLines(stdout) : FileLines.open(file)
 }
 
-export function openProgress(label: string, source: Source, context: Context): ProgressLine {
+/** `details`: what the line says beyond rate and time left; asked when it is printed. */
+export function openProgress(
+  label: string,
+  source: Source,
+  context: Context,
+  details: () => readonly string[] = () => [],
+): ProgressLine {
   const { clock, isTerminal, stderr } = context
   return new ProgressLine({
     label,
     total: source.total,
     clock,
     isTerminal,
+    details,
     write: (text) => stderr.write(text),
   })
 }

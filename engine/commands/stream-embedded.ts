@@ -1,12 +1,14 @@
 // `weir stream` without Kafka: a file or the generator through the same pipeline, journals in memory, decisions to a file.
-import { createHistogram } from 'node:perf_hooks'
+import { statSync } from 'node:fs'
+import { relative } from 'node:path'
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { GeneratedTransaction } from '../../features/generator/generator.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
-import { makePipeline } from '../assemble.ts'
-import { decisionBatchRowsMax } from '../core/limits.ts'
+import { type Assembly, makePipeline } from '../assemble.ts'
 import type { Outcome } from '../core/ports.ts'
 import { formatTally, OutcomeTally } from '../core/tally.ts'
 import type { Context } from './command.ts'
+import { toStdout } from './flags.ts'
 import {
   journalBytesMax,
   openAssembly,
@@ -17,18 +19,24 @@ import {
   tellAbsent,
 } from './open.ts'
 import type { StreamOptions } from './stream.ts'
+import { Comparison } from './stream-summary.ts'
+import { count, percent } from './text.ts'
 
-/** Runs to the end of the input or until stopped; the summary is on stdout. */
-export async function runEmbedded(
-  options: StreamOptions & { readonly input: NonNullable<StreamOptions['input']> },
-  context: Context,
-): Promise<number> {
+/** Decided together, as the ledger counts it. Here a backlog is always waiting: larger batches would only make each wait. */
+const batchRows = 16
+
+type EmbeddedOptions = StreamOptions & { readonly input: NonNullable<StreamOptions['input']> }
+
+/** Runs to the end of the input or until stopped. Decisions go where the options say, the summary to stderr. */
+export async function runEmbedded(options: EmbeddedOptions, context: Context): Promise<number> {
   const { input, messagesMax, decisionsOut } = options
+  const { clock, stop, stderr } = context
   const assembly = await openAssembly(context, input.kind === 'generator', 'live')
   tellAbsent(assembly, context)
-  const truth = new Truth()
+  const isGenerated = input.kind === 'generator'
+  const truth = isGenerated ? new Comparison(assembly.plan.features, messagesMax) : null
   const onGenerated = (transaction: GeneratedTransaction): void => {
-    truth.expect(transaction)
+    truth?.expect(transaction)
   }
   const open = await openInput(input, assembly, messagesMax, 0, context, onGenerated)
   const decisions = decisionsOut === null ? null : await openLines(decisionsOut, context)
@@ -39,32 +47,34 @@ export async function runEmbedded(
     hashKey: openHashKey(context, true),
     mode: 'stream',
     source: open.name,
-    clock: context.clock,
+    clock,
   })
   const tally = new OutcomeTally()
-  const batchUs = createHistogram()
-  const progress = openProgress('stream', open.source, context)
-  const beganUs = context.clock.monotonicUs()
+  const engineUs = createHistogram()
+  const live = (): readonly string[] => liveParts(tally, engineUs)
+  const progress = openProgress('stream', open.source, context, live)
+  const beganUs = clock.monotonicUs()
+  const take = (outcome: Outcome): void => {
+    tally.add(outcome)
+    truth?.compare(outcome)
+    decisions?.write(outcome.value)
+  }
   try {
     for await (const all of open.source.batches()) {
-      for (let first = 0; first < all.length; first += decisionBatchRowsMax) {
-        const messages = all.slice(
-          first,
-          Math.min(first + decisionBatchRowsMax, first + messagesMax - tally.messages),
-        )
-        if (messages.length === 0) break
-        const fromUs = context.clock.monotonicUs()
+      for (let first = 0; first < all.length && tally.messages < messagesMax; first += batchRows) {
+        const rows = Math.min(batchRows, messagesMax - tally.messages)
+        const messages = all.slice(first, first + rows)
+        const fromUs = clock.monotonicUs()
         const outcomes = await pipeline.process(messages)
-        batchUs.record(Math.max(1, context.clock.monotonicUs() - fromUs))
+        const us = Math.max(1, clock.monotonicUs() - fromUs)
         for (const outcome of outcomes) {
-          tally.add(outcome)
-          truth.compare(outcome)
-          decisions?.write(outcome.value)
+          engineUs.record(us)
+          take(outcome)
         }
       }
       await decisions?.flush()
       progress.update(tally.messages, open.source.position())
-      if (tally.messages >= messagesMax || context.stop.aborted) break
+      if (tally.messages >= messagesMax || stop.aborted) break
     }
   } finally {
     await decisions?.close()
@@ -73,66 +83,70 @@ export async function runEmbedded(
     await assembly.model?.close()
   }
   progress.end()
-  const seconds = (context.clock.monotonicUs() - beganUs) / 1e6
-  const ms = (percent: number): string => (batchUs.percentile(percent) / 1000).toFixed(2)
+  const seconds = (clock.monotonicUs() - beganUs) / 1e6
   const text = [
-    formatTally(tally),
-    `${Math.round(tally.messages / seconds).toLocaleString('en-US')} per second in this process; a batch of ${decisionBatchRowsMax} took ${ms(50)} ms (p50), ${ms(99)} ms (p99)`,
-    ...truth.lines(),
-    decisionsOut === null
-      ? 'Decisions were not kept: add --decisions-out decisions.jsonl'
-      : `Decisions: ${decisionsOut}`,
-    'Your own history: weir replay --input history.csv --map mapping.yaml --features-out rows.csv',
-    'Your own stream:  KAFKA_BROKERS=… REDIS_URL=… WEIR_HASH_KEY=… weir topics && weir stream --map mapping.yaml',
+    '',
+    ...ranLines(tally, engineUs, seconds, assembly),
+    ...(truth?.lines() ?? []),
+    '',
+    ...nextLines(whereLines(decisionsOut, context.folder, tally.messages)),
   ]
-  context.stdout.write(`${text.join('\n')}\n`)
-  return context.stop.aborted ? 1 : 0
+  stderr.write(`${text.join('\n')}\n`)
+  return stop.aborted ? 1 : 0
 }
 
-/** What was planted, against what was decided; empty for files, whose truth nobody knows. */
-class Truth {
-  readonly #expected: { readonly pattern: string | null; readonly isFraud: boolean }[] = []
-  #taken = 0
-  readonly #patterns = new Map<string, { all: number; caught: number }>()
-  #honest = 0
-  #disturbed = 0
+/** What the live line adds to rate and time left. */
+function liveParts({ decisions }: OutcomeTally, engineUs: RecordableHistogram): readonly string[] {
+  const { approve, review, deny } = decisions
+  const all = approve + review + deny
+  return [
+    `approve ${percent(approve, all)}`,
+    `review ${percent(review, all)}`,
+    `deny ${percent(deny, all)}`,
+    `engine p50 ${ms(engineUs, 50)} p99 ${ms(engineUs, 99)} ms`,
+  ]
+}
 
-  expect({ pattern, isFraud }: GeneratedTransaction): void {
-    this.#expected.push({ pattern, isFraud })
-  }
+function ranLines(
+  tally: OutcomeTally,
+  engineUs: RecordableHistogram,
+  seconds: number,
+  { model, policy }: Assembly,
+): string[] {
+  const perSecond = count(Math.round(tally.messages / seconds))
+  const scorer =
+    model === null
+      ? `none; every outcome is the default of the policy, ${policy.fallback}`
+      : `${model.name} v${model.version}, policy ${policy.name}: review from ${policy.review}, deny from ${policy.deny}`
+  return [
+    formatTally(tally),
+    `  Model            ${scorer}`,
+    `  Throughput       ${perSecond}/s in one process, journals in memory`,
+    `  Engine time      p50 ${ms(engineUs, 50)} ms, p99 ${ms(engineUs, 99)} ms: from ${batchRows} transactions handed over together`,
+    '                   to their decisions ready, each charged with its whole batch',
+  ]
+}
 
-  compare({ outcome }: Outcome): void {
-    const truth = this.#expected[this.#taken++]
-    if (truth === undefined) return
-    if (this.#taken === 4096) {
-      this.#expected.splice(0, this.#taken)
-      this.#taken = 0
-    }
-    if (outcome === null) return
-    const isStopped = outcome !== 'approve'
-    if (!truth.isFraud) {
-      this.#honest++
-      if (isStopped) this.#disturbed++
-      return
-    }
-    const pattern = truth.pattern ?? 'other'
-    const count = this.#patterns.get(pattern) ?? { all: 0, caught: 0 }
-    count.all++
-    if (isStopped) count.caught++
-    this.#patterns.set(pattern, count)
-  }
+function nextLines(where: readonly string[]): string[] {
+  return [
+    'What to try next',
+    ...where,
+    '  Your own CSV     weir init --input history.csv, then weir replay --input history.csv',
+    '  Your own model   weir train --input history.csv --out mine-v1',
+    '  A real broker    KAFKA_BROKERS=… REDIS_URL=… WEIR_HASH_KEY=…  weir topics && weir stream',
+    '  The sidecar      weir serve, and POST a transaction to it',
+  ]
+}
 
-  lines(): string[] {
-    if (this.#patterns.size === 0) return []
-    const counts = [...this.#patterns.values()]
-    const all = counts.reduce((sum, count) => sum + count.all, 0)
-    const caught = counts.reduce((sum, count) => sum + count.caught, 0)
-    const percent = ((this.#disturbed / this.#honest) * 100).toFixed(2)
-    const byPattern = [...this.#patterns].map(
-      ([name, count]) => `${name} ${count.caught}/${count.all}`,
-    )
-    return [
-      `Planted fraud reviewed or denied: ${caught} of ${all} (${byPattern.join(', ')}); of honest transactions ${percent} %`,
-    ]
-  }
+function whereLines(decisionsOut: string | null, folder: string, messages: number): string[] {
+  if (decisionsOut === toStdout) return []
+  if (decisionsOut === null) return ['  Keep decisions   add --decisions-out decisions.jsonl']
+  const mebibytes = Math.ceil(statSync(decisionsOut).size / 2 ** 20)
+  const lines = `${count(messages)} lines of JSON, ${count(mebibytes)} MiB`
+  return [`  Every decision   ${relative(folder, decisionsOut)} (${lines})`]
+}
+
+/** A percentile in ms, with as many digits as are sure. */
+function ms(us: RecordableHistogram, percentile: number): string {
+  return us.count === 0 ? '–' : (us.percentile(percentile) / 1000).toPrecision(2)
 }

@@ -19,7 +19,7 @@ export interface StreamOptions {
 }
 
 /** What `weir stream` generates when nobody says otherwise: enough to fill windows, done in seconds. */
-export const generatedMessages = 100_000
+export const generatedMessages = 150_000
 
 export const streamLine: CommandLine<StreamOptions> = {
   name: 'stream',
@@ -73,10 +73,8 @@ export const streamLine: CommandLine<StreamOptions> = {
       isPrintConfig: flags.has('--print-config'),
     }
   },
-  next: ({ input, isPrintConfig }) => {
-    if (isPrintConfig) return null
-    return input === null ? null : 'weir replay --help    the same over your own history'
-  },
+  // Kafka's never ends, and the embedded one ends with a summary that says what to try next, in more than a line.
+  next: () => null,
 }
 
 function embeddedInput(flags: Flags, loaded: LoadedConfig | null): StreamOptions['input'] {

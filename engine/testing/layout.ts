@@ -69,7 +69,7 @@ export const zones: readonly Zone[] = [
         'core knows ports only (features/store/store.ts, models/model.ts, core/ports.ts); composition hands it the rest',
     },
   ),
-  ...['stream', 'api', 'replay', 'telemetry'].map((name) =>
+  ...['stream', 'api', 'replay', 'telemetry', 'init'].map((name) =>
     zone(
       `engine/${name}`,
       under(`engine/${name}/`),
@@ -95,6 +95,7 @@ export const zones: readonly Zone[] = [
       'engine/replay/',
       'engine/api/',
       'engine/telemetry/',
+      'engine/init/',
     ],
     advice:
       'a file beside main.ts serves all of the engine: it may know features and ports; what puts parts together is composition',
