@@ -84,7 +84,7 @@ const kinds = {
   address_unavailable: {
     actor: 'operator',
     isRetriable: false,
-    help: 'Another process listens there, or the address is not of this machine: set another http.host or http.port.',
+    help: 'Another process listens there, or the address is not of this machine: set another http.host, http.port or http.socket, or stop the other one.',
   },
   output_unwritable: {
     actor: 'operator',

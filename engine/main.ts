@@ -9,6 +9,7 @@ import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
 import { initLine, runInit } from './commands/init.ts'
 import { replayLine, runReplay } from './commands/replay.ts'
+import { runServe, serveLine } from './commands/serve.ts'
 import { runStream, streamLine } from './commands/stream.ts'
 import { runTopics, topicsLine } from './commands/topics.ts'
 import { runTrain, trainLine } from './commands/train.ts'
@@ -17,6 +18,7 @@ import { openLog } from './telemetry/log.ts'
 
 const commands: readonly Command[] = [
   command(streamLine, runStream),
+  command(serveLine, runServe),
   command(replayLine, runReplay),
   command(backfillLine, runBackfill),
   command(initLine, runInit),

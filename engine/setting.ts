@@ -143,6 +143,20 @@ export function path(texts: SettingTexts<string | null>, target: 'file' | 'folde
   })
 }
 
+/** An absolute path in the result; null where it is not set. Nothing need exist there. */
+export function socket(texts: SettingTexts<string | null>) {
+  const expected = `a path of at most ${socketBytesMax} bytes`
+  return make(texts, {
+    type: 'path of a socket',
+    schema: { type: 'string', minLength: 1 },
+    read: (raw, folder) => {
+      if (typeof raw !== 'string' || raw === '' || raw.includes('\0')) return no(expected)
+      const absolute = resolve(folder, raw)
+      return Buffer.byteLength(absolute) <= socketBytesMax ? yes(absolute) : no(expected)
+    },
+  })
+}
+
 /** One path or several; absolute in the result. */
 export function paths(texts: SettingTexts<readonly string[]>, target: 'file' | 'folder') {
   const item = { type: 'string', minLength: 1 }
@@ -230,6 +244,8 @@ export function formatBytes(count: number): string {
   return `${count}B`
 }
 
+/** The kernel's bound: Node would cut a longer one off. */
+const socketBytesMax = 107
 const hidden = '***'
 
 const durations = [

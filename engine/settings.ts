@@ -11,6 +11,7 @@ import {
   paths,
   type Setting,
   secret,
+  socket,
   text,
   url,
 } from './setting.ts'
@@ -222,9 +223,9 @@ export const settings = {
       {
         name: 'deadline',
         initial: 20,
-        help: 'When a synchronous answer must be out. Kept for the sidecar.',
+        help: 'When the answer to a call must be out, where the call does not say so itself.',
       },
-      { min: 1, max: 10 * second },
+      { min: 1, max: 5 * second },
     ),
   },
   // Kubernetes sets WEIR_HTTP_PORT and the like for a Service of the name weir-http: these names keep clear of it.
@@ -233,7 +234,7 @@ export const settings = {
       {
         initial: '127.0.0.1',
         environment: 'WEIR_LISTEN_HOST',
-        help: 'Address that is listened on. Kept for the sidecar.',
+        help: 'Address that `weir serve` listens on.',
       },
       /^[A-Za-z0-9.:-]{1,253}$/,
       'a host name or address',
@@ -242,10 +243,52 @@ export const settings = {
       {
         initial: 8080,
         environment: 'WEIR_LISTEN_PORT',
-        help: 'Port that is listened on. Kept for the sidecar.',
+        help: 'Port that `weir serve` listens on.',
       },
       'port',
       { min: 1, max: 65_535 },
+    ),
+    socket: socket({
+      initial: null,
+      help: 'Unix socket that is listened on too: for callers on the same machine, and cheaper than a port.',
+    }),
+    standIn: choice(
+      {
+        initial: 'review',
+        help: 'The outcome of a call whose answer is due before there is a decision: Redis away, or too slow.',
+      },
+      ['approve', 'review', 'deny'],
+    ),
+    waitingMax: integer(
+      {
+        initial: 1024,
+        help: 'Most calls at once; further ones are refused with 429. Also the most stand-ins that wait to be counted.',
+      },
+      'calls',
+      { min: 1, max: 100_000 },
+    ),
+    horizonMs: duration(
+      {
+        name: 'horizon',
+        initial: day,
+        help: 'How long an answer is kept, so that a retry gets the same one.',
+      },
+      { min: minute, max: 30 * day },
+    ),
+    answerBytesMax: bytes(
+      {
+        initial: 64 * mebibyte,
+        help: 'Memory for answers in the process; with Redis, all of them are there too.',
+      },
+      { min: mebibyte, max: 64 * 1024 * mebibyte },
+    ),
+    requestTimeoutMs: duration(
+      {
+        name: 'request_timeout',
+        initial: 5 * second,
+        help: 'How long the headers of a call may take, and then its body.',
+      },
+      { min: 100, max: minute },
     ),
   },
   log: {

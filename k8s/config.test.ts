@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { hashKeyOf, loadConfig } from '../engine/config.ts'
-import { settings } from '../engine/settings.ts'
 import { EngineProcess } from '../engine/testing/engine-process.ts'
 import { environmentOf, writeMounts } from './testing/container-world.ts'
 import { parseObjects, podsOf, readRendering } from './testing/objects.ts'
@@ -24,10 +23,6 @@ function prepare(pod: typeof checkout) {
   const environment = environmentOf(container, objects)
   writeMounts(container, pod!, objects, folder)
   const file = join(folder, environment['WEIR_CONFIG']!)
-  if (!('socket' in settings.http)) {
-    // Until the sidecar brings the setting.
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/, socket: [^ ]+/, ''))
-  }
   return { container, environment, file }
 }
 

@@ -13,6 +13,19 @@ export type Rung = (typeof rungs)[number]
 
 const whole = '"rung":"full","degraded":[]'
 const noScore = '"rung":"rules","degraded":["score"]'
+const standInRung = (lacksModel: boolean) =>
+  `"rung":"stand-in","degraded":${lacksModel ? '["features"]' : '["features","score"]'}`
+
+/** What is known of a transaction that is answered without the pipeline. */
+export interface StandIn {
+  readonly id: string
+  readonly tenant: string
+  readonly timeMs: number
+  readonly hasNoRate: boolean
+  readonly partition: number
+  readonly offset: number
+  readonly outcome: OutcomeName
+}
 
 /** Who decided: fixed from start-up or swap to the next swap. */
 export interface Deciders {
@@ -83,6 +96,7 @@ export class DecisionWriter {
   readonly #inputAt: readonly number[]
   readonly #ordinalKeys: readonly string[]
   readonly #core: string
+  readonly #standInRung: string
   readonly #tail: string
   readonly #source: string
   /** How far back each windowed feature reaches, ms, descending; and the JSON lists of the first k names. */
@@ -103,6 +117,7 @@ export class DecisionWriter {
     this.#ordinalKeys = entityKinds.map((kind) => `${JSON.stringify(kind)}:`)
     const { model, policy } = deciders
     const modelText = JSON.stringify(model)
+    this.#standInRung = standInRung(model === null)
     const policyText = JSON.stringify({ name: policy.name, hash: policy.hash })
     this.#core = `,"model":${modelText},"policy":${policyText},"catalog":{"hash":"${deciders.catalogHash}"},"mapping":{"hash":"${deciders.mappingHash}"}`
     this.#tail = `,"engine":{"version":${JSON.stringify(deciders.engineVersion)}},"mode":"${deciders.mode}"`
@@ -149,6 +164,14 @@ export class DecisionWriter {
     text += `},"history_since_ms":${verdict.historySinceMs},"warming":${this.#warmingList(verdict)}${this.#tail}`
     if (latency !== null) text += `,"latency_us":${latency}`
     return `${text},"source":${this.#sourceText(verdict.partition, verdict.offset)}}`
+  }
+
+  /**
+   * A decision without store or model, because the answer was due: the configured outcome, no features, no score. Nothing
+   * is known of the history, so it begins with the transaction and every window is warming.
+   */
+  standIn({ id, tenant, timeMs, hasNoRate, partition, offset, outcome }: StandIn): string {
+    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tail},"source":${this.#sourceText(partition, offset)}}`
   }
 
   /** Another message with the id of a transaction that was already decided. */

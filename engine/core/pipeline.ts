@@ -15,6 +15,7 @@ import {
   type Latency,
   latencyText,
   type Rung,
+  type StandIn,
   Verdict,
 } from './decision.ts'
 import { batchRowsMax } from './limits.ts'
@@ -123,6 +124,11 @@ export class Pipeline {
     } finally {
       this.#parts.store.release(this.#batch)
     }
+  }
+
+  /** The decision of a transaction whose answer is due before `process` gave one. At any time, also during `process`. */
+  standIn(known: StandIn): string {
+    return this.#writer.standIn(known)
   }
 
   /**

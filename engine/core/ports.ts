@@ -1,4 +1,5 @@
 // What the pipeline needs from the world: messages in, outcomes out, a clock, a log, a meter. No I/O here.
+import type { Answer, AnswerAddress } from '../../features/answer.ts'
 import type { Reject } from '../../features/transaction.ts'
 import type { Latency, Rung } from './decision.ts'
 
@@ -86,4 +87,20 @@ export interface Progress {
   /** Called per batch; prints now and then. */
   update(done: number, position: number): void
   end(): void
+}
+
+/** Answers that calls got, kept for the horizon so that a retry gets the same bytes. */
+export interface Answers {
+  /**
+   * Keeps each answer where its address has none yet, and resolves to what is kept there: the first writer's. Rejects
+   * with StoreError; then it is not known which are kept, and the same ones may be kept again.
+   */
+  keep(answers: readonly Answer[]): Promise<Answer[]>
+  /** What is kept at each address; null where nothing is. Rejects with StoreError. */
+  find(addresses: readonly AnswerAddress[]): Promise<(Answer | null)[]>
+}
+
+/** Where answered calls go once their reply is out: later the transaction topic. Must not throw, and bounds itself. */
+export interface Outflow {
+  take(message: Message, answer: Answer): void
 }

@@ -9,7 +9,7 @@ const alphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /**
  * The keys of one namespace: `w:<namespace>:{b07}:<tenant>:<kind>:<hash>` for a journal, `w:<namespace>:{b07}:chain` for a
- * bucket's chain, `w:<namespace>:deployment` for what all engines must agree on. Tenants are [A-Za-z0-9_-]{1,32} and kinds
+ * bucket's chain, `w:<namespace>:{b07}:answer:<hash>.<hash of id>` for an answer, `w:<namespace>:deployment` for what all engines must agree on. Tenants are [A-Za-z0-9_-]{1,32} and kinds
  * are names, so no key can be read in two ways. The braces keep a bucket on one node of a cluster.
  */
 export class Keys {
@@ -45,6 +45,11 @@ export class Keys {
 
   chain(bucket: number): string {
     return `${this.#buckets[bucket]!}:chain`
+  }
+
+  /** Of the answer to a transaction; both hashes as base64url. One part less than a journal's key has. */
+  answer(bucket: number, primary: string, id: string): string {
+    return `${this.#buckets[bucket]!}:answer:${primary}.${id}`
   }
 
   /** No bulk that `writeBulk` writes is longer. */

@@ -8,6 +8,7 @@ import type { View } from '../view.ts'
 import { Keys } from './keys.ts'
 import { Observer, type ObserverOptions, type StoreLog, type Wire } from './observer.ts'
 import { functionName, libraryName } from './packer.ts'
+import { RedisAnswers } from './redis-answers.ts'
 import { type Store, StoreError, type StoreStats } from './store.ts'
 
 export interface RedisOptions extends ObserverOptions {
@@ -65,6 +66,12 @@ export class RedisStore implements Store {
 
   view(handle: number, ordinal: number, out: View): void {
     this.#observer.view(handle, ordinal, out)
+  }
+
+  /** The answers of calls, beside the journals; each is kept for `horizonMs`. */
+  answers(horizonMs: number): RedisAnswers {
+    const run = this.#connection.run.bind(this.#connection)
+    return new RedisAnswers(this.#observer.keys, run, horizonMs)
   }
 
   stats(): StoreStats {
@@ -207,6 +214,21 @@ class Connection implements Wire {
     const replies = (await pipeline.exec()) ?? []
     return replies.map(([error, value]) => {
       if (error !== null) throw toStoreError('reading offsets', error)
+      return value as string | null
+    })
+  }
+
+  /** Plain commands in one pipeline; the text that each replies. */
+  async run(doing: string, commands: readonly (readonly string[])[]): Promise<(string | null)[]> {
+    this.roundTrips++
+    const replies = await this.#redis
+      .pipeline(commands.map((command) => [...command]))
+      .exec()
+      .catch((error: unknown) => {
+        throw toStoreError(doing, error)
+      })
+    return (replies ?? []).map(([error, value]) => {
+      if (error !== null) throw toStoreError(doing, error)
       return value as string | null
     })
   }

@@ -1,0 +1,83 @@
+// Reads a call's body once before it waits for its turn: bad ones are refused at once, and of good ones is known what an
+// answer needs when there is no time left for the pipeline. It decides nothing.
+import { type AnswerAddress, hashText, IdHasher } from '../../features/answer.ts'
+import { fingerprintAt } from '../../features/journal.ts'
+import { Observation } from '../../features/observation.ts'
+import type { Plan } from '../../features/plan.ts'
+import { Encoder } from '../../features/record.ts'
+import { Kind, type Parser, type Reject, Transaction } from '../../features/transaction.ts'
+
+/** What is known of a call before it is decided. */
+export interface Known {
+  readonly address: AnswerAddress
+  /** Of its content, 16 hex digits. */
+  readonly fingerprint: string
+  /** False: a label, reversal or decline, which gets no decision. */
+  readonly isTransaction: boolean
+  readonly id: string
+  readonly tenant: string
+  readonly timeMs: number
+  readonly hasNoRate: boolean
+}
+
+/** Calls have no source message. */
+export const noSource = -1
+
+export class Intake {
+  readonly #parser: Parser
+  readonly #encoder: Encoder
+  readonly #hasher: IdHasher
+  readonly #primary: number
+  // One row, filled anew by each body.
+  readonly #transaction: Transaction
+  readonly #batch: Observation
+  readonly #scratch = Buffer.alloc(16)
+
+  /** `parser`: one of its own, not the pipeline's. */
+  constructor(parser: Parser, plan: Plan, hashKey: Uint8Array) {
+    this.#parser = parser
+    this.#encoder = new Encoder(plan, hashKey)
+    this.#hasher = new IdHasher(hashKey)
+    this.#primary = plan.primary
+    this.#transaction = new Transaction(parser.schema.entities.length, parser.schema.fields.length)
+    this.#batch = new Observation(1, plan.journals.length, plan.recordStride)
+  }
+
+  /** Never throws, for no body. `arrivedMs`: ms UTC. */
+  read(body: Uint8Array, arrivedMs: number): Known | Reject {
+    const transaction = this.#transaction
+    const reject = this.#parser.parse(body, arrivedMs, transaction)
+    if (reject !== null) return reject
+    const batch = this.#batch
+    batch.tenant[0] = transaction.tenant
+    batch.partition[0] = noSource
+    batch.offset[0] = noSource
+    batch.timeMs[0] = transaction.timeMs
+    this.#encoder.encode(transaction, 0, batch)
+    const { id, tenant, timeMs, hasNoRate, kind } = transaction
+    const word = this.#primary * 4
+    const record = this.#primary * batch.recordStride
+    return {
+      address: { primary: this.#hashAt(word), id: this.#hasher.hash(id) },
+      fingerprint: batch.recordData
+        .getBigUint64(record + fingerprintAt)
+        .toString(16)
+        .padStart(16, '0'),
+      isTransaction: kind === Kind.transaction,
+      id,
+      tenant,
+      timeMs,
+      hasNoRate,
+    }
+  }
+
+  /** Where the answer to `id` of a primary entity is kept. */
+  address(primary: string, id: string): AnswerAddress {
+    return { primary, id: this.#hasher.hash(id) }
+  }
+
+  #hashAt(word: number): string {
+    const { key } = this.#batch
+    return hashText(this.#scratch, key[word]!, key[word + 1]!, key[word + 2]!, key[word + 3]!)
+  }
+}

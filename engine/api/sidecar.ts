@@ -1,0 +1,338 @@
+// Answers calls: those that are there share a batch of the one pipeline, each is answered by its deadline, and what was once
+// answered stays the answer. It never waits for a batch to fill, and no failure of a dependency reaches a caller.
+import type { Answer, AnswerAddress } from '../../features/answer.ts'
+import type { StandIn } from '../core/decision.ts'
+import { decisionBatchRowsMax } from '../core/limits.ts'
+import type { OutcomeName } from '../core/policy.ts'
+import type { Answers, Clock, Log, Message, Outcome, Outflow } from '../core/ports.ts'
+import { codeOf, errorKinds } from '../errors.ts'
+import { Call } from './call.ts'
+import { type Intake, noSource } from './intake.ts'
+import type { KeptAnswers } from './kept-answers.ts'
+import { busyReply, conflictReply, documentReply, problemReply, type Reply } from './reply.ts'
+import { Waiting } from './waiting.ts'
+
+/** The pipeline, as far as calls need it. */
+export interface Decider {
+  process(messages: readonly Message[]): Promise<Outcome[]>
+  standIn(known: StandIn): string
+}
+
+export interface SidecarParts {
+  readonly pipeline: Decider
+  readonly intake: Intake
+  /** This process' answers, looked at first. */
+  readonly kept: KeptAnswers
+  /** Those of all replicas; null where there is only this one. */
+  readonly shared: Answers | null
+  readonly outflow: Outflow | null
+  readonly standInOutcome: OutcomeName
+  /** Calls that wait for their answer, and stand-ins that wait to be counted: at most so many of each. */
+  readonly waitingMax: number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** One HTTP request, as far as deciding goes. */
+export interface Request {
+  readonly body: Uint8Array
+  readonly arrivedMs: number
+  /** Until when it must be answered, on the monotonic clock. */
+  readonly dueUs: number
+  readonly traceparent: string | null
+}
+
+/** Counts since the start. */
+export interface SidecarStats {
+  readonly calls: number
+  readonly repeats: number
+  readonly standIns: number
+  /** Refused because too many waited. */
+  readonly shed: number
+  /** Stand-ins that never got into the journals. */
+  readonly uncounted: number
+  readonly batches: number
+}
+
+/** How long a failed batch rests: long enough to be cheap, short enough that the next calls are not lost to it. */
+const retryPauseMs = 10
+/** An answer goes out this much before it is due: a timer is late by up to a millisecond, and writing takes time. */
+const marginMs = 2
+
+export class Sidecar {
+  readonly #parts: SidecarParts
+  readonly #queue: Waiting
+  readonly #counts = { calls: 0, repeats: 0, standIns: 0, shed: 0, uncounted: 0, batches: 0 }
+  readonly #settling = new Set<Promise<void>>()
+  #open = 0
+  #isAway = false
+  #isStopping = false
+  #isRunning = false
+  #running = Promise.resolve()
+
+  constructor(parts: SidecarParts) {
+    this.#parts = parts
+    this.#queue = new Waiting(parts.waitingMax)
+  }
+
+  get stats(): SidecarStats {
+    return { ...this.#counts, uncounted: this.#counts.uncounted + this.#queue.dropped }
+  }
+
+  /** Takes a place for a call before its body is read. Null: it may come in, and `leave` must follow. */
+  enter(): Reply | null {
+    if (this.#open < this.#parts.waitingMax) {
+      this.#open++
+      return null
+    }
+    this.#counts.shed++
+    const expected = `at most ${this.#parts.waitingMax} calls at once`
+    return busyReply({ reason: 'overloaded', field: '$', expected, found: 'one more' })
+  }
+
+  leave(): void {
+    this.#open--
+  }
+
+  /** Resolves to the reply by `dueUs`; never rejects. */
+  answer(request: Request): Promise<Reply> {
+    const { intake, kept, clock } = this.#parts
+    this.#counts.calls++
+    const known = intake.read(request.body, request.arrivedMs)
+    if ('reason' in known) return Promise.resolve(problemReply(400, known))
+    const before = known.isTransaction ? kept.get(known.address) : null
+    if (before !== null) {
+      this.#counts.repeats++
+      return Promise.resolve(replyOf(before, known.fingerprint, known.id))
+    }
+    const message: Message = {
+      partition: noSource,
+      offset: noSource,
+      key: null,
+      value: request.body,
+      timestampMs: request.arrivedMs,
+      traceparent: request.traceparent,
+    }
+    const call = new Call(known, message)
+    const leftMs = (request.dueUs - clock.monotonicUs()) / 1000 - marginMs
+    const timer = setTimeout(() => {
+      this.#due(call)
+    }, leftMs)
+    this.#queue.add(call)
+    this.#start()
+    return call.reply.finally(() => {
+      clearTimeout(timer)
+    })
+  }
+
+  /** The stored answer at an address, by `dueUs`. Never rejects. */
+  async find(address: AnswerAddress, dueUs: number): Promise<Reply> {
+    const { kept, shared, clock } = this.#parts
+    const before = kept.get(address)
+    if (before !== null || shared === null) return before ? documentReply(before.body) : noAnswer
+    const leftMs = (dueUs - clock.monotonicUs()) / 1000 - marginMs
+    let timer: NodeJS.Timeout | undefined
+    const due = new Promise<Reply>((resolve) => {
+      timer = setTimeout(() => {
+        resolve(answersAway)
+      }, leftMs)
+    })
+    const found = shared.find([address]).then(
+      ([answer]) => (answer ? documentReply(answer.body) : noAnswer),
+      () => answersAway,
+    )
+    return Promise.race([found, due]).finally(() => {
+      clearTimeout(timer)
+    })
+  }
+
+  /** Resolves once every call is answered and what can be counted is. Calls that still come are answered too. */
+  async drain(): Promise<void> {
+    this.#isStopping = true
+    while (this.#isRunning || this.#settling.size > 0) {
+      await this.#running
+      await Promise.all(this.#settling)
+    }
+  }
+
+  #start(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#running = this.#run()
+  }
+
+  /** One batch after the other for as long as calls wait. */
+  async #run(): Promise<void> {
+    for (;;) {
+      const batch = this.#queue.take(decisionBatchRowsMax)
+      if (batch.length === 0) break
+      this.#counts.batches++
+      try {
+        const outcomes = await this.#parts.pipeline.process(batch.map(({ message }) => message))
+        if (this.#isAway) this.#parts.log.warn({}, 'decisions are whole again')
+        this.#isAway = false
+        this.#settle(batch, outcomes)
+      } catch (error) {
+        this.#fail(batch, error)
+        await pause()
+      }
+    }
+    // At once: a call that comes now must find that nobody runs.
+    this.#isRunning = false
+  }
+
+  /** Keeps the answers of a batch and sends them, while the next batch is on its way. */
+  #settle(batch: readonly Call[], outcomes: readonly Outcome[]): void {
+    const { kept, shared } = this.#parts
+    const decided: Call[] = []
+    const repeated: Call[] = []
+    for (const [at, call] of batch.entries()) {
+      const { type, value, reject } = outcomes[at]!
+      const { address, fingerprint, isTransaction } = call.known
+      const before = isTransaction ? (call.answer ?? kept.get(address)) : null
+      if (type === 'rejected') {
+        call.send(problemReply(reject?.reason === 'id_conflict' ? 409 : 400, reject!))
+      } else if (before !== null) {
+        call.candidate = before
+        decided.push(call)
+      } else if (type === 'decision') {
+        call.candidate = { ...address, fingerprint, body: value }
+        decided.push(call)
+      } else {
+        call.document = documentReply(value)
+        if (type === 'duplicate') repeated.push(call)
+        else call.send(call.document)
+      }
+    }
+    if (shared === null) {
+      for (const call of decided) this.#send(call, call.candidate!)
+      for (const call of repeated) call.send(call.document!)
+      return
+    }
+    if (decided.length > 0) this.#await(this.#keep(decided, shared))
+    if (repeated.length > 0) this.#await(this.#look(repeated, shared))
+  }
+
+  async #keep(calls: readonly Call[], shared: Answers): Promise<void> {
+    try {
+      const answers = await shared.keep(calls.map(({ candidate }) => candidate!))
+      for (const [at, call] of calls.entries()) this.#send(call, answers[at]!)
+    } catch (error) {
+      // Decided and counted, but not where other replicas look: answered from here, and kept there once it comes again.
+      for (const call of calls) this.#send(call, call.candidate!)
+      this.#parts.log.warn({ error }, 'answers are not kept for other replicas')
+      if (!isRetriable(error)) return
+      await pause()
+      this.#again(calls)
+    }
+  }
+
+  async #look(calls: readonly Call[], shared: Answers): Promise<void> {
+    const found = await shared
+      .find(calls.map(({ known }) => known.address))
+      .catch(() => calls.map(() => null))
+    for (const [at, call] of calls.entries()) {
+      const answer = found[at] ?? null
+      if (answer === null) call.send(call.document!)
+      else this.#send(call, answer)
+    }
+  }
+
+  #await(settled: Promise<void>): void {
+    const settling = settled.finally(() => this.#settling.delete(settling))
+    this.#settling.add(settling)
+  }
+
+  #fail(batch: readonly Call[], error: unknown): void {
+    if (!this.#isAway) this.#parts.log.error({ error }, 'decisions stand in')
+    this.#isAway = true
+    if (isRetriable(error)) this.#again(batch)
+    else this.#giveUp(batch)
+  }
+
+  /** Whoever stops would wait for a dependency that may never come back. */
+  #again(calls: readonly Call[]): void {
+    if (this.#isStopping) {
+      this.#giveUp([...calls, ...this.#queue.takeLate()])
+      return
+    }
+    this.#queue.putBack(calls)
+    this.#start()
+  }
+
+  #giveUp(calls: readonly Call[]): void {
+    for (const call of calls) this.#due(call)
+    this.#counts.uncounted += calls.length
+  }
+
+  /** The deadline is here: what is known goes out. */
+  #due(call: Call): void {
+    if (call.isAnswered) return
+    if (call.candidate !== null) this.#send(call, call.candidate)
+    else if (call.document !== null) call.send(call.document)
+    else if (call.known.isTransaction) this.#standIn(call)
+    else call.send(notRecorded)
+    this.#queue.demote(call)
+  }
+
+  #standIn(call: Call): void {
+    const { pipeline, standInOutcome } = this.#parts
+    const { address, fingerprint, id, tenant, timeMs, hasNoRate } = call.known
+    this.#counts.standIns++
+    const body = pipeline.standIn({
+      id,
+      tenant,
+      timeMs,
+      hasNoRate,
+      partition: noSource,
+      offset: noSource,
+      outcome: standInOutcome,
+    })
+    this.#send(call, { ...address, fingerprint, body })
+  }
+
+  #send(call: Call, answer: Answer): void {
+    if (call.isAnswered) return
+    const { kept, outflow } = this.#parts
+    const first = kept.first(answer)
+    call.answer = first
+    call.send(replyOf(first, call.known.fingerprint, call.known.id))
+    if (outflow === null || first.fingerprint !== call.known.fingerprint) return
+    setImmediate(() => {
+      outflow.take(call.message, first)
+    })
+  }
+}
+
+function isRetriable(error: unknown): boolean {
+  return errorKinds[codeOf(error)].isRetriable
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, retryPauseMs))
+}
+
+function replyOf(answer: Answer, fingerprint: string, id: string): Reply {
+  if (answer.fingerprint !== fingerprint) return conflictReply
+  const location = `/v1/decisions/${answer.primary}/${encodeURIComponent(id.toWellFormed())}`
+  return documentReply(answer.body, { location })
+}
+
+const notRecorded = busyReply({
+  reason: 'not_recorded',
+  field: '$',
+  expected: 'labels, reversals and declines to be in the journals within the deadline',
+  found: 'no reply from the store: send it again',
+})
+const answersAway = busyReply({
+  reason: 'answers_away',
+  field: '$',
+  expected: 'the answers of all replicas within the deadline',
+  found: 'no reply from the store: ask again',
+})
+const noAnswer = problemReply(404, {
+  reason: 'no_answer',
+  field: 'path',
+  expected: 'the Location of a decision within the horizon',
+  found: 'nothing there',
+})

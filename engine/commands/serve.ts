@@ -1,0 +1,178 @@
+// `weir serve`: the sidecar. Answers calls over HTTP with journals in Redis, or in memory where none is configured, until
+// SIGTERM.
+import { once } from 'node:events'
+import { DocumentError } from '../../features/document.ts'
+import { MemoryStore } from '../../features/store/memory.ts'
+import type { Store } from '../../features/store/store.ts'
+import { Intake } from '../api/intake.ts'
+import { KeptAnswers } from '../api/kept-answers.ts'
+import { OpeningStore } from '../api/opening-store.ts'
+import { dispatch, type Metrics } from '../api/routes.ts'
+import { ApiServer } from '../api/server.ts'
+import { Sidecar } from '../api/sidecar.ts'
+import { type Assembly, makePipeline } from '../assemble.ts'
+import type { Answers } from '../core/ports.ts'
+import { type CommandLine, type Context, type Run, sharedFlags } from './command.ts'
+import { journalBytesMax, openAssembly, openHashKey, tellAbsent } from './open.ts'
+import { openStore } from './store.ts'
+
+/** Everything is in the configuration. */
+export type ServeOptions = Readonly<Record<string, never>>
+
+const stopMsMax = 9000
+const bodyBytesMax = 1024 * 1024
+/** What decisions call the source of calls. */
+const source = 'calls'
+
+export const serveLine: CommandLine<ServeOptions> = {
+  name: 'serve',
+  summary: 'the sidecar: HTTP calls → decisions, each by its deadline',
+  details:
+    'Answers POST /v1/decisions on a port and, where http.socket is set, on a Unix socket, until SIGTERM. Journals and answers are ' +
+    'in Redis when redis.url (or REDIS_URL) is set, else in the memory of this process.',
+  flags: [
+    sharedFlags.map,
+    sharedFlags.catalog,
+    sharedFlags.model,
+    sharedFlags.policy,
+    {
+      form: '--host <host>',
+      help: 'address to listen on (overrides http.host)',
+      setting: 'http.host',
+    },
+    {
+      form: '--port <port>',
+      help: 'port to listen on (overrides http.port)',
+      setting: 'http.port',
+    },
+    {
+      form: '--socket <path>',
+      help: 'Unix socket to listen on too (overrides http.socket)',
+      setting: 'http.socket',
+    },
+  ],
+  examples: [
+    'weir serve',
+    'REDIS_URL=redis://redis:6379 weir serve --map mapping.yaml --socket /run/weir/weir.sock',
+  ],
+  parse: () => ({}),
+  next: () => null,
+}
+
+export const runServe: Run<ServeOptions> = async (_, context) => {
+  const { loaded, log, stderr, stop } = context
+  const { http } = loaded.config
+  const assembly = await openAssembly(context, loaded.config.source === null, 'live')
+  requireJson(assembly, loaded.config.source)
+  tellAbsent(assembly, context)
+  const { store, shared } = await openJournals(assembly, context)
+  const { serving, sidecar, drain } = assembleSidecar(assembly, store, shared, null, context)
+  const server = new ApiServer({
+    answer: (request) => dispatch(serving, request),
+    requestMsMax: http.requestTimeoutMs,
+    onFailure: (error) => {
+      log.error({ error }, 'a request failed')
+    },
+  })
+  try {
+    const places = [await server.listen({ host: http.host, port: http.port })]
+    if (http.socket !== null) places.push(await server.listen({ socket: http.socket }))
+    stderr.write(`weir: answering on ${places.join(' and ')}\n`)
+    if (!stop.aborted) await once(stop, 'abort')
+  } finally {
+    const limit = setTimeout(() => {
+      log.error({}, 'stopping took too long')
+      process.exit(1)
+    }, stopMsMax)
+    await Promise.all([server.close(), drain()])
+    await store.close().catch(() => undefined)
+    await assembly.model?.close()
+    clearTimeout(limit)
+  }
+  const { calls, standIns, shed, uncounted } = sidecar.stats
+  stderr.write(
+    `weir: stopped after ${calls} calls: ${standIns} stand-ins (${uncounted} not counted), ${shed} refused\n`,
+  )
+  return 0
+}
+
+/** In Redis, which may be away, or in memory, which is said. */
+async function openJournals(
+  { plan }: Assembly,
+  context: Context,
+): Promise<{ readonly store: Store; readonly shared: Answers | null }> {
+  const { loaded, log, stderr } = context
+  if (!isRedisSet(context)) {
+    stderr.write(
+      'weir: no redis.url is set: journals and answers are in memory, for this process alone\n',
+    )
+    return { store: new MemoryStore(plan, { bytesMax: journalBytesMax }), shared: null }
+  }
+  const opening = await OpeningStore.open(async () => {
+    const store = await openStore(plan, context)
+    return { store, answers: store.answers(loaded.config.http.horizonMs) }
+  }, log)
+  if (!opening.isOpen) {
+    stderr.write('weir: Redis is away: decisions stand in until it is there\n')
+  }
+  return { store: opening, shared: opening }
+}
+
+function isRedisSet({ loaded }: Context): boolean {
+  return loaded.origins.has('redis.url')
+}
+
+function assembleSidecar(
+  assembly: Assembly,
+  store: Store,
+  shared: Answers | null,
+  metrics: Metrics | null,
+  context: Context,
+) {
+  const { loaded, log, clock } = context
+  const { http, budget } = loaded.config
+  const hashKey = openHashKey(context, !isRedisSet(context))
+  const intake = new Intake(assembly.mapping.parser(), assembly.plan, hashKey)
+  const pipeline = makePipeline(assembly, {
+    store,
+    parser: assembly.mapping.parser(),
+    hashKey,
+    mode: 'serve',
+    source,
+    clock,
+  })
+  const { horizonMs, answerBytesMax: bytesMax } = http
+  const sidecar = new Sidecar({
+    pipeline,
+    intake,
+    kept: new KeptAnswers({ horizonMs, bytesMax, clock }),
+    shared,
+    outflow: null,
+    standInOutcome: http.standIn,
+    waitingMax: http.waitingMax,
+    clock,
+    log,
+  })
+  let isReady = true
+  const serving = {
+    sidecar,
+    intake,
+    clock,
+    deadlineMs: budget.deadlineMs,
+    body: { bytesMax: bodyBytesMax, msMax: http.requestTimeoutMs },
+    metrics,
+    isReady: () => isReady,
+  }
+  const drain = (): Promise<void> => {
+    isReady = false
+    return sidecar.drain()
+  }
+  return { serving, sidecar, drain }
+}
+
+/** A call is one JSON document, whatever the mapping's files are. */
+function requireJson({ mapping }: Assembly, file: string | null): void {
+  if (mapping.format !== 'csv') return
+  const fault = { file: file ?? '', line: 0, path: 'format', expected: 'json', found: 'csv' }
+  throw new DocumentError([{ ...fault, hint: 'calls are JSON: a copy of it with format: json' }])
+}
