@@ -43,6 +43,8 @@ export class OpeningStore implements Store, Answers {
   }
 
   async observe(batch: Observation): Promise<void> {
+    // The caller releases what was rejected, by then perhaps in a store that has never seen it: nothing is pinned.
+    if (this.#opened === null) batch.handle.fill(-1)
     await this.#require().store.observe(batch)
   }
 

@@ -42,8 +42,12 @@ export interface Request {
   readonly traceparent: string | null
 }
 
-/** Counts since the start. */
+/** Counts since the start, and what waits now. */
 export interface SidecarStats {
+  /** Calls that have no answer yet. */
+  readonly waiting: number
+  /** Stand-ins that wait to be counted. */
+  readonly late: number
   readonly calls: number
   readonly repeats: number
   readonly standIns: number
@@ -76,7 +80,9 @@ export class Sidecar {
   }
 
   get stats(): SidecarStats {
-    return { ...this.#counts, uncounted: this.#counts.uncounted + this.#queue.dropped }
+    const { late, dropped } = this.#queue
+    const uncounted = this.#counts.uncounted + dropped
+    return { ...this.#counts, uncounted, waiting: this.#open, late }
   }
 
   /** Takes a place for a call before its body is read. Null: it may come in, and `leave` must follow. */

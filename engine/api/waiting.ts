@@ -13,6 +13,10 @@ export class Waiting {
     this.#lateMax = lateMax
   }
 
+  get late(): number {
+    return this.#late.length
+  }
+
   add(call: Call): void {
     this.#live.add(call)
   }

@@ -36,7 +36,11 @@ export class GatedStore implements Store {
     this.inFlightMax = Math.max(this.inFlightMax, this.#inFlight)
     try {
       await this.#gate
-      if (this.failure !== null) throw this.failure
+      if (this.failure !== null) {
+        // As a store that rejects does: nothing is left to be unpinned.
+        batch.handle.fill(-1)
+        throw this.failure
+      }
       await this.#inner.observe(batch)
     } finally {
       this.#inFlight--

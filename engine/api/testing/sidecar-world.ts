@@ -26,7 +26,7 @@ export const mappingDocument = {
     label: ['label'],
     at: { field: 'at', as: 'iso' },
   },
-  label: { field: 'verdict', fraud: ['1'], legit: ['0'] },
+  label: { field: 'verdict', fraud: ['1'], legit: ['0'], time: { field: 'at', as: 'iso' } },
 }
 
 export const hashKey = Buffer.from('00112233445566778899aabbccddeeff', 'hex')
