@@ -28,6 +28,8 @@ export class ApiServer {
   readonly #servers: Server[] = []
   /** Calls of each connection that have no reply yet. */
   readonly #open = new Map<Socket, number>()
+  /** What to say on a connection once its open calls have their replies. */
+  readonly #last = new Map<Socket, Refusal>()
   #isClosing = false
 
   constructor(options: ServerOptions) {
@@ -85,7 +87,10 @@ export class ApiServer {
     })
     server.on('connection', (socket: Socket) => {
       this.#open.set(socket, 0)
-      socket.once('close', () => this.#open.delete(socket))
+      socket.once('close', () => {
+        this.#open.delete(socket)
+        this.#last.delete(socket)
+      })
     })
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       void this.#reply(request, response, this.#options.answer(request))
@@ -113,7 +118,9 @@ export class ApiServer {
     })
     response.once('close', () => {
       this.#count(socket, -1)
-      if (this.#isClosing) this.#endIfIdle(socket)
+      const last = this.#last.get(socket)
+      if (last !== undefined && this.#open.get(socket) === 0) end(socket, last)
+      else if (this.#isClosing) this.#endIfIdle(socket)
     })
     if (reply === null) {
       response.destroy()
@@ -139,31 +146,49 @@ export class ApiServer {
     if (this.#open.get(socket) === 0) socket.end()
   }
 
-  /** What is no HTTP, or came too slowly. A call before it on the same connection may be waiting: then nothing is said. */
+  /** What is no HTTP, or came too slowly, is the last of its connection; calls before it are answered first. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (!socket.writable || (this.#open.get(socket) ?? 0) > 0) {
-      socket.destroy(error)
-      return
-    }
-    const { status, line, reply } = refusals.get(error.code ?? '') ?? badRequest
-    socket.end(
-      `HTTP/1.1 ${status} ${line}\r\ncontent-type: ${reply.type}\r\n` +
-        `content-length: ${Buffer.byteLength(reply.body)}\r\nconnection: close\r\n\r\n${reply.body}`,
-    )
+    const refusal = refusals.get(error.code ?? '') ?? badRequest
+    if ((this.#open.get(socket) ?? 0) > 0) this.#last.set(socket, refusal)
+    else end(socket, refusal)
   }
+}
+
+interface Refusal {
+  readonly status: number
+  readonly line: string
+  readonly reply: Reply
+}
+
+/** A reply where Node has none to write to. */
+function end(socket: Socket, { status, line, reply }: Refusal): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  socket.end(
+    `HTTP/1.1 ${status} ${line}\r\ncontent-type: ${reply.type}\r\n` +
+      `content-length: ${Buffer.byteLength(reply.body)}\r\nconnection: close\r\n\r\n${reply.body}`,
+  )
 }
 
 function problem(status: number, reason: string, field: string, expected: string, found: string) {
   return problemReply(status, { reason, field, expected, found })
 }
 
-function refusal(status: number, line: string, reason: string, expected: string, found: string) {
+function refusal(
+  status: number,
+  line: string,
+  reason: string,
+  expected: string,
+  found: string,
+): Refusal {
   return { status, line, reply: problem(status, reason, '$', expected, found) }
 }
 
 const badRequest = refusal(400, 'Bad Request', 'not_http', 'an HTTP/1.1 request', 'something else')
 
-const refusals = new Map([
+const refusals: ReadonlyMap<string, Refusal> = new Map([
   [
     'HPE_HEADER_OVERFLOW',
     refusal(

@@ -81,7 +81,12 @@ test('a due call gets the configured stand-in; that the pipeline decides later c
   assert.equal(documentOf(next).rung, 'full')
   assert.equal(documentOf(next).features!['card_count_1d'], 2, 'the due one was counted')
   await world.sidecar.drain()
-  assert.deepEqual(await world.ask({ id: 'due' }), { status, type: 'application/json', body, headers })
+  assert.deepEqual(await world.ask({ id: 'due' }), {
+    status,
+    type: 'application/json',
+    body,
+    headers,
+  })
   const replica = new SidecarWorld({ store: world.store, shared })
   assert.equal((await replica.ask({ id: 'due' })).body, body, 'from another replica too')
   assert.equal(world.sidecar.stats.standIns, 1)
@@ -90,7 +95,8 @@ test('a due call gets the configured stand-in; that the pipeline decides later c
 test('while the store is away calls stand in; once it is back they are whole, and the stand-ins are counted', async () => {
   const world = new SidecarWorld()
   world.store.failure = away
-  for (let n = 0; n < 3; n++) assertStandIn((await world.ask({ id: `a${n}` }, soonMs)).body, 'review')
+  for (let n = 0; n < 3; n++)
+    assertStandIn((await world.ask({ id: `a${n}` }, soonMs)).body, 'review')
   assert.deepEqual(world.said, ['decisions stand in'], 'said once')
   world.store.failure = null
   await world.sidecar.drain()
@@ -128,7 +134,10 @@ test('a retry gets the same bytes, whoever decides by then; while the first is o
   const [first, second] = await Promise.all(twice)
   assert.deepEqual(second, first)
   const swapped = new SidecarWorld({ store: world.store, shared, fallback: 'approve' })
-  assert.notEqual(documentOf(await swapped.ask({ id: 'other' })).outcome, documentOf(first!).outcome)
+  assert.notEqual(
+    documentOf(await swapped.ask({ id: 'other' })).outcome,
+    documentOf(first!).outcome,
+  )
   assert.deepEqual(await swapped.ask({ id: 'r' }), first)
   assert.deepEqual(await world.ask({ id: 'r' }), first)
   assert.equal(world.sidecar.stats.repeats, 1)

@@ -1,8 +1,9 @@
 // A store in memory that can be slow, away or broken on demand, and that saw how it was called.
-import { MemoryStore } from '../../../features/store/memory.ts'
-import type { Store, StoreStats } from '../../../features/store/store.ts'
+
 import type { JournalPlans } from '../../../features/journal.ts'
 import type { Observation } from '../../../features/observation.ts'
+import { MemoryStore } from '../../../features/store/memory.ts'
+import type { Store, StoreStats } from '../../../features/store/store.ts'
 import type { View } from '../../../features/view.ts'
 
 export class GatedStore implements Store {

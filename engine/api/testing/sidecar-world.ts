@@ -3,7 +3,11 @@
 import { compileCatalog } from '../../../features/catalog.ts'
 import { compileMapping } from '../../../features/mapping.ts'
 import { Plan } from '../../../features/plan.ts'
-import { corpusMapping, corpusReceivedMs, transactionJson } from '../../../features/testing/corpus.ts'
+import {
+  corpusMapping,
+  corpusReceivedMs,
+  transactionJson,
+} from '../../../features/testing/corpus.ts'
 import { type Assembly, makePipeline, shipped } from '../../assemble.ts'
 import { systemClock } from '../../clock.ts'
 import { defaultPolicy } from '../../core/policy.ts'
