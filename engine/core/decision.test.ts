@@ -78,6 +78,25 @@ test('without a score it is null, not NaN; where the model should have given one
   assert.deepEqual(degraded['degraded'], ['score'])
 })
 
+test('a stand-in is a decision that says what it lacks; every window is warming', () => {
+  const known = {
+    id: 'a"b',
+    tenant: 'default',
+    timeMs: 5,
+    hasNoRate: true,
+    partition: -1,
+    offset: -1,
+  }
+  const standIn = assertValid(makeWriter('stream').standIn({ ...known, outcome: 'deny' }))
+  assert.equal(standIn['id'], 'a"b')
+  assert.equal(standIn['outcome'], 'deny')
+  assert.equal(standIn['score'], null)
+  assert.equal(standIn['no_rate'], true)
+  assert.equal(standIn['rung'], 'stand-in')
+  assert.deepEqual(standIn['degraded'], ['features', 'score'])
+  assert.deepEqual(standIn['warming'], ['count_7d', 'count_1d'])
+})
+
 test('features whose window begins before the history are warming', () => {
   const sinceMs = 1_700_000_000_000
   const warming = (timeMs: number): unknown =>

@@ -30,7 +30,7 @@ export class RedisAnswers {
       'keeping answers',
       answers.map((answer) => {
         const value = answer.fingerprint + answer.body
-        return ['SET', this.#key(answer), value, 'NX', 'GET', 'PX', this.#horizonMs]
+        return ['set', this.#key(answer), value, 'NX', 'GET', 'PX', this.#horizonMs]
       }),
     )
     return answers.map((answer, at) => read(answer, replies[at]!) ?? answer)
@@ -39,7 +39,7 @@ export class RedisAnswers {
   async find(addresses: readonly AnswerAddress[]): Promise<(Answer | null)[]> {
     const replies = await this.#run(
       'finding answers',
-      addresses.map((address) => ['GET', this.#key(address)]),
+      addresses.map((address) => ['get', this.#key(address)]),
     )
     return addresses.map((address, at) => read(address, replies[at]!))
   }
