@@ -4,7 +4,10 @@ import { test } from 'node:test'
 import { answerOf, answersContract } from './answers.contract.ts'
 import { KeptAnswers } from './kept-answers.ts'
 
-function make(horizonMs: number, bytesMax: number): { kept: KeptAnswers; pass(ms: number): void } {
+function make(
+  horizonMs: number,
+  bytesMax: number,
+): { kept: KeptAnswers; pass: (ms: number) => void } {
   let nowUs = 0
   const clock = { nowMs: () => 0, monotonicUs: () => nowUs }
   const kept = new KeptAnswers({ horizonMs, bytesMax, clock })

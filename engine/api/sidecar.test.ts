@@ -223,7 +223,7 @@ test('labels and reversals are recorded; where that takes too long the caller is
   assert.equal((JSON.parse(late.body) as { reason: string }).reason, 'not_recorded')
 })
 
-test('at most so many calls wait: the next is refused until one has its answer', async () => {
+test('at most so many calls wait: the next is refused until one has its answer', () => {
   const { sidecar } = new SidecarWorld({ waitingMax: 2 })
   assert.equal(sidecar.enter(), null)
   assert.equal(sidecar.enter(), null)

@@ -1,10 +1,11 @@
 // `weir serve` as users run it, on a real Redis that is shared, frozen, away and back.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { corpusMapping, transactionJson } from '../../features/testing/corpus.ts'
 import { RedisProxy } from '../../features/testing/redis-proxy.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
@@ -232,6 +233,32 @@ describe('weir serve', () => {
     assert.equal(heir.socketPath, socketPath)
     assert.equal((await heir.get('/healthz')).status, 200)
     await heir.stop()
+  })
+
+  test('docs/sidecar.md: what it tells to send gets what it shows', async () => {
+    const root = fileURLToPath(import.meta.resolve('#root/'))
+    const guide = readFileSync(join(root, 'docs/sidecar.md'), 'utf8')
+    const [, map] = /weir serve --map (\S+)/.exec(guide)!
+    const [, order] = /<<'END'\n(.*?)END/s.exec(guide)!
+    const port = String(await freePort())
+    const args = ['serve', '--map', join(root, map!), '--port', port]
+    const engine = new EngineProcess(args, null, { KAFKA_BROKERS: undefined, REDIS_URL: undefined })
+    while (!engine.stderr.includes('answering on')) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    const target = { port: Number(port) }
+    const ask = (body: string) => call(target, { body, headers: patient })
+    const first = await ask(order!)
+    assert.ok(guide.includes(`location: ${first.headers.location}\n`), first.headers.location)
+    const [, shown] = /\n(\{"schema".*)…\n/.exec(guide)!
+    assert.ok(first.body.startsWith(shown!), first.body)
+    const found = await call(target, { method: 'GET', path: first.headers.location! })
+    assert.equal(found.body, first.body)
+    for (const amount of ['50.00', 'free']) {
+      const { body } = await ask(order!.replace('49.90', amount))
+      assert.ok(guide.includes(`\n${body}\n`), body)
+    }
+    assert.equal((await engine.kill('SIGTERM')).code, 0)
   })
 
   test('without Redis journals are in memory, and it says so; a mapping of CSV is refused', async () => {
