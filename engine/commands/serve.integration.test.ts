@@ -236,7 +236,7 @@ describe('weir serve', () => {
   })
 
   test('docs/sidecar.md: what it tells to send gets what it shows', async () => {
-    const root = fileURLToPath(import.meta.resolve('#root/'))
+    const root = fileURLToPath(new URL('.', import.meta.resolve('#root/package.json')))
     const guide = readFileSync(join(root, 'docs/sidecar.md'), 'utf8')
     const [, map] = /weir serve --map (\S+)/.exec(guide)!
     const [, order] = /<<'END'\n(.*?)END/s.exec(guide)!
