@@ -234,7 +234,7 @@ export const settings = {
       {
         initial: '127.0.0.1',
         environment: 'WEIR_LISTEN_HOST',
-        help: 'Address that `weir serve` listens on.',
+        help: 'Address that `weir serve` listens on; where it is set, `weir stream` too, for probes and scrapes.',
       },
       /^[A-Za-z0-9.:-]{1,253}$/,
       'a host name or address',
@@ -243,7 +243,7 @@ export const settings = {
       {
         initial: 8080,
         environment: 'WEIR_LISTEN_PORT',
-        help: 'Port that `weir serve` listens on.',
+        help: 'Port that `weir serve` listens on; where it is set, `weir stream` too, for probes and scrapes.',
       },
       'port',
       { min: 1, max: 65_535 },

@@ -359,7 +359,7 @@ test('the Unix socket answers the same, only its owner and group may write to it
 test('a socket that a killed process left behind is replaced; one that is in use, or another file, is not', async () => {
   const refused = (place: Parameters<ApiServer['listen']>[0], found: RegExp) =>
     assert.rejects(makeServer().listen(place), (error: EngineError) => {
-      assert.equal(error.code, 'listen_failed')
+      assert.equal(error.code, 'address_unavailable')
       assert.match(error.message, found)
       return true
     })

@@ -56,10 +56,6 @@ export class OpeningStore implements Store, Answers {
     this.#require().store.view(handle, ordinal, out)
   }
 
-  reset(partitions: readonly number[]): void {
-    this.#opened?.store.reset(partitions)
-  }
-
   stats(): StoreStats {
     return this.#opened?.store.stats() ?? nothing
   }
@@ -111,4 +107,5 @@ const nothing: StoreStats = {
   bytesReceived: 0,
   heldJournals: 0,
   heldBytes: 0,
+  isAway: true,
 }

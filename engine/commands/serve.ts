@@ -7,11 +7,12 @@ import type { Store } from '../../features/store/store.ts'
 import { Intake } from '../api/intake.ts'
 import { KeptAnswers } from '../api/kept-answers.ts'
 import { OpeningStore } from '../api/opening-store.ts'
-import { dispatch, type Metrics } from '../api/routes.ts'
+import { dispatch } from '../api/routes.ts'
 import { ApiServer } from '../api/server.ts'
 import { Sidecar } from '../api/sidecar.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
 import type { Answers } from '../core/ports.ts'
+import { Metrics } from '../telemetry/metrics.ts'
 import { type CommandLine, type Context, type Run, sharedFlags } from './command.ts'
 import { journalBytesMax, openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
@@ -65,8 +66,10 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   requireJson(assembly, loaded.config.source)
   tellAbsent(assembly, context)
-  const { store, shared } = await openJournals(assembly, context)
-  const { serving, sidecar, drain } = assembleSidecar(assembly, store, shared, null, context)
+  const hashKey = openHashKey(context, !isRedisSet(context))
+  const journals = await openJournals(assembly, hashKey, context)
+  const { store } = journals
+  const { serving, sidecar, drain } = assembleSidecar(assembly, journals, hashKey, context)
   const server = new ApiServer({
     answer: (request) => dispatch(serving, request),
     requestMsMax: http.requestTimeoutMs,
@@ -96,11 +99,18 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
   return 0
 }
 
+interface Journals {
+  readonly store: Store
+  /** Null where no other process gives answers. */
+  readonly shared: Answers | null
+}
+
 /** In Redis, which may be away, or in memory, which is said. */
 async function openJournals(
   { plan }: Assembly,
+  hashKey: Uint8Array,
   context: Context,
-): Promise<{ readonly store: Store; readonly shared: Answers | null }> {
+): Promise<Journals> {
   const { loaded, log, stderr } = context
   if (!isRedisSet(context)) {
     stderr.write(
@@ -109,7 +119,7 @@ async function openJournals(
     return { store: new MemoryStore(plan, { bytesMax: journalBytesMax }), shared: null }
   }
   const opening = await OpeningStore.open(async () => {
-    const store = await openStore(plan, context)
+    const store = await openStore(plan, loaded.config.kafka.transactions, hashKey, context)
     return { store, answers: store.answers(loaded.config.http.horizonMs) }
   }, log)
   if (!opening.isOpen) {
@@ -124,14 +134,15 @@ function isRedisSet({ loaded }: Context): boolean {
 
 function assembleSidecar(
   assembly: Assembly,
-  store: Store,
-  shared: Answers | null,
-  metrics: Metrics | null,
+  { store, shared }: Journals,
+  hashKey: Uint8Array,
   context: Context,
 ) {
   const { loaded, log, clock } = context
   const { http, budget } = loaded.config
-  const hashKey = openHashKey(context, !isRedisSet(context))
+  const metrics = new Metrics()
+  metrics.watchProcess()
+  metrics.watchStore(() => store.stats())
   const intake = new Intake(assembly.mapping.parser(), assembly.plan, hashKey)
   const pipeline = makePipeline(assembly, {
     store,
@@ -140,6 +151,7 @@ function assembleSidecar(
     mode: 'serve',
     source,
     clock,
+    meter: metrics,
   })
   const { horizonMs, answerBytesMax: bytesMax } = http
   const sidecar = new Sidecar({
@@ -160,7 +172,7 @@ function assembleSidecar(
     clock,
     deadlineMs: budget.deadlineMs,
     body: { bytesMax: bodyBytesMax, msMax: http.requestTimeoutMs },
-    metrics,
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     isReady: () => isReady,
   }
   const drain = (): Promise<void> => {

@@ -56,10 +56,6 @@ export class GatedStore implements Store {
     this.#inner.view(handle, ordinal, out)
   }
 
-  reset(): void {
-    this.#inner.reset()
-  }
-
   stats(): StoreStats {
     return this.#inner.stats()
   }
