@@ -221,6 +221,7 @@ test('labels and reversals are recorded; where that takes too long the caller is
   const late = await world.ask({ id: 'm', type: 'label', verdict: '1', ...at }, soonMs)
   assert.equal(late.status, 429)
   assert.equal((JSON.parse(late.body) as { reason: string }).reason, 'not_recorded')
+  await world.sidecar.drain()
 })
 
 test('at most so many calls wait: the next is refused until one has its answer', () => {
