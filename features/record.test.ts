@@ -81,7 +81,7 @@ test('a record has its time, kind and verdict, and the primary’s its source me
       fc.constantFrom(0, 1, 2, 3),
       fc.constantFrom(0, 1, 2),
       (timeMs, kind, verdict) => {
-        const { recordData } = encode({ timeMs, kind, verdict } as Change).batch
+        const { recordData } = encode({ timeMs, kind, verdict }).batch
         assert.equal(timeOf(recordData, 0), timeMs)
         assert.equal(kindOf(recordData, 0), kind)
         assert.equal(verdictOf(recordData, 0), verdict)

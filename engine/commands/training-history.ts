@@ -1,7 +1,7 @@
 // Reads history into rows to train on: through the engine's own pipeline, so that each row is what the engine would have known
 // at that transaction. The store is private and the model absent: nothing is decided, published or kept.
 import { totalmem } from 'node:os'
-import { evaluationParameters, generate } from '../../features/generator/generator.ts'
+import { evaluationParameters, generate, writeRow } from '../../features/generator/generator.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
 import { type Transaction, Verdict } from '../../features/transaction.ts'
 import { LabelMessages } from '../../models/train/label-messages.ts'
@@ -123,11 +123,10 @@ async function readRows(
 function format({ messages, decisions, duplicates, recorded, rejects }: OutcomeTally): string {
   const count = (value: number): string => value.toLocaleString('en-US')
   const { approve, review, deny } = decisions
-  const reasons = [...rejects].map(([reason, value]) => `${reason} ${count(value)}`)
   const parts = [`${count(approve + review + deny)} rows`]
   if (duplicates > 0) parts.push(`${count(duplicates)} duplicates`)
   if (recorded > 0) parts.push(`${count(recorded)} labels and reversals`)
-  if (reasons.length > 0) parts.push(`rejected: ${reasons.join(', ')}`)
+  if (rejects.count > 0) parts.push(rejects.toString())
   return `${count(messages)} messages: ${parts.join('; ')}`
 }
 
@@ -151,10 +150,10 @@ class PlantedTruth {
     return isFraud ? Verdict.fraud : Verdict.legit
   }
 
-  *rows(count: number): Iterable<object> {
+  *rows(count: number): Iterable<string> {
     for (const { row, isFraud } of generate({ ...evaluationParameters, rows: count })) {
       this.#made.push({ id: row.transaction_id, isFraud })
-      yield row
+      yield writeRow(row)
     }
   }
 }

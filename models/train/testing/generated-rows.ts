@@ -3,7 +3,11 @@ import { assemble, makePipeline, shipped } from '../../../engine/assemble.ts'
 import { batchRowsMax } from '../../../engine/core/limits.ts'
 import { RowSource } from '../../../engine/stream/row-source.ts'
 import type { Catalog } from '../../../features/catalog.ts'
-import { type GeneratorParameters, generate } from '../../../features/generator/generator.ts'
+import {
+  type GeneratorParameters,
+  generate,
+  writeRow,
+} from '../../../features/generator/generator.ts'
 import { MemoryStore } from '../../../features/store/memory.ts'
 import { Verdict } from '../../../features/transaction.ts'
 import { RowTable } from '../row-table.ts'
@@ -29,10 +33,10 @@ export async function generatedRows(
       table.add(transaction, rows, at, isFraud ? Verdict.fraud : Verdict.legit)
     },
   })
-  function* made(): Iterable<object> {
+  function* made(): Iterable<string> {
     for (const { row, isFraud } of generate(parameters)) {
       if (isFraud) frauds.add(row.transaction_id)
-      yield row
+      yield writeRow(row)
     }
   }
   const source = new RowSource(made(), parameters.rows, batchRowsMax, 0)
