@@ -49,8 +49,7 @@ export const backfillLine: CommandLine<BackfillOptions> = {
 export const runBackfill: Run<BackfillOptions> = async ({ input, messagesMax }, context) => {
   const assembly = await openAssembly(context, input.kind === 'generator', 'without a model')
   tellAbsent(assembly, context)
-  const isLive = input.kind === 'topic' && input.topic === context.loaded.config.kafka.transactions
-  const partition = isLive ? 0 : -1
+  const partition = input.kind === 'topic' ? 0 : -1
   const hashKey = openHashKey(context, false)
   const { source, parser, name } = await openInput(input, assembly, messagesMax, partition, context)
   const topic = input.kind === 'topic' ? input.topic : context.loaded.config.kafka.transactions

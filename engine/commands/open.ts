@@ -13,7 +13,7 @@ import type { Parser } from '../../features/transaction.ts'
 import { type Assembly, assemble, hasShippedFeatures, shipped } from '../assemble.ts'
 import { hashKeyOf } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
-import type { LineSink, Message, Source } from '../core/ports.ts'
+import type { LineSink, Source } from '../core/ports.ts'
 import type { RejectTally } from '../core/tally.ts'
 import { EngineError } from '../errors.ts'
 import { ProgressLine } from '../progress.ts'
@@ -80,8 +80,8 @@ export interface OpenInput {
 }
 
 /**
- * Opens a file, a range of a topic or the generator. `partition` is 0, or -1 where a store should not remember it as a
- * source, whose offsets it would then take for those of the live topic (backfill).
+ * Opens a file, a range of a topic or the generator. `partition`, of what has none: 0, or -1 where a store should not
+ * remember it as a source (backfill).
  * `onGenerated` sees each generated transaction with its truth.
  */
 export async function openInput(
@@ -104,8 +104,7 @@ export async function openInput(
   }
   if (input.kind === 'topic') {
     const source = await openRange(input, context.loaded.config, context.log)
-    const named = partition < 0 ? unnamed(source) : source
-    return { source: named, parser: assembly.mapping.parser(), name: input.topic }
+    return { source, parser: assembly.mapping.parser(), name: input.topic }
   }
   const parameters = { ...defaultParameters, seed: input.seed, rows: messagesMax }
   const source = new RowSource(
@@ -139,21 +138,6 @@ function* rowsOf(
   for (const transaction of transactions) {
     onGenerated?.(transaction)
     yield writeRow(transaction.row)
-  }
-}
-
-/** The same messages as of no partition. */
-function unnamed(source: Source): Source {
-  async function* batches(): AsyncIterable<readonly Message[]> {
-    for await (const batch of source.batches()) {
-      yield batch.map((message) => ({ ...message, partition: -1 }))
-    }
-  }
-  return {
-    total: source.total,
-    position: () => source.position(),
-    batches,
-    close: () => source.close(),
   }
 }
 
