@@ -1,7 +1,7 @@
 // A range of offsets of a topic as a source that ends: what replay and backfill read. Joins no group, commits nothing.
 import type { Message, Source } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
-import { asEngineError, type PartitionReader } from './kafka.ts'
+import type { PartitionReader } from './partition-reader.ts'
 
 /** First offset, and the one to stop before. */
 export interface OffsetRange {
@@ -52,7 +52,7 @@ export class RangeSource implements Source {
   async *#partition({ partition, from, to }: OffsetRange): AsyncIterable<readonly Message[]> {
     let emptyFetches = 0
     for (let at = from; at < to; ) {
-      const { records, next } = await this.#fetch(partition, at)
+      const { records, next } = await this.#reader.fetch(this.#topic, partition, at, fetchBytes)
       emptyFetches = next === at ? emptyFetches + 1 : 0
       if (emptyFetches > emptyFetchesMax) {
         throw new EngineError(
@@ -75,14 +75,6 @@ export class RangeSource implements Source {
       }
       this.#position += Math.min(next, to) - at
       at = next
-    }
-  }
-
-  async #fetch(partition: number, at: number): ReturnType<PartitionReader['fetch']> {
-    try {
-      return await this.#reader.fetch(this.#topic, partition, at, fetchBytes)
-    } catch (cause) {
-      throw asEngineError(`reading ${this.#topic}/${partition} at ${at}`, cause)
     }
   }
 }

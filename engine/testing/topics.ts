@@ -1,6 +1,7 @@
 // Topics for a test: made with names of their own on the broker of KAFKA_BROKERS, filled, read whole.
 import { randomUUID } from 'node:crypto'
 import { KafkaClient, type LogRecord, type NewRecord, send } from '../stream/kafka.ts'
+import { PartitionReader } from '../stream/partition-reader.ts'
 import { createOrCheckTopics } from '../stream/topics.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -61,7 +62,7 @@ export class TestTopics {
 
   /** Every record of a partition as it is now. */
   async read(topic: string, partition: number): Promise<LogRecord[]> {
-    const reader = this.client.reader()
+    const reader = new PartitionReader(this.client)
     await reader.connect([topic])
     const { first, end } = await reader.range(topic, partition)
     const all: LogRecord[] = []
@@ -82,7 +83,7 @@ export class TestTopics {
     count: number,
     msMax = 60_000,
   ): Promise<LogRecord[]> {
-    const reader = this.client.reader()
+    const reader = new PartitionReader(this.client)
     await reader.connect([topic])
     try {
       for (let waitedMs = 0; waitedMs < msMax; waitedMs += 50) {
