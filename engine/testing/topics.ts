@@ -1,6 +1,6 @@
 // Topics for a test: made with names of their own on the broker of KAFKA_BROKERS, filled, read whole.
 import { randomUUID } from 'node:crypto'
-import { KafkaClient, type LogRecord, type NewRecord, send } from '../stream/kafka.ts'
+import { type Admin, KafkaClient, type LogRecord, type NewRecord, send } from '../stream/kafka.ts'
 import { PartitionReader } from '../stream/partition-reader.ts'
 import { createOrCheckTopics } from '../stream/topics.ts'
 
@@ -33,14 +33,38 @@ export class TestTopics {
   static async make(
     partitions: number,
     brokers = process.env['KAFKA_BROKERS'],
+    replicas = 1,
   ): Promise<TestTopics> {
     if (brokers === undefined) throw new Error('KAFKA_BROKERS is not set: run npm test')
     const topics = new TestTopics(brokers)
-    const admin = topics.client.admin()
-    await admin.connect()
-    await createOrCheckTopics(admin, topics, { partitions, replicas: 1, isCheckOnly: false })
-    await admin.disconnect()
+    const wishes = { partitions, replicas, isCheckOnly: false }
+    await topics.admin((admin) => createOrCheckTopics(admin, topics, wishes))
     return topics
+  }
+
+  /** Asks the brokers. */
+  async admin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = this.client.admin()
+    await admin.connect()
+    try {
+      return await work(admin)
+    } finally {
+      await admin.disconnect()
+    }
+  }
+
+  /** Sets a setting of the transactions topic. */
+  async set(name: string, value: string): Promise<void> {
+    const resource = { type: 2, name: this.transactions, configEntries: [{ name, value }] }
+    await this.admin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }))
+  }
+
+  /** The position that the group of this name has committed; -1 where it has none. */
+  async committed(group: string, partition: number): Promise<number> {
+    const [answer] = await this.admin((admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [this.transactions] }),
+    )
+    return Number(answer?.partitions.find((one) => one.partition === partition)?.offset ?? -1)
   }
 
   /** Appends values to one partition of the transactions, in order. */
@@ -48,53 +72,86 @@ export class TestTopics {
     partition: number,
     values: readonly (Partial<NewRecord> | string)[],
   ): Promise<void> {
+    const records = values
+      .map((value) => (typeof value === 'string' ? { value } : value))
+      .map((record) => ({ key: null, value: null, headers: {}, ...record }))
     const producer = this.client.producer()
-    await producer.connect()
-    for (let first = 0; first < values.length; first += 500) {
-      const records = values
-        .slice(first, first + 500)
-        .map((value) => (typeof value === 'string' ? { value } : value))
-        .map((record) => ({ key: null, value: null, headers: {}, ...record }))
-      await send(producer, this.transactions, partition, records)
+    try {
+      await producer.connect()
+      for (const chunk of chunks(records)) await send(producer, this.transactions, partition, chunk)
+    } finally {
+      await producer.disconnect()
     }
-    await producer.disconnect()
   }
 
   /** Every record of a partition as it is now. */
   async read(topic: string, partition: number): Promise<LogRecord[]> {
     const reader = new PartitionReader(this.client)
     await reader.connect([topic])
-    const { first, end } = await reader.range(topic, partition)
-    const all: LogRecord[] = []
-    for (let at = first; at < end; ) {
-      const { records, next } = await reader.fetch(topic, partition, at, 2 ** 22)
-      all.push(...records)
-      if (next === at) break
-      at = next
-    }
-    await reader.close()
-    return all
-  }
-
-  /** Waits until a partition has at least `count` records that readers see. */
-  async waitFor(
-    topic: string,
-    partition: number,
-    count: number,
-    msMax = 60_000,
-  ): Promise<LogRecord[]> {
-    const reader = new PartitionReader(this.client)
-    await reader.connect([topic])
     try {
-      for (let waitedMs = 0; waitedMs < msMax; waitedMs += 50) {
-        const { first, end } = await reader.range(topic, partition)
-        if (end - first >= count) return await this.read(topic, partition)
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
       const { first, end } = await reader.range(topic, partition)
-      throw new Error(`${topic}/${partition}: expected ${count} records, found ${end - first}`)
+      const all: LogRecord[] = []
+      for (let at = first; at < end; ) {
+        const { records, next } = await reader.fetch(topic, partition, at, fetchBytes)
+        for (const record of records) all.push(record)
+        at = next
+      }
+      return all
     } finally {
       await reader.close()
     }
   }
+
+  /** Reads a partition from its beginning until what was read is enough, also over failures of the brokers. */
+  async follow(
+    topic: string,
+    partition: number,
+    isEnough: (records: readonly LogRecord[]) => boolean,
+    msMax = 60_000,
+  ): Promise<LogRecord[]> {
+    const until = Date.now() + msMax
+    const all: LogRecord[] = []
+    const reader = new PartitionReader(this.client)
+    try {
+      await reader.connect([topic])
+      for (let at = 0; !isEnough(all); ) {
+        if (Date.now() > until) {
+          const last = all.at(-1)
+          throw new Error(`${topic}/${partition}: not enough after ${all.length} records: ${last}`)
+        }
+        const fetched = await reader.fetch(topic, partition, at, fetchBytes).catch(() => null)
+        if (fetched === null) await new Promise((resolve) => setTimeout(resolve, 100))
+        for (const record of fetched?.records ?? []) all.push(record)
+        at = fetched?.next ?? at
+      }
+      return all
+    } finally {
+      await reader.close()
+    }
+  }
+
+  /** Waits until a partition has at least `count` records that readers see. */
+  waitFor(topic: string, partition: number, count: number): Promise<LogRecord[]> {
+    return this.follow(topic, partition, (records) => records.length >= count)
+  }
+}
+
+const fetchBytes = 2 ** 22
+const chunkBytesMax = 800_000
+const chunkMessagesMax = 500
+
+function* chunks(records: readonly NewRecord[]): Generator<NewRecord[]> {
+  let chunk: NewRecord[] = []
+  let bytes = 0
+  for (const record of records) {
+    const size = record.value?.length ?? 0
+    if (chunk.length === chunkMessagesMax || (chunk.length > 0 && bytes + size > chunkBytesMax)) {
+      yield chunk
+      chunk = []
+      bytes = 0
+    }
+    chunk.push(record)
+    bytes += size
+  }
+  if (chunk.length > 0) yield chunk
 }
