@@ -87,7 +87,7 @@ export interface NewRecord {
 }
 
 /** How soon new partitions and moved leaders are noticed where no error tells of them. */
-const metadataMsMax = 10_000
+const metadataMsMax = 5000
 /** A member's silence is noticed after the session timeout, a rebalance by its next heartbeat. */
 const heartbeatMsMax = 1000
 /** How long the end of a client waits for the brokers. */

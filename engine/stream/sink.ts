@@ -141,13 +141,15 @@ export class KafkaSink implements OutboxPort {
 
   async #sendDeadLetters(partition: number, letters: readonly NewRecord[]): Promise<void> {
     const { deadLetters } = this.#parts.topics
+    const [letter] = letters
     try {
       await this.#send(deadLetters, partition, letters)
     } catch (error) {
-      const [letter] = letters
-      if (letters.length > 1 || letter === undefined || !isTooLarge(error)) throw error
       // A message as long as its topic allows, with why it is no transaction on top: better cut than lost.
-      await this.#send(deadLetters, partition, [cut(letter)])
+      if (letters.length > 1 || letter === undefined || !isTooLarge(error)) throw error
+      const size = (letter.key?.length ?? 0) + (letter.value?.length ?? 0)
+      if (size <= cutBytesMin) throw error
+      await this.#sendDeadLetters(partition, [cut(letter, size)])
     }
   }
 
@@ -199,15 +201,15 @@ function* chunks(letters: readonly NewRecord[]): Generator<NewRecord[]> {
 
 /** Room for the headers of a dead letter. */
 const headerBytesMax = 2048
-const cutBytes = 256 * 1024
+const cutBytesMin = 1024
 
-/** Key and value shortened, their lengths in headers. */
-function cut({ key, value, headers }: NewRecord): NewRecord {
+/** Key and value cut to a quarter of what they are together, their lengths in headers. */
+function cut({ key, value, headers }: NewRecord, size: number): NewRecord {
   const shorten = (bytes: Buffer | string | null): Buffer | null =>
-    bytes === null ? null : Buffer.from(bytes).subarray(0, cutBytes)
+    bytes === null ? null : Buffer.from(bytes).subarray(0, Math.ceil(size / 8))
   const lengths = {
     'weir-key-length': String(key?.length ?? 0),
     'weir-value-length': String(value?.length ?? 0),
   }
-  return { key: shorten(key), value: shorten(value), headers: { ...headers, ...lengths } }
+  return { key: shorten(key), value: shorten(value), headers: { ...lengths, ...headers } }
 }

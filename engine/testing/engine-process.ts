@@ -55,7 +55,8 @@ export class EngineProcess {
       const { code, signal } = await engine.kill('SIGKILL')
       if (!('passed' in t) || t.passed === true) return
       const state = wasRunning ? 'still running' : `ended with ${signal ?? code}`
-      t.diagnostic(`weir ${args.join(' ')}, ${state}, said last:\n${engine.stderr.slice(-8000)}`)
+      const said = engine.stderr.slice(-8000)
+      process.stderr.write(`${t.name}: weir ${args.join(' ')}, ${state}, said last:\n${said}\n`)
     })
     return engine
   }

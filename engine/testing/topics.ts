@@ -1,21 +1,33 @@
 // Topics for a test: made with names of their own on the broker of KAFKA_BROKERS, filled, read whole.
 import { randomUUID } from 'node:crypto'
-import { type Admin, KafkaClient, type LogRecord, type NewRecord, send } from '../stream/kafka.ts'
+import type { TestContext } from 'node:test'
+import {
+  type Admin,
+  KafkaClient,
+  type LogRecord,
+  type NewRecord,
+  type Producer,
+  send,
+} from '../stream/kafka.ts'
 import { PartitionReader } from '../stream/partition-reader.ts'
 import { createOrCheckTopics } from '../stream/topics.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** The three topics of a deployment and what a test does with them. */
+/** The three topics of a deployment and what a test does with them. Its connections end with the test. */
 export class TestTopics {
   readonly client: KafkaClient
   readonly brokers: string
   readonly transactions: string
   readonly decisions: string
   readonly deadLetters: string
+  readonly #t: TestContext
+  #producer: Promise<Producer> | null = null
+  #reader: Promise<PartitionReader> | null = null
 
-  private constructor(brokers: string) {
+  private constructor(t: TestContext, brokers: string) {
     const name = randomUUID().slice(0, 8)
+    this.#t = t
     this.brokers = brokers
     this.transactions = `t-${name}`
     this.decisions = `d-${name}`
@@ -31,12 +43,13 @@ export class TestTopics {
   }
 
   static async make(
+    t: TestContext,
     partitions: number,
     brokers = process.env['KAFKA_BROKERS'],
     replicas = 1,
   ): Promise<TestTopics> {
     if (brokers === undefined) throw new Error('KAFKA_BROKERS is not set: run npm test')
-    const topics = new TestTopics(brokers)
+    const topics = new TestTopics(t, brokers)
     const wishes = { partitions, replicas, isCheckOnly: false }
     await topics.admin((admin) => createOrCheckTopics(admin, topics, wishes))
     return topics
@@ -59,6 +72,31 @@ export class TestTopics {
     await this.admin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }))
   }
 
+  /** Deletes the records before an offset, as retention does. */
+  async deleteBefore(topic: string, partition: number, offset: number): Promise<void> {
+    const partitions = [{ partition, offset: String(offset) }]
+    await this.admin(async (admin) => {
+      // It has to know the topic before.
+      await admin.fetchTopicOffsets(topic)
+      await admin.deleteTopicRecords({ topic, partitions })
+    })
+  }
+
+  /** Deletes the transactions topic and makes it again, empty. */
+  async makeAnew(): Promise<void> {
+    const { transactions } = this
+    await this.admin(async (admin) => {
+      await admin.deleteTopics({ topics: [transactions] })
+      while ((await admin.listTopics()).includes(transactions)) continue
+      await admin.createTopics({ topics: [{ topic: transactions, numPartitions: 1 }] })
+    })
+  }
+
+  async addPartition(topic: string, count: number): Promise<void> {
+    const topicPartitions = [{ topic, count }]
+    await this.admin((admin) => admin.createPartitions({ topicPartitions }))
+  }
+
   /** The position that the group of this name has committed; -1 where it has none. */
   async committed(group: string, partition: number): Promise<number> {
     const [answer] = await this.admin((admin) =>
@@ -75,31 +113,23 @@ export class TestTopics {
     const records = values
       .map((value) => (typeof value === 'string' ? { value } : value))
       .map((record) => ({ key: null, value: null, headers: {}, ...record }))
-    const producer = this.client.producer()
-    try {
-      await producer.connect()
-      for (const chunk of chunks(records)) await send(producer, this.transactions, partition, chunk)
-    } finally {
-      await producer.disconnect()
-    }
+    this.#producer ??= this.#openProducer()
+    const producer = await this.#producer
+    for (const chunk of chunks(records)) await send(producer, this.transactions, partition, chunk)
   }
 
   /** Every record of a partition as it is now. */
   async read(topic: string, partition: number): Promise<LogRecord[]> {
-    const reader = new PartitionReader(this.client)
-    await reader.connect([topic])
-    try {
-      const { first, end } = await reader.range(topic, partition)
-      const all: LogRecord[] = []
-      for (let at = first; at < end; ) {
-        const { records, next } = await reader.fetch(topic, partition, at, fetchBytes)
-        for (const record of records) all.push(record)
-        at = next
-      }
-      return all
-    } finally {
-      await reader.close()
+    this.#reader ??= this.#openReader()
+    const reader = await this.#reader
+    const { first, end } = await reader.range(topic, partition)
+    const all: LogRecord[] = []
+    for (let at = first; at < end; ) {
+      const { records, next } = await reader.fetch(topic, partition, at, fetchBytes)
+      for (const record of records) all.push(record)
+      at = next
     }
+    return all
   }
 
   /** Reads a partition from its beginning until what was read is enough, also over failures of the brokers. */
@@ -111,28 +141,37 @@ export class TestTopics {
   ): Promise<LogRecord[]> {
     const until = Date.now() + msMax
     const all: LogRecord[] = []
-    const reader = new PartitionReader(this.client)
-    try {
-      await reader.connect([topic])
-      for (let at = 0; !isEnough(all); ) {
-        if (Date.now() > until) {
-          const last = all.at(-1)
-          throw new Error(`${topic}/${partition}: not enough after ${all.length} records: ${last}`)
-        }
-        const fetched = await reader.fetch(topic, partition, at, fetchBytes).catch(() => null)
-        if (fetched === null) await new Promise((resolve) => setTimeout(resolve, 100))
-        for (const record of fetched?.records ?? []) all.push(record)
-        at = fetched?.next ?? at
+    this.#reader ??= this.#openReader()
+    const reader = await this.#reader
+    for (let at = 0; !isEnough(all); ) {
+      if (Date.now() > until) {
+        throw new Error(`${topic}/${partition}: not enough, found ${all.length} records`)
       }
-      return all
-    } finally {
-      await reader.close()
+      const fetched = await reader.fetch(topic, partition, at, fetchBytes).catch(() => null)
+      if (fetched === null) await new Promise((resolve) => setTimeout(resolve, 100))
+      for (const record of fetched?.records ?? []) all.push(record)
+      at = fetched?.next ?? at
     }
+    return all
   }
 
   /** Waits until a partition has at least `count` records that readers see. */
   waitFor(topic: string, partition: number, count: number): Promise<LogRecord[]> {
     return this.follow(topic, partition, (records) => records.length >= count)
+  }
+
+  async #openProducer(): Promise<Producer> {
+    const producer = this.client.producer()
+    this.#t.after(() => producer.disconnect())
+    await producer.connect()
+    return producer
+  }
+
+  async #openReader(): Promise<PartitionReader> {
+    const reader = new PartitionReader(this.client)
+    this.#t.after(() => reader.close())
+    await reader.connect([this.transactions, this.decisions, this.deadLetters])
+    return reader
   }
 }
 
