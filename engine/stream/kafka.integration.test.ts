@@ -15,13 +15,15 @@ const limit = { timeout: 60_000 }
 const require = createRequire(import.meta.url)
 
 function makeClient(brokers: string, warn: (message: string) => void = () => undefined) {
-  const log = { info: () => undefined, warn: (_: object, text: string) => warn(text), error: warn }
-  const options = { clientId: 'test', requestTimeoutMs: 3000, ssl: null, sasl: null }
-  return new KafkaClient({
-    brokers: [brokers],
-    ...options,
-    log: { ...log, error: () => undefined },
-  })
+  const log = {
+    info: () => undefined,
+    error: () => undefined,
+    warn: (_: object, text: string) => {
+      warn(text)
+    },
+  }
+  const options = { clientId: 'test', requestTimeoutMs: 3000, ssl: null, sasl: null, log }
+  return new KafkaClient({ brokers: [brokers], ...options })
 }
 
 function values(records: readonly LogRecord[]): (string | undefined)[] {
@@ -125,26 +127,17 @@ describe('connections', limit, () => {
 describe('what others wrote in transactions', limit, () => {
   /** Two producers whose transactions overlap: all but `yes…` is aborted. */
   async function interleave(topics: TestTopics): Promise<void> {
-    const kafka = new kafkajs.Kafka({ brokers: [topics.brokers], logLevel: 0 })
-    const [a, b] = ['a', 'b'].map((name) =>
-      kafka.producer({
-        transactionalId: `${topics.transactions}-${name}`,
-        maxInFlightRequests: 1,
-        idempotent: true,
-        transactionTimeout: 30_000,
-      }),
-    )
+    const a = await topics.openTransactional('a')
+    const b = await topics.openTransactional('b')
     const topic = topics.transactions
     const write = (value: string, key: string | Buffer | null = null) => ({
       topic,
       messages: [{ key, value, partition: 0 }],
     })
-    await a!.connect()
-    await b!.connect()
     await topics.produce(0, ['yes 1'])
-    const first = await a!.transaction()
+    const first = await a.transaction()
     await first.send(write('no 1'))
-    const inner = await b!.transaction()
+    const inner = await b.transaction()
     await inner.send(write('no 2'))
     await first.send(write('no 3'))
     // A key like the marker of an abort.
@@ -154,14 +147,12 @@ describe('what others wrote in transactions', limit, () => {
     await inner.abort()
     await first.send(write('no 6'))
     await first.abort()
-    const second = await b!.transaction()
+    const second = await b.transaction()
     await second.send(write('yes 3', Buffer.from([0, 0, 0, 0])))
     await second.commit()
-    const third = await a!.transaction()
+    const third = await a.transaction()
     await third.send(write('no 7'))
     await third.abort()
-    await a!.disconnect()
-    await b!.disconnect()
   }
 
   test('aborted ones are invisible, though they overlap and wherever reading begins', async (t) => {

@@ -28,7 +28,10 @@ class Sends implements OutboxPort {
 }
 
 function makeOutbox(port: OutboxPort, messagesMax?: number): Outbox {
-  const listener = { acknowledged: () => undefined, failed: assert.fail }
+  const failed = (error: unknown): void => {
+    assert.ifError(error)
+  }
+  const listener = { acknowledged: () => undefined, failed }
   return new Outbox(0, port, listener, messagesMax)
 }
 

@@ -1,7 +1,6 @@
 // `weir stream` as users run it, on a real broker and a real Redis: one outcome per offset, in order, whatever is fed.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import kafkajs from 'kafkajs'
 import { corpus, corpusReceivedMs, transactionJson } from '../../features/testing/corpus.ts'
 import {
   assertCounted,
@@ -200,13 +199,7 @@ describe('weir stream', { ...limit, concurrency: 2 }, () => {
   test('aborted upstream: one outcome for each visible offset, none for the others', async (t) => {
     const deployment = await Deployment.make(t)
     const { topics } = deployment
-    const kafka = new kafkajs.Kafka({ brokers: [topics.brokers], logLevel: 0 })
-    const producer = kafka.producer({
-      transactionalId: topics.transactions,
-      maxInFlightRequests: 1,
-      idempotent: true,
-    })
-    await producer.connect()
+    const producer = await topics.openTransactional('upstream')
     const engine = deployment.start()
     for (let round = 0; round < 30; round++) {
       const transaction = await producer.transaction()
@@ -220,7 +213,6 @@ describe('weir stream', { ...limit, concurrency: 2 }, () => {
       else await transaction.abort()
       if (round % 5 === 4) await topics.produce(0, deployment.transactions(10_000 + round, 1))
     }
-    await producer.disconnect()
     const visible = (await topics.read(topics.transactions, 0)).map(({ offset }) => offset)
     assert.equal(visible.length, 106)
     await deployment.outcomes(visible.at(-1)! + 1)

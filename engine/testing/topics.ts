@@ -1,6 +1,7 @@
 // Topics for a test: made with names of their own on the broker of KAFKA_BROKERS, filled, read whole.
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
+import kafkajs from 'kafkajs'
 import {
   type Admin,
   KafkaClient,
@@ -68,7 +69,11 @@ export class TestTopics {
 
   /** Sets a setting of the transactions topic. */
   async set(name: string, value: string): Promise<void> {
-    const resource = { type: 2, name: this.transactions, configEntries: [{ name, value }] }
+    const resource = {
+      type: kafkajs.ConfigResourceTypes.TOPIC,
+      name: this.transactions,
+      configEntries: [{ name, value }],
+    }
     await this.admin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }))
   }
 
@@ -158,6 +163,19 @@ export class TestTopics {
   /** Waits until a partition has at least `count` records that readers see. */
   waitFor(topic: string, partition: number, count: number): Promise<LogRecord[]> {
     return this.follow(topic, partition, (records) => records.length >= count)
+  }
+
+  /** One that writes in transactions, as others may; Weir does not. */
+  async openTransactional(name: string): Promise<Producer> {
+    const kafka = new kafkajs.Kafka({ brokers: [this.brokers], logLevel: kafkajs.logLevel.NOTHING })
+    const producer = kafka.producer({
+      transactionalId: `${this.transactions}-${name}`,
+      maxInFlightRequests: 1,
+      idempotent: true,
+    })
+    this.#t.after(() => producer.disconnect())
+    await producer.connect()
+    return producer
   }
 
   async #openProducer(): Promise<Producer> {
