@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
 import { createRequire } from 'node:module'
-import { describe, test } from 'node:test'
+import { describe } from 'node:test'
 import kafkajs from 'kafkajs'
 import { KafkaProxy } from '../testing/kafka-proxy.ts'
+import { test } from '../testing/limited.ts'
 import { TestTopics } from '../testing/topics.ts'
 import { KafkaClient, type LogRecord, send } from './kafka.ts'
 import { kafkajsVersion } from './kafka-internals.ts'
 import { PartitionReader } from './partition-reader.ts'
 
-const limit = { timeout: 60_000 }
 const require = createRequire(import.meta.url)
 
 function makeClient(brokers: string, warn: (message: string) => void = () => undefined) {
@@ -48,7 +48,7 @@ test('kafkajs is the version that its insides were read in', () => {
   assert.equal(version, kafkajsVersion)
 })
 
-describe('what is sent', limit, () => {
+describe('what is sent', () => {
   test('a send is acknowledged for its one partition, or rejects', async (t) => {
     const topics = await TestTopics.make(t, 2)
     const producer = topics.client.producer()
@@ -69,7 +69,7 @@ describe('what is sent', limit, () => {
   })
 })
 
-describe('connections', limit, () => {
+describe('connections', () => {
   test('an idle client arms no timer in every millisecond', async (t) => {
     const topics = await TestTopics.make(t, 1)
     const producer = topics.client.producer()
@@ -124,7 +124,7 @@ describe('connections', limit, () => {
   })
 })
 
-describe('what others wrote in transactions', limit, () => {
+describe('what others wrote in transactions', () => {
   /** Two producers whose transactions overlap: all but `yes…` is aborted. */
   async function interleave(topics: TestTopics): Promise<void> {
     const a = await topics.openTransactional('a')
@@ -194,7 +194,7 @@ describe('what others wrote in transactions', limit, () => {
   })
 })
 
-describe('compressed batches', limit, () => {
+describe('compressed batches', () => {
   const { CompressionTypes } = kafkajs
   const text = Array.from({ length: 2000 }, (_, n) => `transaction ${n % 50} of ${n}`)
 
@@ -224,11 +224,14 @@ describe('compressed batches', limit, () => {
   }
 })
 
-describe('headers', limit, () => {
+describe('headers', () => {
   test('10,000 of a message are read at once, all of them, and repeated names keep each value', async (t) => {
     const topics = await TestTopics.make(t, 1)
     const names = Array.from({ length: 10_000 }, (_, n) => `name-${n}`)
-    const headers = { ...Object.fromEntries(names.map((name) => [name, name])), twice: ['a', 'b'] }
+    const headers = {
+      ...Object.fromEntries(names.map((name) => [name, name])),
+      twice: ['a', 'b'],
+    }
     const message = { value: 'x', headers }
     await topics.produce(0, [message, message, message])
     const usage = process.cpuUsage()

@@ -36,6 +36,7 @@ import {
 const {
   CompressionCodecs,
   CompressionTypes,
+  KafkaJSAggregateError,
   KafkaJSNonRetriableError,
   KafkaJSProtocolError,
   logLevel,
@@ -244,7 +245,7 @@ export function asEngineError(doing: string, cause: unknown): EngineError {
     const isRefused =
       (error instanceof KafkaJSProtocolError && refusals.has(error.type)) ||
       error.name === 'KafkaJSSASLAuthenticationError'
-    if (isRefused) return new EngineError('kafka_refused', doing, { cause })
+    if (isRefused) return new EngineError('kafka_refused', doing, { cause: error })
   }
   return new EngineError('kafka_unavailable', doing, { cause })
 }
@@ -257,8 +258,13 @@ export function isTooLarge(error: unknown): boolean {
   return false
 }
 
+/** The error and its causes; of several that came together, the first. */
 function* chain(error: unknown): Generator<Error> {
-  for (let link = error; link instanceof Error; link = link.cause) yield link
+  for (let link = error; link instanceof Error; link = causeOf(link)) yield link
+}
+
+function causeOf(error: Error): unknown {
+  return error instanceof KafkaJSAggregateError ? error.errors[0] : error.cause
 }
 
 const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
@@ -269,6 +275,8 @@ const refusals = new Set([
   'SASL_AUTHENTICATION_FAILED',
   'INVALID_CONFIG',
   'POLICY_VIOLATION',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_PARTITIONS',
   ...tooLarge,
 ])
 

@@ -1,9 +1,10 @@
 // What is written, through a proxy that loses requests and replies, on a real broker: every outcome once, in order, its
 // dead letter before it.
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext } from 'node:test'
 import type { Outcome } from '../core/ports.ts'
 import { Api, type Fate, KafkaProxy, type KafkaRequest } from '../testing/kafka-proxy.ts'
+import { test } from '../testing/limited.ts'
 import { TestTopics } from '../testing/topics.ts'
 import { KafkaClient, type LogRecord } from './kafka.ts'
 import { Outbox } from './outbox.ts'
@@ -11,7 +12,6 @@ import { PartitionReader } from './partition-reader.ts'
 import { Positions } from './positions.ts'
 import { KafkaSink } from './sink.ts'
 
-const limit = { timeout: 60_000 }
 const outOfOrderSequence = 45
 
 interface Writing {
@@ -100,7 +100,7 @@ function firstSends(topic: string, ...fates: Fate[]): (request: KafkaRequest) =>
     request.api === Api.produce && request.has(topic) ? (fates.shift() ?? 'pass') : 'pass'
 }
 
-describe('decisions', { ...limit, concurrency: 3 }, () => {
+describe('decisions', { concurrency: 3 }, () => {
   const silence = Array.from({ length: 6 }, () => 'silent' as const)
   const losses = Array.from({ length: 6 }, () => 'lost' as const)
   const cases: readonly (readonly [string, readonly Fate[]])[] = [
@@ -157,7 +157,7 @@ describe('decisions', { ...limit, concurrency: 3 }, () => {
   })
 })
 
-describe('dead letters', { ...limit, concurrency: 3 }, () => {
+describe('dead letters', { concurrency: 3 }, () => {
   test('one is acknowledged before its outcome is sent', async (t) => {
     const { topics, proxy, makeOutbox } = await makeSink(t)
     proxy.set(firstSends(topics.deadLetters, 'held'))

@@ -1,16 +1,15 @@
 // Where reading begins, goes on and ends, on a real broker: positions, rebalances, crashes, topics that change.
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext } from 'node:test'
 import type { Message } from '../core/ports.ts'
 import { type EngineError } from '../errors.ts'
 import { KafkaProxy } from '../testing/kafka-proxy.ts'
+import { test } from '../testing/limited.ts'
 import { TestTopics } from '../testing/topics.ts'
 import { type ConsumerOptions, KafkaClient, send } from './kafka.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { Positions } from './positions.ts'
 import { KafkaSource, type SourceListener } from './source.ts'
-
-const limit = { timeout: 60_000 }
 
 class Listener implements SourceListener {
   readonly assignments: (readonly number[])[] = []
@@ -125,7 +124,7 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, n) => from + n)
 }
 
-describe('positions', limit, () => {
+describe('positions', () => {
   test('reading goes on behind the last outcome, and begins with the input where there is none', async (t) => {
     const topics = await TestTopics.make(t, 2)
     const { positions } = await makeSource(t, topics)
@@ -177,7 +176,10 @@ describe('positions', limit, () => {
     await producer.connect()
     await send(producer, topics.decisions, 0, [{ key: null, value: 'mine', headers: {} }])
     await producer.disconnect()
-    await assert.rejects(positions.resumeAt(0), { code: 'topic_unfit', message: /something else/ })
+    await assert.rejects(positions.resumeAt(0), {
+      code: 'topic_unfit',
+      message: /something else/,
+    })
     await assert.rejects(positions.resumeAt(1), {
       code: 'topic_unfit',
       message: /expected partition 1, found 1 partitions/,
@@ -185,7 +187,7 @@ describe('positions', limit, () => {
   })
 })
 
-describe('a source', { ...limit, concurrency: 3 }, () => {
+describe('a source', { concurrency: 3 }, () => {
   test('hands over what it fetched without waiting for anything to be done with it', async (t) => {
     const topics = await TestTopics.make(t, 1)
     const { listener, source } = await makeSource(t, topics)

@@ -1,6 +1,6 @@
 // `weir stream` as users run it, on a real broker and a real Redis: one outcome per offset, in order, whatever is fed.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe } from 'node:test'
 import { corpus, corpusReceivedMs, transactionJson } from '../../features/testing/corpus.ts'
 import {
   assertCounted,
@@ -10,10 +10,10 @@ import {
   sourceOffset,
   stopCleanly,
 } from '../testing/deployment.ts'
+import { test } from '../testing/limited.ts'
 import { TestTopics } from '../testing/topics.ts'
 import type { NewRecord } from './kafka.ts'
 
-const limit = { timeout: 90_000 }
 /** Of larger ones a message would not fit its topic. */
 const cases = corpus.filter(({ bytes }) => (bytes?.length ?? 0) < 900_000)
 
@@ -30,7 +30,7 @@ function cardCount(document: ReturnType<typeof documentOf>): number | null | und
   return document.features?.['card_count_1d']
 }
 
-describe('weir stream', { ...limit, concurrency: 2 }, () => {
+describe('weir stream', { concurrency: 2 }, () => {
   test('the corpus: the right reason each, dead letters whole, and the good ones decided right', async (t) => {
     const deployment = await Deployment.make(t)
     const { topics } = deployment

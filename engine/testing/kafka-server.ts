@@ -173,6 +173,8 @@ function properties({ id, port, controllers, folder }: Place): string {
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
     'auto.create.topics.enable': false,
+    // What tests write may be of any year.
+    'log.retention.ms': -1,
   }
   return Object.entries(lines)
     .map(([key, value]) => `${key}=${value}\n`)

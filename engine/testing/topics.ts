@@ -100,6 +100,8 @@ export class TestTopics {
   async addPartition(topic: string, count: number): Promise<void> {
     const topicPartitions = [{ topic, count }]
     await this.admin((admin) => admin.createPartitions({ topicPartitions }))
+    // The one that is open does not know of it.
+    this.#producer = null
   }
 
   /** The position that the group of this name has committed; -1 where it has none. */
