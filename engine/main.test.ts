@@ -1,5 +1,8 @@
 // How the process ends: with the command, whatever is still open, and never before its output has left.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { EngineProcess } from './testing/engine-process.ts'
 
@@ -17,18 +20,23 @@ test(
   },
 )
 
-test('its output is whole, though the reader of the pipe is slow', limit, async () => {
-  const args = ['stream', '--input', 'generator', '--limit', '3000', '--decisions-out', '-']
-  const engine = new EngineProcess(args, null)
+test('its output is whole, though the reader of the pipe is slow', limit, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-main-'))
+  t.after(() => {
+    rmSync(folder, { recursive: true })
+  })
+  const features = Array.from({ length: 2000 }, (_, n) => {
+    return { name: `count_${n}`, entity: 'card', aggregate: 'count', window: `${n + 1}s` }
+  })
+  const catalog = join(folder, 'catalog.yaml')
+  writeFileSync(catalog, JSON.stringify({ features }))
+  const engine = new EngineProcess(['features', '--catalog', catalog], null)
+  // More than a pipe holds: the command is done while most of it has not left.
   engine.child.stdout?.pause()
-  // The pipe is full long before the end, and the process waits for it.
-  await engine.said('weir: ')
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await engine.said('next: ')
+  await new Promise((resolve) => setTimeout(resolve, 300))
   engine.child.stdout?.resume()
-  const { code, stdout, stderr } = await engine.ended
-  assert.equal(code, 0, stderr)
-  const decisions = stdout.split('\n').filter((line) => line.startsWith('{'))
-  assert.equal(decisions.length, 3000)
-  assert.ok(decisions.every((line) => line.endsWith('}')))
-  assert.equal(stdout.at(-1), '\n')
+  const { code, stdout } = await engine.ended
+  assert.equal(code, 0)
+  assert.match(stdout, /^count_1999 /m)
 })
