@@ -25,7 +25,7 @@ test('its output is whole, though the reader of the pipe is slow', limit, async 
   t.after(() => {
     rmSync(folder, { recursive: true })
   })
-  const features = Array.from({ length: 2000 }, (_, n) => {
+  const features = Array.from({ length: 8000 }, (_, n) => {
     return { name: `count_${n}`, entity: 'card', aggregate: 'count', window: `${n + 1}s` }
   })
   const catalog = join(folder, 'catalog.yaml')
@@ -38,5 +38,5 @@ test('its output is whole, though the reader of the pipe is slow', limit, async 
   engine.child.stdout?.resume()
   const { code, stdout } = await engine.ended
   assert.equal(code, 0)
-  assert.match(stdout, /^count_1999 /m)
+  assert.match(stdout, /^count_7999 /m)
 })
