@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { shipped } from '../engine/assemble.ts'
 import { systemClock } from '../engine/clock.ts'
+import { PartitionReader } from '../engine/stream/partition-reader.ts'
 import { EngineProcess } from '../engine/testing/engine-process.ts'
 import { KafkaServer } from '../engine/testing/kafka-server.ts'
 import { TestTopics } from '../engine/testing/topics.ts'
@@ -20,7 +21,9 @@ const warmUp = Number(process.argv[3] ?? '500000')
 
 const kafka = await KafkaServer.start()
 const redis = await RedisServer.start()
-const topics = await TestTopics.make(partitions, kafka.brokers)
+const closers: (() => unknown)[] = []
+const owner = { after: (close: () => unknown) => void closers.push(close) }
+const topics = await TestTopics.make(owner, partitions, kafka.brokers)
 await produceAll()
 const engine = new EngineProcess(['stream'], config(), {
   KAFKA_BROKERS: undefined,
@@ -32,6 +35,7 @@ const warm = await reached(warmUp)
 const end = await reached(count)
 const decided = end.outcomes - warm.outcomes
 const stopped = await engine.kill('SIGTERM')
+for (const close of closers) await close()
 await kafka.stop()
 await redis.stop()
 if (stopped.code !== 0) throw new Error(`weir stream ended with ${stopped.code}: ${stopped.stderr}`)
@@ -55,7 +59,7 @@ interface Reached {
 
 /** Waits until so many outcomes are in the decision topic. */
 async function reached(wanted: number): Promise<Reached> {
-  const reader = topics.client.reader()
+  const reader = new PartitionReader(topics.client)
   await reader.connect([topics.decisions])
   try {
     for (;;) {

@@ -42,7 +42,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
-process.exitCode = await runCommandLine(process.argv.slice(2), commands, {
+const exitCode = await runCommandLine(process.argv.slice(2), commands, {
   version: version(),
   environment: processEnvironment(),
   folder: process.cwd(),
@@ -53,6 +53,18 @@ process.exitCode = await runCommandLine(process.argv.slice(2), commands, {
   stop: stop.signal,
   openLog: (level) => openLog(level, systemClock),
 })
+// A connection that a client has left open must not keep a command that is done alive; a slow reader of our output may.
+await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+process.exit(exitCode)
+
+/** Resolves when everything written so far has left the process. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => {
+      resolve()
+    })
+  })
+}
 
 function version(): string {
   const file = fileURLToPath(import.meta.resolve('#root/package.json'))

@@ -94,8 +94,8 @@ async function keys(): Promise<number> {
 
 describe('weir replay of a topic', () => {
   // Even ones in partition 0, odd ones in partition 1: the merchant of both sees 1, 2, 3 … as they came.
-  test('merges its partitions by time, gives the same bytes again, and leaves Kafka and Redis as they were', async () => {
-    const topics = await TestTopics.make(2)
+  test('merges its partitions by time, gives the same bytes again, and leaves Kafka and Redis as they were', async (t) => {
+    const topics = await TestTopics.make(t, 2)
     const name = topics.transactions
     const all = transactions(name, 700)
     await topics.produce(
@@ -135,8 +135,8 @@ describe('weir replay of a topic', () => {
     }
   })
 
-  test('begins and ends where it is asked to, by partition', async () => {
-    const topics = await TestTopics.make(2)
+  test('begins and ends where it is asked to, by partition', async (t) => {
+    const topics = await TestTopics.make(t, 2)
     const name = topics.transactions
     const all = transactions(name, 40)
     await topics.produce(
@@ -161,8 +161,8 @@ describe('weir replay of a topic', () => {
     assert.equal((await idsOf('--to 1000')).length, 40)
   })
 
-  test('that is not there, or a range that it does not have, is refused', async () => {
-    const topics = await TestTopics.make(1)
+  test('that is not there, or a range that it does not have, is refused', async (t) => {
+    const topics = await TestTopics.make(t, 1)
     await topics.produce(0, transactions('x', 5))
     const name = topics.transactions
     const absent = await run(`replay --input kafka:no-${name}`, topics)
@@ -191,8 +191,8 @@ describe('weir backfill', () => {
     })
   }
 
-  test('of a file fills the windows that the stream then finds; again, everything is known', async () => {
-    const topics = await TestTopics.make(1)
+  test('of a file fills the windows that the stream then finds; again, everything is known', async (t) => {
+    const topics = await TestTopics.make(t, 1)
     const name = topics.transactions
     const lines = transactions(name, 600).map(({ value }) => value)
     lines.push(transactionJson({ id: 'bad', amount: 'x' }), transactionJson({ id: '' }))
@@ -210,9 +210,9 @@ describe('weir backfill', () => {
     assert.deepEqual(await streamed(topics, 3, 'card_count'), [601, 602, 603])
   })
 
-  test('of another topic does not make the live one’s offsets known', async () => {
-    const archive = await TestTopics.make(1)
-    const topics = await TestTopics.make(1)
+  test('of another topic does not make the live one’s offsets known', async (t) => {
+    const archive = await TestTopics.make(t, 1)
+    const topics = await TestTopics.make(t, 1)
     const name = topics.transactions
     await archive.produce(0, transactions(name, 50))
     const done = await run(`backfill --input kafka:${archive.transactions}`, topics)
@@ -222,8 +222,8 @@ describe('weir backfill', () => {
     assert.deepEqual(await streamed(topics, 20, 'merchant_count'), expected)
   })
 
-  test('of the live topic, which the stream then reads from its beginning, counts each transaction once', async () => {
-    const topics = await TestTopics.make(1)
+  test('of the live topic, which the stream then reads from its beginning, counts each transaction once', async (t) => {
+    const topics = await TestTopics.make(t, 1)
     const name = topics.transactions
     await topics.produce(0, transactions(name, 30))
     const done = await run(`backfill --input kafka:${name} --to 20`, topics)
@@ -232,8 +232,8 @@ describe('weir backfill', () => {
     assert.deepEqual(await streamed(topics, 30, 'card_count'), expected)
   })
 
-  test('without a hash key, a mapping that fits, or a Redis ends clearly', async () => {
-    const topics = await TestTopics.make(1)
+  test('without a hash key, a mapping that fits, or a Redis ends clearly', async (t) => {
+    const topics = await TestTopics.make(t, 1)
     const input = 'backfill --input history.jsonl --map lines.yaml'
     const commands = [command(backfillLine, runBackfill)]
     const refused = async (change: Environment): Promise<CommandRun> =>

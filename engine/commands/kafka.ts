@@ -4,7 +4,8 @@ import type { Config } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import type { Log, Source } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
-import { KafkaClient, type PartitionReader, type SASLOptions } from '../stream/kafka.ts'
+import { type Admin, asEngineError, KafkaClient, type SASLOptions } from '../stream/kafka.ts'
+import { PartitionReader } from '../stream/partition-reader.ts'
 import { type OffsetRange, RangeSource } from '../stream/range-source.ts'
 import type { Input, Offsets } from './input.ts'
 
@@ -29,6 +30,22 @@ export function openKafka({ kafka }: Config, log: Log): KafkaClient {
   })
 }
 
+/** Asks the brokers. Rejects with EngineError. */
+export async function withAdmin<T>(
+  client: KafkaClient,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const admin = client.admin()
+  try {
+    await admin.connect()
+    return await work(admin)
+  } catch (cause) {
+    throw asEngineError('asking the brokers', cause)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
 /** A range of a topic as a source. Rejects with EngineError where it is not there. */
 export async function openRange(
   input: Extract<Input, { kind: 'topic' }>,
@@ -36,20 +53,15 @@ export async function openRange(
   log: Log,
 ): Promise<Source> {
   const client = openKafka(config, log)
-  const admin = client.admin()
-  await admin.connect()
-  let count: number
-  try {
+  const count = await withAdmin(client, async (admin) => {
     const topics = await admin.listTopics()
     if (!topics.includes(input.topic)) {
       throw new EngineError('topic_unfit', `${input.topic}: expected a topic, found none`)
     }
     const { topics: found } = await admin.fetchTopicMetadata({ topics: [input.topic] })
-    count = found[0]?.partitions.length ?? 0
-  } finally {
-    await admin.disconnect()
-  }
-  const reader = client.reader()
+    return found[0]?.partitions.length ?? 0
+  })
+  const reader = new PartitionReader(client)
   await reader.connect([input.topic])
   try {
     const ranges = await readRanges(input, reader, count)

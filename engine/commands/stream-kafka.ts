@@ -1,60 +1,84 @@
 // `weir stream` from Kafka to Kafka with journals in Redis, until SIGTERM.
-import type { Store } from '../../features/store/store.ts'
 import { makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
-import { codeOf, EngineError, errorKinds } from '../errors.ts'
+import { codeOf, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
-import { Lag, type LagParts } from '../stream/lag.ts'
+import { Lag } from '../stream/lag.ts'
 import { MeteredPort } from '../stream/metered-port.ts'
+import { PartitionReader } from '../stream/partition-reader.ts'
+import { Positions } from '../stream/positions.ts'
 import { KafkaSink } from '../stream/sink.ts'
 import { KafkaSource } from '../stream/source.ts'
 import { countPartitions, requireFit } from '../stream/topics.ts'
 import type { Context } from './command.ts'
-import { openKafka } from './kafka.ts'
+import { openKafka, withAdmin } from './kafka.ts'
 import { openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
-import { Watch, type WatchedEngine } from './watch.ts'
+import { Watch } from './watch.ts'
 
-const stopMsMax = 9000
+/** At a stop, leaving the group and closing all connections come on top: in all less than ten seconds. */
+const drainMsMax = 4000
+
+interface Engine {
+  readonly driver: StreamDriver
+  readonly source: KafkaSource
+}
+
+/** What was opened is closed by these, all at once. */
+type Closers = (() => Promise<void>)[]
 
 /** Resolves to 0 after a clean stop; rejects when it cannot go on. */
 export async function runKafka(context: Context): Promise<number> {
-  const watch = await Watch.open(context)
+  const { stderr, loaded, log } = context
+  const { transactions, decisions, group } = loaded.config.kafka
+  const stopping = stopped(context.stop)
+  const closers: Closers = []
+  let engine: Engine | null = null
   try {
-    return await decideAll(context, watch)
+    engine = await Promise.race([open(context, closers), stopping])
+    if (engine !== null) {
+      const running = engine.driver.run(engine.source)
+      engine.source.start()
+      stderr.write(`weir: deciding ${transactions} → ${decisions} (group ${group})\n`)
+      await Promise.race([running, stopping])
+    }
   } catch (error) {
-    context.log.error({ error }, 'failed')
+    log.error({ error }, 'failed')
     throw error
   } finally {
-    await watch.close()
+    await engine?.driver.stop()
+    if (engine !== null) closers.push(() => engine!.source.stop())
+    await Promise.allSettled(closers.map((close) => close()))
   }
+  log.info({ outcomes: engine?.driver.decided ?? 0 }, 'stopped')
+  stderr.write(`weir: stopped after ${engine?.driver.decided ?? 0} outcomes\n`)
+  return 0
 }
 
-async function decideAll(context: Context, watch: Watch): Promise<number> {
-  const { loaded, log, stderr, clock } = context
+async function open(context: Context, closers: Closers): Promise<Engine> {
+  const { loaded, log, clock } = context
   const { kafka, budget } = loaded.config
   const hashKey = openHashKey(context, false)
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
+  closers.push(async () => assembly.model?.close())
   tellAbsent(assembly, context)
   log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
+  const watch = await Watch.open(context)
+  closers.push(() => watch.close())
   const client = openKafka(loaded.config, log)
-  const admin = client.admin()
-  await admin.connect()
-  const partitions = await countPartitions(admin, kafka)
-  await admin.disconnect()
+  const partitions = await withAdmin(client, (admin) => countPartitions(admin, kafka))
   requireFit(kafka, partitions)
-  const reader = client.reader()
+  const reader = new PartitionReader(client)
+  closers.push(() => reader.close())
   await reader.connect([kafka.transactions, kafka.decisions])
   const store = await openStore(assembly.plan, kafka.transactions, hashKey, context)
-  const sink = await KafkaSink.open(
-    client,
-    kafka,
-    reader,
-    partitions.get(kafka.deadLetters) ?? 1,
-    log,
-  )
-  const pipeline = makePipeline(assembly, {
+  closers.push(() => store.close())
+  const positions = new Positions(reader, kafka, log)
+  const deadLetterPartitions = partitions.get(kafka.deadLetters) ?? 1
+  const sink = await KafkaSink.open({ client, topics: kafka, positions, deadLetterPartitions, log })
+  closers.push(() => sink.close())
+  const processor = makePipeline(assembly, {
     store,
     parser: assembly.mapping.parser(),
     hashKey,
@@ -64,17 +88,9 @@ async function decideAll(context: Context, watch: Watch): Promise<number> {
     meter: watch.meter,
   })
   const driver = new StreamDriver({
-    processor: pipeline,
+    processor,
     port: new MeteredPort(sink, watch.meter),
-    lastSourceOffset: (partition) => sink.lastSourceOffset(partition),
-    checkPosition: async (partition, next) => {
-      const { end } = await reader.range(kafka.transactions, partition)
-      if (next <= end) return
-      throw new EngineError(
-        'topic_unfit',
-        `${kafka.transactions}/${partition}: expected at least ${next} messages, as ${kafka.decisions} answers, found ${end}: was the topic made anew? Then use a new decisions topic`,
-      )
-    },
+    resumeAt: (partition) => positions.resumeAt(partition),
     onAssigned: (assigned) => {
       log.info({ partitions: assigned }, 'partitions assigned')
     },
@@ -82,53 +98,34 @@ async function decideAll(context: Context, watch: Watch): Promise<number> {
     batchMax: budget.batchMax,
     backlogBatchMax: batchRowsMax,
     outboxMax: kafka.outboxMax,
+    sendBatchMax: kafka.sendBatchMax,
     commitIntervalMs: kafka.commitIntervalMs,
-    clock,
+    // Whoever must leave partitions does so before its session ends.
+    drainMsMax: Math.min(drainMsMax, kafka.sessionTimeoutMs / 2),
     log,
   })
-  const source = new KafkaSource(client, kafka, kafka.transactions, driver, log)
-  const rangeOf = (partition: number) => reader.range(kafka.transactions, partition)
-  watch.engine(watched(store, driver, rangeOf))
-  const running = driver.run(source)
-  await source.start()
-  stderr.write(`weir: deciding ${kafka.transactions} → ${kafka.decisions} (group ${kafka.group})\n`)
-  try {
-    await Promise.race([running, stopped(context.stop)])
-  } finally {
-    const limit = setTimeout(() => {
-      log.error({}, 'stopping took too long')
-      process.exit(1)
-    }, stopMsMax)
-    await driver.stop()
-    await source.stop().catch(() => undefined)
-    await sink.close().catch(() => undefined)
-    await reader.close().catch(() => undefined)
-    await store.close().catch(() => undefined)
-    await assembly.model?.close()
-    clearTimeout(limit)
-  }
-  log.info({ outcomes: driver.decided }, 'stopped')
-  stderr.write(`weir: stopped after ${driver.decided} outcomes\n`)
-  return 0
-}
-
-function watched(store: Store, driver: StreamDriver, range: LagParts['range']): WatchedEngine {
-  const lag = new Lag({ range, next: () => driver.backlog().next })
-  return {
+  const lag = new Lag({
+    range: (partition) => reader.range(kafka.transactions, partition),
+    next: () => driver.backlog().next,
+  })
+  watch.engine({
     store: () => store.stats(),
     backlog: () => driver.backlog(),
     lag: () => lag.measure(),
     isReady: () => driver.isReady,
-  }
+  })
+  const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log)
+  return { driver, source }
 }
 
-function stopped(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
+/** Resolves to nothing at the stop. */
+function stopped(signal: AbortSignal): Promise<null> {
+  if (signal.aborted) return Promise.resolve(null)
   return new Promise((resolve) => {
     signal.addEventListener(
       'abort',
       () => {
-        resolve()
+        resolve(null)
       },
       { once: true },
     )

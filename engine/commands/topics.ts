@@ -1,7 +1,7 @@
 // `weir topics`: creates the topics of the configuration where they are missing, and checks that they fit each other.
 import { createOrCheckTopics } from '../stream/topics.ts'
 import type { CommandLine, Run } from './command.ts'
-import { openKafka } from './kafka.ts'
+import { openKafka, withAdmin } from './kafka.ts'
 
 export interface TopicsOptions {
   /** Of the transactions topic where it is created; the decisions topic always has as many. Null: the broker's default. */
@@ -46,17 +46,13 @@ export const topicsLine: CommandLine<TopicsOptions> = {
 /** Prints each topic with its partitions; 1 when they do not fit. */
 export const runTopics: Run<TopicsOptions> = async (options, { loaded, log, stdout, stderr }) => {
   const { config } = loaded
-  const admin = openKafka(config, log).admin()
-  await admin.connect()
-  try {
-    const { partitions, created, faults } = await createOrCheckTopics(admin, config.kafka, options)
-    for (const [topic, count] of partitions) {
-      const state = created.includes(topic) ? ' (created)' : ''
-      stdout.write(`${topic}: ${count === null ? 'missing' : `${count} partitions`}${state}\n`)
-    }
-    for (const fault of faults) stderr.write(`weir: ${fault}\n`)
-    return faults.length === 0 ? 0 : 1
-  } finally {
-    await admin.disconnect()
+  const { partitions, created, faults } = await withAdmin(openKafka(config, log), (admin) =>
+    createOrCheckTopics(admin, config.kafka, options),
+  )
+  for (const [topic, count] of partitions) {
+    const state = created.includes(topic) ? ' (created)' : ''
+    stdout.write(`${topic}: ${count === null ? 'missing' : `${count} partitions`}${state}\n`)
   }
+  for (const fault of faults) stderr.write(`weir: ${fault}\n`)
+  return faults.length === 0 ? 0 : 1
 }

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Message, Outcome } from '../core/ports.ts'
-import { type Processor, type SourceControl, StreamDriver } from './driver.ts'
+import { type Processor, StreamDriver } from './driver.ts'
+import type { SourceControl } from './source.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const control: SourceControl = {
   pause: () => undefined,
   resume: () => undefined,
-  commit: () => Promise.resolve(),
+  commit: () => Promise.resolve(true),
 }
 
 function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriver {
@@ -19,15 +20,15 @@ function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriv
       sendDeadLetters: () => Promise.resolve(),
       recover: () => Promise.resolve(-1),
     },
-    lastSourceOffset: (partition) => Promise.resolve(partition === 0 ? 4 : -1),
-    checkPosition: () => Promise.resolve(),
+    resumeAt: (partition) => Promise.resolve(partition === 0 ? 5 : 0),
     onAssigned: () => undefined,
     isRetriable: () => false,
     batchMax: 2,
     backlogBatchMax: 256,
     outboxMax: 1000,
+    sendBatchMax: 1000,
     commitIntervalMs: 10_000,
-    clock: { nowMs: () => 0, monotonicUs: () => 0 },
+    drainMsMax: 4000,
     log: silent,
   })
 }

@@ -1,31 +1,46 @@
-// Kafka through kafkajs 2.2.4, whose defects are worked around here and nowhere else. The only importer of kafkajs.
+// Kafka through kafkajs 2.2.4: clients set up so that nothing is lost, sends that are checked, errors that say who must act.
+// Whoever else needs Kafka goes through here; only kafka-internals.ts knows the insides of kafkajs, and repairs them.
 //
 //   one partition per send, idempotent, one send in flight per partition: a send that spans partitions loses acknowledged
 //     records when a leader fails over, concurrent idempotent sends lose records  (outbox.ts keeps it so; `send` checks)
 //   at most 1,000 messages a send: its grouping is quadratic                      (outbox.ts)
-//   connections re-arm a 1 ms timer for ever                                      (`quietTimers`)
-//   commits are ours, metadata-free, behind acknowledgements                      (source.ts)
-import { createRequire } from 'node:module'
-import { decompress as zstdDecompress } from 'fzstd'
+//   a producer whose send failed is not used again: the broker would take the next records of the same number for a
+//     repeat of the failed ones, if those were written, and drop them             (sink.ts)
+//   a consumer that ended is not used again: it is not let restart itself         (`consumer`; source.ts makes a new one)
+//   connections that kafkajs has forgotten, or opens after its end                (`Sockets`)
+//   commits are ours, behind acknowledgements, and their failures are not hidden  (source.ts)
+//   1 ms timers, joins that do not ask, aborted records shown, quadratic headers  (kafka-internals.ts)
+import type { Socket } from 'node:net'
 import kafkajs, {
   type Admin,
   type Consumer,
   type ICustomPartitioner,
   type IHeaders,
+  type ISocketFactory,
   type Kafka,
   type KafkaConfig,
   type Producer,
 } from 'kafkajs'
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import type { Log } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
+import { lz4, snappy, zstd } from './codecs.ts'
+import { within } from './deadline.ts'
+import {
+  type Cluster,
+  type JoinHook,
+  makeCluster,
+  openSocket,
+  repairKafkajs,
+} from './kafka-internals.ts'
 
 const {
   CompressionCodecs,
   CompressionTypes,
+  KafkaJSAggregateError,
   KafkaJSNonRetriableError,
   KafkaJSProtocolError,
   logLevel,
+  PartitionAssigners,
 } = kafkajs
 
 export type {
@@ -72,17 +87,76 @@ export interface NewRecord {
   readonly timestampMs?: number
 }
 
-/** First offset that is there, and the one behind the last. */
-export interface Range {
-  readonly first: number
-  readonly end: number
-}
+/** How soon new partitions and moved leaders are noticed where no error tells of them. */
+const metadataMsMax = 5000
+/** A member's silence is noticed after the session timeout, a rebalance by its next heartbeat. */
+const heartbeatMsMax = 1000
+/** How long the end of a client waits for the brokers. */
+const endMsMax = 1500
 
+/** What each client is given, and how it ends: within a moment, with all its connections, whatever the brokers do. */
 export class KafkaClient {
-  readonly #kafka: Kafka
+  readonly #options: KafkaOptions
 
-  constructor({ brokers, clientId, requestTimeoutMs, ssl, sasl, log }: KafkaOptions) {
-    this.#kafka = new kafkajs.Kafka({
+  constructor(options: KafkaOptions) {
+    this.#options = options
+  }
+
+  admin(): Admin {
+    const sockets = new Sockets()
+    return ending(this.#kafka(sockets).admin(), sockets)
+  }
+
+  /** `beforeJoin` is waited for before the consumer joins its group, first or anew: what was its own is not any more. */
+  consumer(options: ConsumerOptions, beforeJoin: () => Promise<void>): Consumer {
+    const sockets = new Sockets()
+    const hook: JoinHook = { beforeJoin }
+    const consumer = this.#kafka(sockets).consumer({
+      groupId: options.group,
+      sessionTimeout: options.sessionTimeoutMs,
+      heartbeatInterval: Math.min(heartbeatMsMax, Math.floor(options.sessionTimeoutMs / 3)),
+      rebalanceTimeout: Math.max(options.sessionTimeoutMs, 10_000),
+      metadataMaxAge: metadataMsMax,
+      maxBytes: options.fetchBytesMax,
+      maxBytesPerPartition: Math.min(options.fetchBytesMax, 4 * 2 ** 20),
+      maxWaitTimeInMs: options.fetchWaitMs,
+      partitionAssigners: [(of) => Object.assign(PartitionAssigners.roundRobin(of), hook)],
+      readUncommitted: false,
+      allowAutoTopicCreation: false,
+      retry: {
+        retries: 5,
+        initialRetryTime: 100,
+        maxRetryTime: 1000,
+        restartOnFailure: () => Promise.resolve(false),
+      },
+    })
+    return ending(consumer, sockets)
+  }
+
+  /** Idempotent, acknowledged by all replicas in sync. */
+  producer(): Producer {
+    const sockets = new Sockets()
+    const producer = this.#kafka(sockets).producer({
+      idempotent: true,
+      allowAutoTopicCreation: false,
+      createPartitioner: explicitPartitioner,
+      retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 500 },
+    })
+    return ending(producer, sockets)
+  }
+
+  /** For PartitionReader: partitions without a group. */
+  cluster(): Cluster {
+    const sockets = new Sockets()
+    const cluster = makeCluster(this.#kafka(sockets), metadataMsMax)
+    const disconnect = cluster.disconnect.bind(cluster)
+    cluster.disconnect = () => end(disconnect, sockets)
+    return cluster
+  }
+
+  #kafka(sockets: Sockets): Kafka {
+    const { brokers, clientId, requestTimeoutMs, ssl, sasl, log } = this.#options
+    return new kafkajs.Kafka({
       brokers: [...brokers],
       clientId,
       requestTimeout: requestTimeoutMs,
@@ -90,8 +164,11 @@ export class KafkaClient {
       ...(ssl === null || ssl === undefined ? {} : { ssl }),
       ...(sasl === null || sasl === undefined ? {} : { sasl }),
       retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1000 },
+      socketFactory: sockets.open,
       logLevel: logLevel.ERROR,
       logCreator: () => (entry) => {
+        // What a client says after its end is of no use to anybody.
+        if (sockets.isClosed) return
         const { message, ...more } = entry.log
         const fields = { client: entry.namespace, error: more['error'] as unknown }
         // It complains of answers for which it then asks again: what fails in the end is told by who asked.
@@ -99,40 +176,39 @@ export class KafkaClient {
       },
     })
   }
+}
 
-  admin(): Admin {
-    return this.#kafka.admin()
+/**
+ * The connections of one client. kafkajs forgets some (of a broker that it drops, or when two requests connect at once)
+ * and opens others after `disconnect` (a request that is retried, a join that was under way): they would keep the
+ * process alive, and a member in its group.
+ */
+class Sockets {
+  readonly #open = new Set<Socket>()
+  isClosed = false
+
+  readonly open: ISocketFactory = (asked) => {
+    if (this.isClosed) throw new Error('this client has ended')
+    const socket = openSocket(asked)
+    this.#open.add(socket)
+    socket.once('close', () => this.#open.delete(socket))
+    return socket
   }
 
-  consumer(options: ConsumerOptions): Consumer {
-    return this.#kafka.consumer({
-      groupId: options.group,
-      sessionTimeout: options.sessionTimeoutMs,
-      heartbeatInterval: Math.floor(options.sessionTimeoutMs / 3),
-      rebalanceTimeout: Math.max(options.sessionTimeoutMs, 10_000),
-      maxBytes: options.fetchBytesMax,
-      maxBytesPerPartition: Math.min(options.fetchBytesMax, 4 * 2 ** 20),
-      maxWaitTimeInMs: options.fetchWaitMs,
-      readUncommitted: false,
-      allowAutoTopicCreation: false,
-      retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1000 },
-    })
+  close(): void {
+    this.isClosed = true
+    // With an error, so that requests in flight are rejected.
+    for (const socket of this.#open) socket.destroy(new Error('this client has ended'))
   }
+}
 
-  /** Idempotent, acknowledged by all replicas in sync. */
-  producer(): Producer {
-    return this.#kafka.producer({
-      idempotent: true,
-      allowAutoTopicCreation: false,
-      createPartitioner: explicitPartitioner,
-      retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 500 },
-    })
-  }
+function ending<T extends { disconnect(): Promise<void> }>(client: T, sockets: Sockets): T {
+  return { ...client, disconnect: () => end(() => client.disconnect(), sockets) }
+}
 
-  /** Reads partitions directly, without a group. */
-  reader(): PartitionReader {
-    return new PartitionReader(makeCluster(this.#kafka))
-  }
+async function end(disconnect: () => Promise<void>, sockets: Sockets): Promise<void> {
+  await within(endMsMax, disconnect())
+  sockets.close()
 }
 
 /** Sends to one partition and checks that the broker says so. Rejects with EngineError. */
@@ -153,9 +229,8 @@ export async function send(
     const results = await producer.send({ topic, messages, acks: -1 })
     if (results.length === 1 && results[0]!.partition === partition) return
     const found = results.map((result) => result.partition).join(', ') || 'none'
-    throw new EngineError(
-      'kafka_unavailable',
-      `sending: expected partition ${partition} acknowledged, found ${found}`,
+    throw new KafkaJSNonRetriableError(
+      `expected partition ${partition} acknowledged, found ${found}`,
     )
   } catch (cause) {
     throw asEngineError(`sending to ${topic}/${partition}`, cause)
@@ -164,198 +239,46 @@ export async function send(
 
 /** What a client's error means: retried, or a person must act. Told by class and protocol type, never by text. */
 export function asEngineError(doing: string, cause: unknown): EngineError {
-  if (cause instanceof EngineError) return cause
-  const refused = new Set([
-    'TOPIC_AUTHORIZATION_FAILED',
-    'GROUP_AUTHORIZATION_FAILED',
-    'CLUSTER_AUTHORIZATION_FAILED',
-    'SASL_AUTHENTICATION_FAILED',
-    'MESSAGE_TOO_LARGE',
-    'INVALID_CONFIG',
-    'POLICY_VIOLATION',
-  ])
-  for (let error = cause; error instanceof Error; error = error.cause) {
-    if (error instanceof KafkaJSProtocolError && refused.has(error.type)) {
-      return new EngineError('kafka_refused', doing, { cause })
-    }
-    if (error.name === 'KafkaJSSASLAuthenticationError') {
-      return new EngineError('kafka_refused', doing, { cause })
-    }
+  for (const error of chain(cause)) {
+    // kafkajs wraps what its callbacks threw.
+    if (error instanceof EngineError) return error
+    const isRefused =
+      (error instanceof KafkaJSProtocolError && refusals.has(error.type)) ||
+      error.name === 'KafkaJSSASLAuthenticationError'
+    if (isRefused) return new EngineError('kafka_refused', doing, { cause: error })
   }
   return new EngineError('kafka_unavailable', doing, { cause })
 }
 
-/** True for errors after which a producer's sequence can no longer be trusted. */
-export function breaksProducer(error: unknown): boolean {
-  for (let link = error; link instanceof Error; link = link.cause) {
-    if (link instanceof KafkaJSNonRetriableError) return true
-    if (link instanceof KafkaJSProtocolError) {
-      const types = [
-        'OUT_OF_ORDER_SEQUENCE_NUMBER',
-        'UNKNOWN_PRODUCER_ID',
-        'INVALID_PRODUCER_EPOCH',
-      ]
-      if (types.includes(link.type)) return true
-    }
+/** True where the topic does not take records so large. */
+export function isTooLarge(error: unknown): boolean {
+  for (const link of chain(error)) {
+    if (link instanceof KafkaJSProtocolError && tooLarge.has(link.type)) return true
   }
   return false
 }
 
-/** Fetches from partitions by offset; sees committed transactions only, and never control records. */
-export class PartitionReader {
-  readonly #cluster: Cluster
-
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster
-  }
-
-  async connect(topics: readonly string[]): Promise<void> {
-    await this.#cluster.connect()
-    await this.#cluster.addMultipleTargetTopics([...topics])
-  }
-
-  async close(): Promise<void> {
-    await this.#cluster.disconnect()
-  }
-
-  /** First offset that is there, and the one behind the last, at this moment. */
-  async range(topic: string, partition: number): Promise<{ first: number; end: number }> {
-    const read = async (fromBeginning: boolean): Promise<number> => {
-      const asked = { topic, partitions: [{ partition }], fromBeginning }
-      const [answer] = await this.#cluster.fetchTopicsOffset([asked])
-      return Number(answer?.partitions[0]?.offset ?? Number.NaN)
-    }
-    await this.#cluster.refreshMetadataIfNecessary()
-    return { first: await read(true), end: await read(false) }
-  }
-
-  /** Records from `offset` on, as many as a fetch brings; `next` is where to go on. Empty at the end. */
-  async fetch(
-    topic: string,
-    partition: number,
-    offset: number,
-    bytesMax: number,
-  ): Promise<{ records: LogRecord[]; next: number }> {
-    const leaders = this.#cluster.findLeaderForPartitions(topic, [partition])
-    const nodeId = Object.keys(leaders)[0] ?? ''
-    const broker = await this.#cluster.findBroker({ nodeId })
-    const response = await broker.fetch({
-      maxWaitTime: 100,
-      minBytes: 1,
-      maxBytes: bytesMax,
-      isolationLevel: readCommitted,
-      topics: [
-        { topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: bytesMax }] },
-      ],
-    })
-    const data = response.responses[0]?.partitions[0]
-    if (data === undefined) return { records: [], next: offset }
-    const batch = new Batch(topic, String(offset), data)
-    const records = batch.messages.map((message) => ({
-      offset: Number(message.offset),
-      timestampMs: Number(message.timestamp),
-      key: message.key,
-      value: message.value,
-      headers: message.headers,
-    }))
-    const last = batch.messagesWithinOffset.at(-1)
-    return { records, next: last === undefined ? offset : Number(last.offset) + 1 }
-  }
-
-  /** The last record of a partition that a reader of committed records sees; null where there is none. */
-  async last(topic: string, partition: number): Promise<LogRecord | null> {
-    const { first, end } = await this.range(topic, partition)
-    // Behind the last record there may be control records or aborted ones: step back further until one is seen.
-    for (let back = 1; ; back *= 8) {
-      const from = Math.max(first, end - back)
-      let found: LogRecord | null = null
-      for (let at = from; at < end; ) {
-        const { records, next } = await this.fetch(topic, partition, at, 2 ** 20)
-        found = records.at(-1) ?? found
-        if (next === at) break
-        at = next
-      }
-      if (found !== null || from === first) return found
-    }
-  }
+/** The error and its causes; of several that came together, the first. */
+function* chain(error: unknown): Generator<Error> {
+  for (let link = error; link instanceof Error; link = causeOf(link)) yield link
 }
 
-const readCommitted = 1
-
-// What kafkajs keeps to itself. Its version is pinned; kafka.integration.test.ts notices when this no longer holds.
-const require = createRequire(import.meta.url)
-
-interface RawMessage {
-  readonly offset: string
-  readonly timestamp: string
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: IHeaders
+function causeOf(error: Error): unknown {
+  return error instanceof KafkaJSAggregateError ? error.errors[0] : error.cause
 }
 
-const Batch = require('kafkajs/src/consumer/batch.js') as new (
-  topic: string,
-  offset: string,
-  data: unknown,
-) => {
-  readonly messages: readonly RawMessage[]
-  readonly messagesWithinOffset: readonly RawMessage[]
-}
-
-interface Cluster {
-  connect(): Promise<void>
-  disconnect(): Promise<void>
-  addMultipleTargetTopics(topics: string[]): Promise<void>
-  refreshMetadataIfNecessary(): Promise<void>
-  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
-  findBroker(node: { nodeId: string }): Promise<{
-    fetch(request: object): Promise<{ responses: { partitions: unknown[] }[] }>
-  }>
-  fetchTopicsOffset(
-    topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
-  ): Promise<{ partitions: { offset: string }[] }[]>
-}
-
-function makeCluster(kafka: Kafka): Cluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  )
-  if (symbol === undefined)
-    throw new EngineError('unexpected', 'kafkajs is not the version this was made for')
-  const make = Reflect.get(kafka, symbol) as (options: object) => Cluster
-  return make({
-    metadataMaxAge: 30_000,
-    allowAutoTopicCreation: false,
-    isolationLevel: readCommitted,
-  })
-}
-
-/** Arms the check for pending requests only when something is pending or throttled: it costs 5 % of a core when idle. */
-function quietTimers(): void {
-  interface Queue {
-    pending: unknown[]
-    throttledUntil: number
-    scheduleCheckPendingRequests(): void
-  }
-  const module = require('kafkajs/src/network/requestQueue/index.js') as { prototype: Queue }
-  const original: () => void = Reflect.get(module.prototype, 'scheduleCheckPendingRequests')
-  module.prototype.scheduleCheckPendingRequests = function (this: Queue): void {
-    if (this.pending.length > 0 || this.throttledUntil > 0) original.call(this)
-  }
-}
-
-function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy') as () => unknown
-  CompressionCodecs[CompressionTypes.LZ4] = () => ({
-    compress: (encoder: { buffer: Buffer }) => Promise.resolve(compressFrameSync(encoder.buffer)),
-    decompress: (bytes: Buffer) => Promise.resolve(decompressFrameSync(bytes)),
-  })
-  CompressionCodecs[CompressionTypes.ZSTD] = () => ({
-    compress: () =>
-      Promise.reject(new EngineError('unexpected', 'zstd is only read, never written')),
-    decompress: (bytes: Buffer) => Promise.resolve(Buffer.from(zstdDecompress(bytes))),
-  })
-}
+const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+const refusals = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+  'INVALID_CONFIG',
+  'POLICY_VIOLATION',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_PARTITIONS',
+  ...tooLarge,
+])
 
 /** Every message names its partition; kafkajs asks all the same. */
 const explicitPartitioner: ICustomPartitioner =
@@ -363,5 +286,7 @@ const explicitPartitioner: ICustomPartitioner =
   ({ message }) =>
     message.partition ?? 0
 
-registerCodecs()
-quietTimers()
+CompressionCodecs[CompressionTypes.Snappy] = snappy
+CompressionCodecs[CompressionTypes.LZ4] = lz4
+CompressionCodecs[CompressionTypes.ZSTD] = zstd
+repairKafkajs()

@@ -1,6 +1,6 @@
 // How far acknowledged outcomes are behind the ends of their partitions. Asked by whoever scrapes, so it never rejects and
 // never takes long: while the brokers do not answer, the last known stands.
-import type { Range } from './kafka.ts'
+import type { Range } from './partition-reader.ts'
 
 export interface LagParts {
   /** Where a partition begins and ends; may reject and may hang. */

@@ -66,8 +66,8 @@ hash_key: 00112233445566778899aabbccddeeff
     return [counts, stderr]
   }
 
-  test('a backfill of another topic leaves the offsets of the transactions alone', async () => {
-    const [history, topics] = [await TestTopics.make(1), await TestTopics.make(1)]
+  test('a backfill of another topic leaves the offsets of the transactions alone', async (t) => {
+    const [history, topics] = [await TestTopics.make(t, 1), await TestTopics.make(t, 1)]
     await history.produce(0, transactions('one', 'h', 0, 20))
     const input = `kafka:${history.transactions}`
     const backfill = await run(['backfill', '--input', input], topics).ended
@@ -81,8 +81,8 @@ hash_key: 00112233445566778899aabbccddeeff
     assert.doesNotMatch(stderr, /history starts anew/)
   })
 
-  test('topics made anew: what comes under the offsets of before is counted, and the log says so', async () => {
-    const topics = await TestTopics.make(1)
+  test('topics made anew: what comes under the offsets of before is counted, and the log says so', async (t) => {
+    const topics = await TestTopics.make(t, 1)
     await topics.produce(0, transactions('two', 'before', 0, 30))
     await decide(topics, 30)
     await topics.recreate(1)

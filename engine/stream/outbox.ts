@@ -3,40 +3,51 @@
 import type { Outcome } from '../core/ports.ts'
 import type { NewRecord } from './kafka.ts'
 
-/** Messages of one send: kafkajs groups them in quadratic time. */
+/** Most that one send carries: kafkajs groups messages in quadratic time, brokers refuse more than a mebibyte. */
 export const sendMessagesMax = 1000
-const sendBytesMax = 900_000
+export const sendBytesMax = 900_000
 
 /** Writes records to a partition of the decisions topic, or to the dead letters; rejects when it was not acknowledged. */
 export interface OutboxPort {
   sendDecisions(partition: number, records: readonly NewRecord[]): Promise<void>
   sendDeadLetters(outcomes: readonly Outcome[]): Promise<void>
-  /** What to do after a rejection before the same records are sent again; rejects when it is not to be tried again. */
+  /**
+   * After a rejection, before the same records are sent again: resolves to the last source offset that is known to be
+   * written, -1 when all are to be sent again. Rejects when it is not to be tried again.
+   */
   recover(partition: number, error: unknown): Promise<number>
+}
+
+/** Who is told. */
+export interface OutboxListener {
+  acknowledged(): void
+  failed(error: unknown): void
 }
 
 export class Outbox {
   readonly partition: number
   readonly #port: OutboxPort
-  readonly #onAcknowledged: () => void
-  readonly #onFailed: (error: unknown) => void
+  readonly #listener: OutboxListener
+  readonly #messagesMax: number
   #queue: Outcome[] = []
   #isSending = false
   #isClosed = false
   #sent: Promise<void> = Promise.resolve()
   /** Source offset of the last acknowledged outcome; -1 before the first. */
   acknowledged = -1
+  /** Memory of the outcomes that are not acknowledged, about. */
+  bytes = 0
 
   constructor(
     partition: number,
     port: OutboxPort,
-    onAcknowledged: () => void,
-    onFailed: (error: unknown) => void,
+    listener: OutboxListener,
+    messagesMax: number = sendMessagesMax,
   ) {
     this.partition = partition
     this.#port = port
-    this.#onAcknowledged = onAcknowledged
-    this.#onFailed = onFailed
+    this.#listener = listener
+    this.#messagesMax = Math.min(messagesMax, sendMessagesMax)
   }
 
   /** Outcomes not yet acknowledged. */
@@ -46,7 +57,9 @@ export class Outbox {
 
   /** Takes the next outcome; source offsets ascend. Dropped when the outbox is closed. */
   add(outcome: Outcome): void {
-    if (!this.#isClosed) this.#queue.push(outcome)
+    if (this.#isClosed) return
+    this.#queue.push(outcome)
+    this.bytes += heldBytes(outcome)
   }
 
   /** Starts sending when nothing is in flight. */
@@ -61,51 +74,59 @@ export class Outbox {
     this.#isClosed = true
     await this.#sent
     this.#queue = []
+    this.bytes = 0
   }
 
   async #sendAll(): Promise<void> {
     try {
-      while (this.#queue.length > 0 && !this.#isClosed) {
-        const count = this.#nextCount()
-        await this.#sendFirst(count)
-      }
+      while (this.#queue.length > 0 && !this.#isClosed) await this.#sendFirst(this.#nextCount())
     } catch (error) {
       this.#isClosed = true
-      this.#onFailed(error)
+      this.#listener.failed(error)
     } finally {
       this.#isSending = false
     }
   }
 
-  /** The same records until they are acknowledged, so that the broker recognises a repeat by their sequence. */
+  /** Until they are acknowledged; what is known to be written is not sent again. */
   async #sendFirst(count: number): Promise<void> {
     const batch = this.#queue.slice(0, count)
     const rejected = batch.filter(({ type }) => type === 'rejected')
     let isBuried = rejected.length === 0
     let written = -1
-    for (;;) {
+    while (this.#isOpen()) {
       try {
         if (!isBuried) await this.#port.sendDeadLetters(rejected)
         isBuried = true
         const left = batch.filter(({ offset }) => offset > written)
         if (left.length > 0) await this.#port.sendDecisions(this.partition, left.map(toRecord))
-        break
+        this.#acknowledge(batch)
+        return
       } catch (error) {
-        if (this.#isClosed) return
-        written = Math.max(written, await this.#port.recover(this.partition, error))
+        if (this.#isOpen()) {
+          written = Math.max(written, await this.#port.recover(this.partition, error))
+        }
       }
     }
+  }
+
+  #isOpen(): boolean {
+    return !this.#isClosed
+  }
+
+  #acknowledge(batch: readonly Outcome[]): void {
     this.acknowledged = batch.at(-1)!.offset
-    this.#queue.splice(0, count)
-    this.#onAcknowledged()
+    for (const outcome of batch) this.bytes -= heldBytes(outcome)
+    this.#queue.splice(0, batch.length)
+    this.#listener.acknowledged()
   }
 
   #nextCount(): number {
     let bytes = 0
     let count = 0
-    for (const { value } of this.#queue) {
-      bytes += value.length + 200
-      if (count > 0 && (bytes > sendBytesMax || count === sendMessagesMax)) break
+    for (const outcome of this.#queue) {
+      bytes += recordBytes(outcome)
+      if (count > 0 && (bytes > sendBytesMax || count === this.#messagesMax)) break
       count++
     }
     return count
@@ -114,6 +135,20 @@ export class Outbox {
 
 /** Header with the offset in the input partition that an outcome answers. */
 export const sourceOffsetHeader = 'weir-source-offset'
+
+/** Of the other headers, and of what a record itself takes. */
+const recordBytesMore = 150
+
+function recordBytes({ key, value, traceparent }: Outcome): number {
+  const id = key === null ? 0 : Buffer.byteLength(key)
+  return Buffer.byteLength(value) + id + (traceparent?.length ?? 0) + recordBytesMore
+}
+
+function heldBytes(outcome: Outcome): number {
+  const source = outcome.source
+  const raw = (source?.value?.length ?? 0) + (source?.key?.length ?? 0)
+  return recordBytes(outcome) + raw
+}
 
 function toRecord({ key, value, type, offset, traceparent }: Outcome): NewRecord {
   const headers: Record<string, string> = {

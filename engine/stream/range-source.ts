@@ -1,7 +1,7 @@
 // A range of offsets of a topic as a source that ends: what replay and backfill read. Joins no group, commits nothing.
 import type { Message, Source } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
-import { asEngineError, type PartitionReader } from './kafka.ts'
+import type { PartitionReader } from './partition-reader.ts'
 
 /** First offset, and the one to stop before. */
 export interface OffsetRange {
@@ -73,7 +73,12 @@ export class RangeSource implements Source {
   async #fetch(cursor: Cursor): Promise<void> {
     for (let emptyFetches = 0; cursor.isHungry; ) {
       const { partition, at, to } = cursor
-      const { records, next } = await this.#read(partition, at)
+      const { records, next } = await this.#reader.fetch(
+        this.#topic,
+        partition,
+        at,
+        this.#fetchBytes,
+      )
       emptyFetches = next === at ? emptyFetches + 1 : 0
       if (emptyFetches > emptyFetchesMax) {
         throw new EngineError(
@@ -87,14 +92,6 @@ export class RangeSource implements Source {
           return { partition, offset, key, value, timestampMs, traceparent: null }
         })
       cursor.give(messages, Math.min(next, to))
-    }
-  }
-
-  async #read(partition: number, at: number): ReturnType<PartitionReader['fetch']> {
-    try {
-      return await this.#reader.fetch(this.#topic, partition, at, this.#fetchBytes)
-    } catch (cause) {
-      throw asEngineError(`reading ${this.#topic}/${partition} at ${at}`, cause)
     }
   }
 }

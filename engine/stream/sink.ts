@@ -1,16 +1,20 @@
-// Writes outcomes to the decision topic and dead letters beside it, through one idempotent producer.
+// Writes outcomes to the decision topic and dead letters beside it, through one idempotent producer. A producer whose send
+// failed is not used again: nobody knows what it has written. A new one takes its place, and what the decision topic has
+// already is not sent again.
 import { maskCardNumbers } from '../../features/cards.ts'
 import type { Log, Outcome } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
+import { Change, within } from './deadline.ts'
 import {
-  breaksProducer,
+  asEngineError,
+  isTooLarge,
   type KafkaClient,
   type NewRecord,
-  type PartitionReader,
   type Producer,
   send,
 } from './kafka.ts'
-import { type OutboxPort, sourceOffsetHeader } from './outbox.ts'
+import { type OutboxPort, sendBytesMax, sendMessagesMax } from './outbox.ts'
+import type { Positions } from './positions.ts'
 
 export interface SinkTopics {
   readonly transactions: string
@@ -18,117 +22,135 @@ export interface SinkTopics {
   readonly deadLetters: string
 }
 
+export interface SinkParts {
+  readonly client: KafkaClient
+  readonly topics: SinkTopics
+  readonly positions: Positions
+  readonly deadLetterPartitions: number
+  readonly log: Log
+}
+
 const backoffMsMin = 100
 const backoffMsMax = 2000
 
 export class KafkaSink implements OutboxPort {
-  readonly #client: KafkaClient
-  readonly #topics: SinkTopics
-  readonly #reader: PartitionReader
-  readonly #deadLetterPartitions: number
-  readonly #log: Log
-  #producer: Producer
-  #isClosed = false
-  #backoffMs = backoffMsMin
-  /** One send in flight to each dead-letter partition, over all outboxes. */
+  readonly #parts: SinkParts
+  /** Null when the last one failed. */
+  #producer: Producer | null
+  #opening: Promise<Producer> | null = null
+  /** One send in flight to the dead letters, over all outboxes. */
   #deadLetters: Promise<void> = Promise.resolve()
+  readonly #backoffMs = new Map<number, number>()
+  readonly #closed = new Change()
+  #isClosed = false
 
-  private constructor(
-    client: KafkaClient,
-    topics: SinkTopics,
-    reader: PartitionReader,
-    deadLetterPartitions: number,
-    log: Log,
-    producer: Producer,
-  ) {
-    this.#client = client
-    this.#topics = topics
-    this.#reader = reader
-    this.#deadLetterPartitions = deadLetterPartitions
-    this.#log = log
+  private constructor(parts: SinkParts, producer: Producer) {
+    this.#parts = parts
     this.#producer = producer
   }
 
-  static async open(
-    client: KafkaClient,
-    topics: SinkTopics,
-    reader: PartitionReader,
-    deadLetterPartitions: number,
-    log: Log,
-  ): Promise<KafkaSink> {
-    const producer = client.producer()
-    await producer.connect()
-    return new KafkaSink(client, topics, reader, deadLetterPartitions, log, producer)
+  static async open(parts: SinkParts): Promise<KafkaSink> {
+    return new KafkaSink(parts, await connected(parts.client))
   }
 
   async sendDecisions(partition: number, records: readonly NewRecord[]): Promise<void> {
-    await send(this.#producer, this.#topics.decisions, partition, records)
-    this.#backoffMs = backoffMsMin
+    await this.#send(this.#parts.topics.decisions, partition, records)
+    this.#backoffMs.delete(partition)
   }
 
-  /** The raw message as it came, card numbers masked in place, and why. */
+  /** The raw messages as they came, card numbers masked in place, and why. One may come twice, none is left out. */
   async sendDeadLetters(outcomes: readonly Outcome[]): Promise<void> {
     const before = this.#deadLetters
     const sent = (async () => {
       await before.catch(() => undefined)
-      const byPartition = new Map<number, NewRecord[]>()
-      for (const outcome of outcomes) {
-        const partition = outcome.partition % this.#deadLetterPartitions
-        const list = byPartition.get(partition) ?? []
-        list.push(this.#deadLetter(outcome))
-        byPartition.set(partition, list)
-      }
-      for (const [partition, records] of byPartition) {
-        for (const record of records) {
-          // Alone where it is large: a dead letter may be as long as a message can be.
-          await send(this.#producer, this.#topics.deadLetters, partition, [record])
-        }
+      for (const [partition, letters] of this.#byPartition(outcomes)) {
+        for (const chunk of chunks(letters)) await this.#sendDeadLetters(partition, chunk)
       }
     })()
     this.#deadLetters = sent
     await sent
   }
 
-  /**
-   * Waits and, where the producer's sequence is in doubt, makes a new one and reads how far the decision topic got.
-   * Resolves to the last source offset known to be written, -1 if that was not asked.
-   */
-  async recover(partition: number, error: unknown): Promise<number> {
-    if (this.#isClosed) throw error
-    if (error instanceof EngineError && !error.isRetriable) throw error
-    this.#log.warn({ error, partition }, 'sending failed, trying again')
-    await sleep(this.#backoffMs)
-    this.#backoffMs = Math.min(backoffMsMax, this.#backoffMs * 2)
-    if (!breaksProducer(error)) return -1
-    try {
-      const producer = this.#client.producer()
-      await producer.connect()
-      const old = this.#producer
-      this.#producer = producer
-      await old.disconnect()
-      return await this.lastSourceOffset(partition)
-    } catch {
-      return -1
+  async recover(partition: number, cause: unknown): Promise<number> {
+    for (let error = cause; ; ) {
+      if (this.#isClosed || (error instanceof EngineError && !error.isRetriable)) throw error
+      this.#parts.log.warn({ error, partition }, 'sending failed, trying again')
+      await this.#backOff(partition)
+      try {
+        return ((await this.#parts.positions.unanswered(partition)) ?? 0) - 1
+      } catch (another) {
+        error = another
+      }
     }
   }
 
-  /** Source offset of the last outcome in a partition of the decision topic; -1 when it is empty. */
-  async lastSourceOffset(partition: number): Promise<number> {
-    const last = await this.#reader.last(this.#topics.decisions, partition)
-    const header = last?.headers[sourceOffsetHeader]
-    if (last === null) return -1
-    const offset = Number(header?.toString())
-    if (header !== undefined && Number.isSafeInteger(offset)) return offset
-    const expected = `a header ${sourceOffsetHeader} on the last record of ${this.#topics.decisions}/${partition}`
-    throw new EngineError(
-      'topic_unfit',
-      `expected ${expected}, found none: something else writes there`,
-    )
-  }
-
+  /** Ends at once: what is in flight is rejected and not sent again. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#producer.disconnect()
+    this.#closed.tell()
+    await this.#producer?.disconnect()
+  }
+
+  async #send(topic: string, partition: number, records: readonly NewRecord[]): Promise<void> {
+    const producer = this.#producer ?? (await this.#open())
+    try {
+      await send(producer, topic, partition, records)
+    } catch (error) {
+      // That one is certain: nothing was written.
+      if (!isTooLarge(error)) this.#drop(producer)
+      throw error
+    }
+  }
+
+  #drop(producer: Producer): void {
+    if (producer === this.#producer) this.#producer = null
+    void producer.disconnect()
+  }
+
+  /** One new producer, for all who find none. */
+  #open(): Promise<Producer> {
+    this.#opening ??= (async () => {
+      try {
+        const producer = await connected(this.#parts.client)
+        if (this.#isClosed) await producer.disconnect()
+        this.#producer = producer
+        return producer
+      } finally {
+        this.#opening = null
+      }
+    })()
+    return this.#opening
+  }
+
+  async #backOff(partition: number): Promise<void> {
+    const ms = this.#backoffMs.get(partition) ?? backoffMsMin
+    this.#backoffMs.set(partition, Math.min(backoffMsMax, ms * 2))
+    await within(ms, this.#closed.next())
+  }
+
+  #byPartition(outcomes: readonly Outcome[]): Map<number, NewRecord[]> {
+    const byPartition = new Map<number, NewRecord[]>()
+    for (const outcome of outcomes) {
+      const partition = outcome.partition % this.#parts.deadLetterPartitions
+      const letters = byPartition.get(partition)
+      if (letters === undefined) byPartition.set(partition, [this.#deadLetter(outcome)])
+      else letters.push(this.#deadLetter(outcome))
+    }
+    return byPartition
+  }
+
+  async #sendDeadLetters(partition: number, letters: readonly NewRecord[]): Promise<void> {
+    const { deadLetters } = this.#parts.topics
+    const [letter] = letters
+    try {
+      await this.#send(deadLetters, partition, letters)
+    } catch (error) {
+      // A message as long as its topic allows, with why it is no transaction on top: better cut than lost.
+      if (letters.length > 1 || letter === undefined || !isTooLarge(error)) throw error
+      const size = (letter.key?.length ?? 0) + (letter.value?.length ?? 0)
+      if (size <= cutBytesMin) throw error
+      await this.#sendDeadLetters(partition, [cut(letter, size)])
+    }
   }
 
   #deadLetter({ source, reject, partition, offset, traceparent }: Outcome): NewRecord {
@@ -137,7 +159,7 @@ export class KafkaSink implements OutboxPort {
       'weir-field': reject?.field ?? '',
       'weir-expected': reject?.expected ?? '',
       'weir-found': reject?.found ?? '',
-      'weir-source-topic': this.#topics.transactions,
+      'weir-source-topic': this.#parts.topics.transactions,
       'weir-source-partition': String(partition),
       'weir-source-offset': String(offset),
     }
@@ -148,6 +170,45 @@ export class KafkaSink implements OutboxPort {
   }
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
+async function connected(client: KafkaClient): Promise<Producer> {
+  const producer = client.producer()
+  try {
+    await producer.connect()
+    return producer
+  } catch (cause) {
+    await producer.disconnect()
+    throw asEngineError('connecting a producer', cause)
+  }
+}
+
+/** As many as one send may carry; a large one goes alone. */
+function* chunks(letters: readonly NewRecord[]): Generator<NewRecord[]> {
+  let chunk: NewRecord[] = []
+  let bytes = 0
+  for (const letter of letters) {
+    const size = (letter.key?.length ?? 0) + (letter.value?.length ?? 0) + headerBytesMax
+    if (chunk.length > 0 && (bytes + size > sendBytesMax || chunk.length === sendMessagesMax)) {
+      yield chunk
+      chunk = []
+      bytes = 0
+    }
+    chunk.push(letter)
+    bytes += size
+  }
+  if (chunk.length > 0) yield chunk
+}
+
+/** Room for the headers of a dead letter. */
+const headerBytesMax = 2048
+const cutBytesMin = 1024
+
+/** Key and value cut to a quarter of what they are together, their lengths in headers. */
+function cut({ key, value, headers }: NewRecord, size: number): NewRecord {
+  const shorten = (bytes: Buffer | string | null): Buffer | null =>
+    bytes === null ? null : Buffer.from(bytes).subarray(0, Math.ceil(size / 8))
+  const lengths = {
+    'weir-key-length': String(key?.length ?? 0),
+    'weir-value-length': String(value?.length ?? 0),
+  }
+  return { key: shorten(key), value: shorten(value), headers: { ...lengths, ...headers } }
 }

@@ -1,6 +1,9 @@
 // Messages of the partitions that the group gives us, from where the decision topic ends. Handed over at once, so that
-// the next fetch is not held up; committed only when the driver says that their outcomes were acknowledged.
+// the next fetch is not held up; committed only when the driver says that their outcomes were acknowledged. It never
+// hands over a message of an assignment that is no more, and never one after a gap.
 import type { Log, Message } from '../core/ports.ts'
+import { EngineError } from '../errors.ts'
+import { within } from './deadline.ts'
 import {
   asEngineError,
   type Consumer,
@@ -9,34 +12,55 @@ import {
   type KafkaClient,
   type KafkaMessage,
 } from './kafka.ts'
+import type { Batch } from './kafka-internals.ts'
+import type { Positions } from './positions.ts'
 
 /** What the source tells its driver. */
 export interface SourceListener {
-  /** These are ours now; resolves to the offset to go on from, by partition. What was ours before is not any more. */
-  assigned(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>
-  /** A rebalance is coming: resolves when what was handed over is acknowledged, or soon after. */
-  drain(): Promise<void>
+  /** These are ours now; resolves to the offset to go on from, by partition, null for where the group has committed. */
+  assigned(partitions: readonly number[]): Promise<ReadonlyMap<number, number | null>>
+  /** What was ours is about to be given to others, or to us again: resolves when what was begun of it has ended. */
+  revoked(): Promise<void>
   /** Messages in offset order of one partition. */
   received(messages: readonly Message[]): void
-  /** The consumer cannot go on. */
+  /** The source cannot go on. */
   failed(error: unknown): void
 }
 
-const rejoinMs = 500
+/** The driver's hold on its source. */
+export interface SourceControl {
+  pause(): void
+  resume(): void
+  /** Commits the offsets to go on from. False when it failed, which is not the caller's to mend. */
+  commit(offsets: ReadonlyMap<number, number>): Promise<boolean>
+}
 
-export class KafkaSource {
+/** One assignment: where each of its partitions goes on. */
+interface Assignment {
+  readonly positions: Promise<Map<number, number | null>>
+}
+
+const rejoinMs = 500
+/** A join that is under way at a stop: once joined, the group can be left, and others need not wait for our session. */
+const joinMsMax = 1000
+
+export class KafkaSource implements SourceControl {
   readonly #client: KafkaClient
   readonly #options: ConsumerOptions
   readonly #topic: string
+  readonly #positions: Positions
   readonly #listener: SourceListener
   readonly #log: Log
-  #consumer: Consumer
-  #isStopped = false
+  #assignment: Assignment | null = null
+  /** The consumer while it has joined: kafkajs refuses to pause or to commit otherwise. */
+  #joined: Consumer | null = null
   #isPaused = false
-  /** Of the present assignment: resolves to where each partition goes on. */
-  #resume: Promise<ReadonlyMap<number, number>> = Promise.resolve(new Map())
-  /** The consumer has an assignment: kafkajs refuses to pause one that has none. */
-  #isJoined = false
+  #isStopped = false
+  #stop: () => void = () => undefined
+  readonly #stopping = new Promise<void>((resolve) => {
+    this.#stop = resolve
+  })
+  #running: Promise<void> = Promise.resolve()
   /** A commit that failed: thrown into the consumer, which then finds its coordinator anew. */
   #commitError: unknown = null
 
@@ -44,125 +68,180 @@ export class KafkaSource {
     client: KafkaClient,
     options: ConsumerOptions,
     topic: string,
+    positions: Positions,
     listener: SourceListener,
     log: Log,
   ) {
     this.#client = client
     this.#options = options
     this.#topic = topic
+    this.#positions = positions
     this.#listener = listener
     this.#log = log
-    this.#consumer = client.consumer(options)
   }
 
-  async start(): Promise<void> {
-    const consumer = this.#consumer
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      if (consumer !== this.#consumer) return
-      this.#join(payload.memberAssignment[this.#topic] ?? [])
-    })
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (payload.restart || this.#isStopped || consumer !== this.#consumer) return
-      this.#log.warn({ error: payload.error }, 'consumer ended, joining again')
-      void this.#rejoin()
-    })
-    await consumer.connect()
-    await consumer.subscribe({ topic: this.#topic, fromBeginning: true })
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 64,
-      eachBatch: (payload) => this.#eachBatch(payload),
-    })
+  /** Joins the group, and joins again whenever that ends, until it is stopped or refused. */
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** Leaves the group. Within a few seconds, whatever the brokers do. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#stop()
+    await this.#running
   }
 
   /** Stops fetching; what was fetched already still comes. */
   pause(): void {
     if (this.#isPaused) return
     this.#isPaused = true
-    if (this.#isJoined) this.#consumer.pause([{ topic: this.#topic }])
+    this.#joined?.pause([{ topic: this.#topic }])
   }
 
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    if (this.#isJoined) this.#consumer.resume([{ topic: this.#topic }])
+    this.#joined?.resume([{ topic: this.#topic }])
   }
 
-  /** Commits the offsets to go on from. A failure is not the caller's: the consumer joins again and repeats. */
-  async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+  async commit(offsets: ReadonlyMap<number, number>): Promise<boolean> {
+    if (this.#joined === null) return false
     const list = [...offsets].map(([partition, offset]) => ({
       topic: this.#topic,
       partition,
       offset: String(offset),
     }))
-    if (list.length === 0 || !this.#isJoined) return
     try {
-      await this.#consumer.commitOffsets(list)
+      await this.#joined.commitOffsets(list)
+      return true
     } catch (error) {
       this.#log.info({ error: asEngineError('committing', error) }, 'a commit failed')
       this.#commitError = error
+      return false
     }
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#consumer.disconnect()
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      const consumer = this.#client.consumer(this.#options, () => this.#leave())
+      try {
+        await this.#consume(consumer)
+      } catch (cause) {
+        const error = asEngineError(`consuming ${this.#topic}`, cause)
+        if (!error.isRetriable) {
+          this.#listener.failed(error)
+          await this.#stopping
+        }
+        this.#log.warn({ error }, 'the consumer ended, joining again')
+      }
+      this.#assignment = null
+      this.#joined = null
+      await consumer.disconnect()
+      await within(rejoinMs, this.#stopping)
+    }
   }
 
-  #join(partitions: readonly number[]): void {
-    this.#isJoined = true
-    this.#resume = this.#listener.assigned(partitions)
-    this.#resume.catch((error: unknown) => {
-      this.#listener.failed(error)
+  /** Rejects when the consumer ends, resolves when the source is stopped. */
+  async #consume(consumer: Consumer): Promise<void> {
+    const crashed = new Promise<never>((_, reject) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => {
+        reject(payload.error)
+      })
     })
-    if (this.#isPaused) this.#consumer.pause([{ topic: this.#topic }])
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.#join(consumer, payload.memberAssignment[this.#topic] ?? [])
+    })
+    const joining = (async () => {
+      await consumer.connect()
+      await consumer.subscribe({ topic: this.#topic, fromBeginning: true })
+      if (this.#isStopped) return
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: (payload) => this.#eachBatch(payload),
+      })
+    })()
+    await Promise.race([this.#stopping, crashed, joining.then(() => crashed)])
+    await within(joinMsMax, joining)
+  }
+
+  #join(consumer: Consumer, partitions: readonly number[]): void {
+    if (this.#isStopped) return
+    this.#joined = consumer
+    this.#commitError = null
+    if (this.#isPaused) consumer.pause([{ topic: this.#topic }])
+    const assigned = this.#listener.assigned(partitions)
+    const assignment = { positions: assigned.then((positions) => new Map(positions)) }
+    this.#assignment = assignment
+    assignment.positions.catch((error: unknown) => {
+      if (assignment === this.#assignment) this.#listener.failed(error)
+    })
+  }
+
+  /** Called before every join: until it ends nobody else can be given what is ours. */
+  async #leave(): Promise<void> {
+    this.#assignment = null
+    if (!this.#isStopped) await this.#listener.revoked()
   }
 
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
-    const { batch } = payload
-    const commitError = this.#commitError
-    this.#commitError = null
-    if (commitError !== null) throw commitError as Error
-    const assignment = this.#resume
-    const from = (await assignment).get(batch.partition) ?? 0
-    if (assignment !== this.#resume || payload.isStale() || !payload.isRunning()) return
-    const fresh = batch.messages.filter((message) => Number(message.offset) >= from)
-    if (fresh.length > 0) {
-      this.#listener.received(fresh.map((message) => toMessage(batch.partition, message)))
-    } else if (Number(batch.lastOffset()) + 1 < from) {
-      this.#consumer.seek({ topic: this.#topic, partition: batch.partition, offset: String(from) })
-      return
-    }
-    payload.resolveOffset(batch.lastOffset())
-    try {
-      await payload.heartbeat()
-    } catch (error) {
-      // The group rebalances: what we were given is ours until we answer.
-      await this.#listener.drain()
+    if (this.#commitError !== null) {
+      const error = this.#commitError as Error
+      this.#commitError = null
       throw error
     }
+    const assignment = this.#assignment
+    const positions = await assignment?.positions
+    const isCurrent = assignment === this.#assignment && payload.isRunning() && !payload.isStale()
+    if (positions === undefined || !isCurrent) return
+    try {
+      await this.#hand(payload, positions, () => assignment === this.#assignment)
+    } catch (error) {
+      // kafkajs would try again a few times before it says so.
+      if (error instanceof EngineError && !error.isRetriable) this.#listener.failed(error)
+      throw error
+    }
+    await payload.heartbeat()
   }
 
-  /** A stop that came while the consumer was joining found none to end. */
-  async #endIfStopped(): Promise<void> {
-    if (this.#isStopped) await this.#consumer.disconnect()
-  }
-
-  async #rejoin(): Promise<void> {
-    this.#isJoined = false
-    await this.#consumer.disconnect().catch(() => undefined)
-    while (!this.#isStopped) {
-      await new Promise((resolve) => setTimeout(resolve, rejoinMs))
-      try {
-        this.#consumer = this.#client.consumer(this.#options)
-        await this.start()
-        await this.#endIfStopped()
+  async #hand(
+    payload: EachBatchPayload,
+    positions: Map<number, number | null>,
+    isCurrent: () => boolean,
+  ): Promise<void> {
+    const { batch } = payload
+    const { partition } = batch
+    const fetched = Number((batch as unknown as Batch).fetchedOffset)
+    const next = positions.get(partition)
+    if (next === undefined) return
+    const from = next ?? fetched
+    if (fetched > from) {
+      const at = await this.#positions.skip(partition, from, fetched)
+      if (!isCurrent()) return
+      if (at < fetched) {
+        this.#seek(partition, at)
         return
-      } catch (error) {
-        this.#log.warn({ error: asEngineError('joining the group', error) }, 'joining failed')
       }
     }
+    const fresh = batch.messages.filter(({ offset }) => Number(offset) >= from)
+    const last = Number(batch.lastOffset())
+    if (last < from) {
+      // Where the group had committed less; or kafkajs began anew, since the topic ends before.
+      await this.#positions.check(partition, from)
+      if (isCurrent()) this.#seek(partition, from)
+      return
+    }
+    positions.set(partition, last + 1)
+    payload.resolveOffset(batch.lastOffset())
+    if (fresh.length > 0) {
+      this.#listener.received(fresh.map((message) => toMessage(partition, message)))
+    }
+  }
+
+  #seek(partition: number, offset: number): void {
+    this.#joined?.seek({ topic: this.#topic, partition, offset: String(offset) })
   }
 }
 

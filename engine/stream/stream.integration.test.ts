@@ -1,138 +1,55 @@
-// `weir stream` as users run it, on a real broker and a real Redis: one outcome per offset, in order, whatever happens.
+// `weir stream` as users run it, on a real broker and a real Redis: one outcome per offset, in order, whatever is fed.
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { describe } from 'node:test'
 import { maskCardNumbers } from '../../features/cards.ts'
+import { corpus, corpusReceivedMs, transactionJson } from '../../features/testing/corpus.ts'
 import {
-  corpus,
-  corpusMapping,
-  corpusReceivedMs,
-  transactionJson,
-} from '../../features/testing/corpus.ts'
-import { RedisServer } from '../../features/testing/redis-server.ts'
-import { EngineProcess } from '../testing/engine-process.ts'
-import { KafkaServer } from '../testing/kafka-server.ts'
+  assertCounted,
+  assertEvery,
+  Deployment,
+  documentOf,
+  sourceOffset,
+  stopCleanly,
+} from '../testing/deployment.ts'
+import { test } from '../testing/limited.ts'
 import { TestTopics } from '../testing/topics.ts'
-import type { LogRecord, NewRecord } from './kafka.ts'
+import type { NewRecord } from './kafka.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-stream-'))
-const mappingFile = join(folder, 'mapping.yaml')
-writeFileSync(mappingFile, JSON.stringify(corpusMapping))
-const clean = { KAFKA_BROKERS: undefined, REDIS_URL: undefined }
+/** Of larger ones a message would not fit its topic. */
+const cases = corpus.filter(({ bytes }) => (bytes?.length ?? 0) < 900_000)
 
-function config(topics: TestTopics, redis: RedisServer): string {
-  return `
-source: ${mappingFile}
-kafka:
-  brokers: [${topics.brokers}]
-  transactions: ${topics.transactions}
-  decisions: ${topics.decisions}
-  dead_letters: ${topics.deadLetters}
-  group: ${topics.transactions}
-  session_timeout: 2s
-  commit_interval: 100ms
-  request_timeout: 3s
-redis: { url: '${redis.url}', command_timeout: 300ms }
-hash_key: 00112233445566778899aabbccddeeff
-log: { level: info }
-`
+function good(id: string, card: string): Partial<NewRecord> {
+  const merchant = `m-${card}`
+  return { value: transactionJson({ id, card, merchant }), timestampMs: corpusReceivedMs }
 }
 
-function start(topics: TestTopics, redis: RedisServer): EngineProcess {
-  return new EngineProcess(['stream'], config(topics, redis), clean)
+function bad(bytes: Buffer | null): Partial<NewRecord> {
+  return { value: bytes, timestampMs: corpusReceivedMs }
 }
 
-async function stopCleanly(engine: EngineProcess): Promise<void> {
-  const { code, stderr } = await engine.kill('SIGTERM')
-  assert.equal(code, 0, stderr)
+function cardCount(document: ReturnType<typeof documentOf>): number | null | undefined {
+  return document.features?.['card_count_1d']
 }
 
-/** Transactions n … of card c, a second apart. */
-function transactions(from: number, count: number, cards = 7): Partial<NewRecord>[] {
-  return Array.from({ length: count }, (_, index) => {
-    const n = from + index
-    const timeMs = corpusReceivedMs + n * 1000
-    const change = { id: `t${n}`, card: `c${n % cards}`, time: new Date(timeMs).toISOString() }
-    return { value: transactionJson(change), timestampMs: timeMs }
-  })
-}
-
-function sourceOffset(record: LogRecord): number {
-  return Number(record.headers['weir-source-offset']?.toString())
-}
-
-interface Document {
-  readonly type: string
-  readonly reason?: string
-  readonly features?: Readonly<Record<string, number | null>>
-}
-
-function parse(record: LogRecord): Document {
-  return JSON.parse(record.value!.toString('utf8')) as Document
-}
-
-/** What a subscriber keeps: source offsets above the last one seen. Must be every offset once. */
-function assertEvery(records: readonly LogRecord[], count: number): LogRecord[] {
-  const kept: LogRecord[] = []
-  for (const record of records) {
-    if (kept.length === 0 || sourceOffset(record) > sourceOffset(kept.at(-1)!)) kept.push(record)
-  }
-  assert.deepEqual(
-    kept.map(sourceOffset),
-    Array.from({ length: count }, (_, offset) => offset),
-  )
-  return kept
-}
-
-/** With cards c0 … and one transaction a second, the n-th of its card has seen all before it within the day. */
-function assertCounted(records: readonly LogRecord[], cards = 7): void {
-  for (const [n, record] of records.entries()) {
-    assert.equal(
-      parse(record).features?.['card_count_1d'],
-      Math.floor(n / cards) + 1,
-      `offset ${n}`,
-    )
-  }
-}
-
-describe('weir stream', () => {
-  let redis: RedisServer
-  before(async () => {
-    redis = await RedisServer.start()
-  })
-  after(async () => {
-    await redis.stop()
-  })
-
-  test('the corpus: the right reason each, dead letters whole, and the good ones decided right', async () => {
-    const topics = await TestTopics.make(1)
-    const engine = start(topics, redis)
-    const bad = corpus.filter(({ bytes }) => (bytes?.length ?? 0) < 900_000)
+describe('weir stream', { concurrency: 2 }, () => {
+  test('the corpus: the right reason each, dead letters whole, and the good ones decided right', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const engine = deployment.start()
     const sent: Partial<NewRecord>[] = []
-    for (const [index, { bytes }] of bad.entries()) {
+    for (const [index, { bytes }] of cases.entries()) {
       const headers = { 'x-many': 'y'.repeat(1000), traceparent: `00-${index}` }
-      sent.push({
-        value: bytes,
-        headers,
-        key: index % 2 === 0 ? Buffer.from([0, 255]) : null,
-        timestampMs: corpusReceivedMs,
-      })
-      const good = { id: `good-${index}`, card: 'steady' }
-      sent.push({ value: transactionJson(good), timestampMs: corpusReceivedMs })
+      sent.push({ ...bad(bytes), headers }, good(`good-${index}`, 'steady'))
     }
     await topics.produce(0, sent)
-    const records = await topics.waitFor(topics.decisions, 0, sent.length)
-    const outcomes = assertEvery(records, sent.length)
-    const rejected = bad.filter(({ reason }) => reason !== null)
-    for (const [index, { name, reason }] of bad.entries()) {
-      const outcome = parse(outcomes[index * 2]!)
-      assert.equal(outcome.reason ?? null, reason, name)
-      assert.equal(outcomes[index * 2]!.headers['traceparent']?.toString(), `00-${index}`)
-      const good = parse(outcomes[index * 2 + 1]!)
-      assert.equal(good.features?.['card_count_1d'], index + 1)
+    const outcomes = assertEvery(await deployment.outcomes(sent.length), sent.length)
+    for (const [index, { name, reason }] of cases.entries()) {
+      const outcome = outcomes[index * 2]!
+      assert.equal(documentOf(outcome).reason ?? null, reason, name)
+      assert.equal(outcome.headers['traceparent']?.toString(), `00-${index}`)
+      assert.equal(cardCount(documentOf(outcomes[index * 2 + 1]!)), index + 1)
     }
+    const rejected = cases.filter(({ reason }) => reason !== null)
     const letters = await topics.read(topics.deadLetters, 0)
     assert.equal(letters.length, rejected.length)
     for (const [index, { bytes, reason, name }] of rejected.entries()) {
@@ -140,138 +57,230 @@ describe('weir stream', () => {
       assert.equal(headers['weir-reason']?.toString(), reason, name)
       assert.equal(headers['weir-source-topic']?.toString(), topics.transactions)
       const at = Number(headers['weir-source-offset']?.toString())
-      assert.equal(bad[at / 2]?.name, name)
+      assert.equal(cases[at / 2]?.name, name)
       if (bytes === null) assert.equal(value, null)
       else assert.ok(value!.equals(maskCardNumbers(bytes)), name)
     }
     await stopCleanly(engine)
   })
 
-  test('duplicates name the first, other content under an id is a conflict', async () => {
-    const topics = await TestTopics.make(1)
-    const engine = start(topics, redis)
+  test('each case alone, and first and last of a batch', async (t) => {
+    const deployment = await Deployment.make(t, { partitions: 2 })
+    const { topics } = deployment
+    const engine = deployment.start()
+    /** Feeds groups one after another; returns the reasons of all outcomes. */
+    const feed = async (
+      partition: number,
+      groups: readonly Partial<NewRecord>[][],
+    ): Promise<(string | null)[]> => {
+      let count = 0
+      for (const group of groups) {
+        await topics.produce(partition, group)
+        count += group.length
+        await deployment.outcomes(count, partition)
+      }
+      const outcomes = assertEvery(await deployment.decisions(partition), count)
+      return outcomes.map((outcome) => documentOf(outcome).reason ?? null)
+    }
+    const small = cases.filter(({ bytes }) => (bytes?.length ?? 0) < 1000)
+    const [alone, framed] = await Promise.all([
+      feed(
+        0,
+        small.map(({ bytes }) => [bad(bytes)]),
+      ),
+      feed(
+        1,
+        small.map(({ bytes }, index) => [
+          bad(bytes),
+          good(`framed-${index}`, 'framed'),
+          bad(bytes),
+        ]),
+      ),
+    ])
+    const reasons = small.map(({ reason }) => reason)
+    assert.deepEqual(alone, reasons)
+    assert.deepEqual(
+      framed,
+      reasons.flatMap((reason) => [reason, null, reason]),
+    )
+    await stopCleanly(engine)
+  })
+
+  test('each case a thousand times in a row, and the next good one is decided right', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const engine = deployment.start()
+    const small = cases.filter(({ bytes }) => (bytes?.length ?? 0) < 500)
+    const sent = small.flatMap(({ bytes }, index) => [
+      ...Array.from({ length: 1000 }, () => bad(bytes)),
+      good(`after-${index}`, 'after'),
+    ])
+    await topics.produce(0, sent)
+    const outcomes = assertEvery(await deployment.outcomes(sent.length), sent.length)
+    for (const [index, { name, reason }] of small.entries()) {
+      const block = outcomes.slice(index * 1001, (index + 1) * 1001).map(documentOf)
+      const counts = new Map<string, number>()
+      for (const { type, reason: found } of block) {
+        const key = found ?? type
+        counts.set(key, (counts.get(key) ?? 0) + 1)
+      }
+      // A good one is decided once, then it is a duplicate.
+      if (reason === null) assert.equal(counts.get('duplicate'), 999, name)
+      else assert.equal(counts.get(reason), 1000, name)
+      assert.equal(cardCount(block.at(-1)!), index + 1)
+    }
+    const rejected = small.filter(({ reason }) => reason !== null)
+    const letters = await topics.read(topics.deadLetters, 0)
+    assert.equal(letters.length, rejected.length * 1000)
+    await stopCleanly(engine)
+  })
+
+  test('duplicates name the first, other content under an id is a conflict', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const engine = deployment.start()
     const one = transactionJson({ id: 'twice', card: 'double' })
     const other = transactionJson({ id: 'twice', card: 'double', amount: '99.00' })
     await topics.produce(0, [one, one, other, one])
-    const documents = (await topics.waitFor(topics.decisions, 0, 4)).map(parse)
+    const documents = (await deployment.outcomes(4)).map(documentOf)
     assert.deepEqual(
       documents.map(({ type, reason }) => reason ?? type),
       ['decision', 'duplicate', 'id_conflict', 'duplicate'],
     )
-    assert.deepEqual((documents[1] as unknown as { first: object }).first, {
-      name: topics.transactions,
-      partition: 0,
-      offset: 0,
-    })
+    const first = { name: topics.transactions, partition: 0, offset: 0 }
+    assert.deepEqual(documents[1]?.first, first)
     await stopCleanly(engine)
   })
 
-  test('killed again and again while it is fed: every offset once, every transaction counted once', async () => {
-    const topics = await TestTopics.make(1)
+  test('whatever the key and the headers are, the value is decided', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const engine = deployment.start()
+    const many = Array.from({ length: 10_000 }, (_, n) => [`name-${n}`, 'x'])
+    const changes: Partial<NewRecord>[] = [
+      { key: null },
+      { key: '' },
+      { key: Buffer.from([0, 0, 0, 0]) },
+      { key: Buffer.from([0xff, 0xfe, 0x00]) },
+      { key: 'another card than in the value' },
+      { key: 'k'.repeat(900_000) },
+      { headers: Object.fromEntries(many) as Record<string, string> },
+      { headers: { large: Buffer.alloc(1_000_000) } },
+      { headers: { traceparent: 'x'.repeat(100_000) } },
+      { headers: { traceparent: ['a', 'b'], constructor: 'c', ['__proto__']: 'd', '': 'e' } },
+    ]
+    const sent = changes.map((change, n) => ({ ...good(`key-${n}`, 'keyed'), ...change }))
+    // One a send: together they would be larger than a batch may be.
+    for (const record of sent) await topics.produce(0, [record])
+    const outcomes = assertEvery(await deployment.outcomes(sent.length), sent.length)
+    assert.deepEqual(
+      outcomes.map((outcome) => cardCount(documentOf(outcome))),
+      sent.map((_, n) => n + 1),
+    )
+    assert.ok(outcomes.every(({ headers }) => headers['traceparent'] === undefined))
+    await stopCleanly(engine)
+  })
+
+  test('a bad message as long as its topic allows has its dead letter, and the stream goes on', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const engine = deployment.start()
+    await topics.produce(0, [bad(Buffer.alloc(1_048_400, '{'))])
+    await topics.produce(0, [{ key: Buffer.alloc(1_048_400), value: null }])
+    await topics.produce(0, [good('after-large', 'large')])
+    const documents = assertEvery(await deployment.outcomes(3), 3).map(documentOf)
+    assert.deepEqual(
+      documents.map(({ type, reason }) => reason ?? type),
+      ['not_json', 'empty', 'decision'],
+    )
+    assert.equal((await topics.read(topics.deadLetters, 0)).length, 2)
+    await stopCleanly(engine)
+  })
+
+  test('aborted upstream: one outcome for each visible offset, none for the others', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const producer = await topics.openTransactional('upstream')
+    const engine = deployment.start()
+    for (let round = 0; round < 30; round++) {
+      const transaction = await producer.transaction()
+      const messages = deployment.transactions(round * 10, 10).map((record) => ({
+        value: record.value ?? null,
+        timestamp: String(record.timestampMs),
+        partition: 0,
+      }))
+      await transaction.send({ topic: topics.transactions, messages })
+      if (round % 3 === 0) await transaction.commit()
+      else await transaction.abort()
+      if (round % 5 === 4) await topics.produce(0, deployment.transactions(10_000 + round, 1))
+    }
+    const visible = (await topics.read(topics.transactions, 0)).map(({ offset }) => offset)
+    assert.equal(visible.length, 106)
+    await deployment.outcomes(visible.at(-1)! + 1)
+    const found = (await deployment.decisions()).map(sourceOffset)
+    assert.deepEqual(found, visible)
+    await stopCleanly(engine)
+  })
+
+  test('compressed input of every codec is decided, and counted once', async (t) => {
+    const deployment = await Deployment.make(t)
+    const { topics } = deployment
+    const engine = deployment.start()
+    const codecs = ['gzip', 'snappy', 'lz4', 'zstd', 'uncompressed']
+    for (const [n, codec] of codecs.entries()) {
+      await topics.set('compression.type', codec)
+      await deployment.feed(n * 300, 300)
+    }
+    assertCounted(assertEvery(await deployment.outcomes(1500), 1500))
+    await stopCleanly(engine)
+  })
+
+  test('killed again and again while it is fed: every offset once, every transaction counted once', async (t) => {
+    const deployment = await Deployment.make(t)
     const count = 3000
     const feeding = (async () => {
-      for (let n = 0; n < count; n += 250) await topics.produce(0, transactions(n, 250))
+      for (let n = 0; n < count; n += 250) await deployment.feed(n, 250)
     })()
     for (let kill = 1; kill <= 3; kill++) {
-      const engine = start(topics, redis)
-      await topics.waitFor(topics.decisions, 0, kill * 400)
+      const engine = deployment.start()
+      await deployment.outcomes(kill * 400)
       await engine.kill('SIGKILL')
     }
     await feeding
-    const engine = start(topics, redis)
-    await topics.waitFor(topics.decisions, 0, count)
-    assertCounted(assertEvery(await topics.read(topics.decisions, 0), count))
+    const engine = deployment.start()
+    assertCounted(assertEvery(await deployment.outcomes(count), count))
     await stopCleanly(engine)
   })
 
-  test('two engines share partitions, one is frozen and comes back: a subscriber sees every offset once', async () => {
-    const topics = await TestTopics.make(2)
-    const feed = async (from: number, count: number): Promise<void> => {
-      // One card a partition: windows are per card.
-      for (const partition of [0, 1]) {
-        const values = transactions(from, count, 1).map(({ value, ...rest }) => {
-          const text = (value as string).replaceAll('"c0"', `"p${partition}-${topics.decisions}"`)
-          return { ...rest, value: text.replace(/"id":"t/, `"id":"p${partition}-t`) }
-        })
-        await topics.produce(partition, values)
-      }
-    }
-    await feed(0, 500)
-    const frozen = start(topics, redis)
-    await topics.waitFor(topics.decisions, 0, 200)
-    const other = start(topics, redis)
-    await feed(500, 500)
-    await topics.waitFor(topics.decisions, 1, 600)
-    frozen.child.kill('SIGSTOP')
-    await feed(1000, 500)
-    for (const partition of [0, 1]) await topics.waitFor(topics.decisions, partition, 1500)
-    frozen.child.kill('SIGCONT')
-    await feed(1500, 100)
-    for (const partition of [0, 1]) {
-      await topics.waitFor(topics.decisions, partition, 1600)
-      const all = await topics.read(topics.decisions, partition)
-      assertCounted(assertEvery(all, 1600), 1)
-    }
-    await stopCleanly(other)
-    await stopCleanly(frozen)
-  })
-
-  test('Redis away: nothing is published, then it carries on and has counted once', async () => {
-    const own = await RedisServer.start()
-    const topics = await TestTopics.make(1)
-    const engine = start(topics, own)
-    await topics.produce(0, transactions(0, 200))
-    await topics.waitFor(topics.decisions, 0, 200)
-    own.pause()
-    await topics.produce(0, transactions(200, 200))
-    await new Promise((resolve) => setTimeout(resolve, 700))
-    assert.equal((await topics.read(topics.decisions, 0)).length, 200)
-    own.resume()
-    await topics.waitFor(topics.decisions, 0, 400)
-    assertCounted(assertEvery(await topics.read(topics.decisions, 0), 400))
-    await stopCleanly(engine)
-    await own.stop()
-  })
-
-  test('the broker stopped and started again: it carries on, every offset once', async () => {
-    const broker = await KafkaServer.start()
-    const topics = await TestTopics.make(1, broker.brokers)
-    const engine = start(topics, redis)
-    await topics.produce(0, transactions(10_000, 300))
-    await topics.waitFor(topics.decisions, 0, 300)
-    await broker.kill()
-    await broker.restart()
-    await topics.produce(0, transactions(10_300, 300))
-    await topics.waitFor(topics.decisions, 0, 600)
-    assertEvery(await topics.read(topics.decisions, 0), 600)
-    await stopCleanly(engine)
-    await broker.stop()
-  })
-
-  test('topics that do not fit are refused, saying what to do', async () => {
-    const topics = await TestTopics.make(2)
-    const other = await TestTopics.make(1)
-    const text = config(topics, redis).replace(topics.decisions, other.decisions)
-    const { code, stderr } = await new EngineProcess(['stream'], text, clean).ended
-    assert.equal(code, 1)
-    assert.match(stderr, /expected 2 partitions .* found 1/)
-    assert.match(stderr, /weir topics/)
-  })
-
-  test('the decision topic fed back in: each is rejected, nothing breaks', async () => {
-    const topics = await TestTopics.make(1)
-    const engine = start(topics, redis)
-    await topics.produce(0, transactions(20_000, 5))
-    const decisions = await topics.waitFor(topics.decisions, 0, 5)
-    await topics.produce(
-      0,
-      decisions.map(({ value, headers, key }) => ({ value, headers, key })),
-    )
-    const all = assertEvery(await topics.waitFor(topics.decisions, 0, 10), 10).map(parse)
+  test('the decision topic fed back in: each is rejected, nothing breaks', async (t) => {
+    const deployment = await Deployment.make(t)
+    const engine = deployment.start()
+    await deployment.feed(0, 5)
+    const decisions = await deployment.outcomes(5)
+    const copies = decisions.map(({ value, headers, key }) => ({ value, headers, key }))
+    await deployment.topics.produce(0, copies)
+    const all = assertEvery(await deployment.outcomes(10), 10).map(documentOf)
     assert.deepEqual(
       all.slice(5).map(({ reason }) => reason),
       Array.from({ length: 5 }, () => 'missing_primary'),
     )
     await stopCleanly(engine)
+  })
+
+  test('topics that do not fit are refused, saying what to do', async (t) => {
+    const deployment = await Deployment.make(t, { partitions: 2 })
+    const other = await TestTopics.make(t, 1)
+    const config = deployment.config.replace(deployment.topics.decisions, other.decisions)
+    const { code, stderr } = await deployment.start(config).ended
+    assert.equal(code, 1)
+    assert.match(stderr, /expected 2 partitions .* found 1/)
+    assert.match(stderr, /weir topics/)
+  })
+
+  test('brokers that cannot be reached end it with what to check', async (t) => {
+    const deployment = await Deployment.make(t, { engineBrokers: '127.0.0.1:1' })
+    const { code, stderr } = await deployment.start().ended
+    assert.equal(code, 1)
+    assert.match(stderr, /asking the brokers: .*ECONNREFUSED[^]*kafka_unavailable/)
   })
 })

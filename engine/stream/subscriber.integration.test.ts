@@ -87,8 +87,8 @@ async function publish(topics: TestTopics, partition: number, records: NewRecord
   await producer.disconnect()
 }
 
-test('the subscriber of the guide acts once on each decision, over repeats and a restart', async () => {
-  const topics = await TestTopics.make(2)
+test('the subscriber of the guide acts once on each decision, over repeats and a restart', async (t) => {
+  const topics = await TestTopics.make(t, 2)
   const first = [
     outcome(0),
     outcome(1),

@@ -27,7 +27,7 @@ export async function createOrCheckTopics(
 ): Promise<TopicReport> {
   const before = await countPartitions(admin, topics)
   const created = wishes.isCheckOnly ? [] : await createMissing(admin, topics, wishes, before)
-  const partitions = created.length > 0 ? await countPartitions(admin, topics) : before
+  const partitions = created.length > 0 ? await countCreated(admin, topics, created) : before
   return { partitions, created, faults: findFaults(topics, partitions) }
 }
 
@@ -94,7 +94,8 @@ async function createMissing(
     const replicationFactor = replicas ?? -1
     try {
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
+        timeout: createMsMax,
         topics: [{ topic, numPartitions, replicationFactor, ...more }],
       })
       created.push(topic)
@@ -103,7 +104,7 @@ async function createMissing(
     }
   }
   await create(topics.transactions, partitions ?? -1, {})
-  const now = await countPartitions(admin, topics)
+  const now = await countCreated(admin, topics, created)
   const mirrored = now.get(topics.transactions) ?? 1
   // As long as the input is kept, a new owner must find where the output ends.
   const keep = { configEntries: [{ name: 'cleanup.policy', value: 'delete' }] }
@@ -111,3 +112,27 @@ async function createMissing(
   await create(topics.deadLetters, 1, keep)
   return created
 }
+
+/** Brokers learn of new topics one after another, and the one that made them is not always first. */
+async function countCreated(
+  admin: Admin,
+  topics: SinkTopics,
+  created: readonly string[],
+): Promise<Map<string, number | null>> {
+  for (let waitedMs = 0; ; waitedMs += askAgainMs) {
+    try {
+      const counts = await countPartitions(admin, topics)
+      if (created.every((topic) => counts.get(topic) !== null)) return counts
+    } catch (error) {
+      if (waitedMs >= createMsMax) throw error
+    }
+    if (waitedMs >= createMsMax) {
+      throw new EngineError('kafka_unavailable', `creating ${created.join(', ')}: not there yet`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, askAgainMs))
+  }
+}
+
+/** Brokers that are starting or busy take their time. */
+const createMsMax = 30_000
+const askAgainMs = 100

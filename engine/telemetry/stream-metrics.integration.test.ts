@@ -63,7 +63,7 @@ function number(text: string, sample: string): number | undefined {
 test('a running stream tells what it did, what waits, and that it is ready while Redis is away', async (t) => {
   const redis = await RedisServer.start()
   t.after(() => redis.stop())
-  const topics = await TestTopics.make(2)
+  const topics = await TestTopics.make(t, 2)
   const port = await freePort()
   const engine = new EngineProcess(['stream'], config(topics, redis, port, 'warn'), clean)
   t.after(() => engine.kill('SIGKILL'))
@@ -113,7 +113,7 @@ test('a running stream tells what it did, what waits, and that it is ready while
 test('start and stop are a line each, the configuration in the first, its secrets masked', async (t) => {
   const redis = await RedisServer.start()
   t.after(() => redis.stop())
-  const topics = await TestTopics.make(1)
+  const topics = await TestTopics.make(t, 1)
   const port = await freePort()
   const engine = new EngineProcess(['stream'], config(topics, redis, port, 'info'), clean)
   t.after(() => engine.kill('SIGKILL'))
@@ -135,9 +135,9 @@ test('start and stop are a line each, the configuration in the first, its secret
   assert.equal(logged.at(-1)?.['outcomes'], 1)
 })
 
-test('an engine that cannot start says so in a line and does not stay for its probes', async () => {
+test('an engine that cannot start says so in a line and does not stay for its probes', async (t) => {
   const redis = await RedisServer.start()
-  const topics = await TestTopics.make(1)
+  const topics = await TestTopics.make(t, 1)
   const text = config(topics, redis, await freePort(), 'warn')
   const wrong = text.replace(topics.decisions, 'no-such-topic')
   const { code, stderr } = await new EngineProcess(['stream'], wrong, clean).ended

@@ -1,4 +1,4 @@
-// A real Kafka broker for tests: one KRaft node on free loopback ports, its jars from Maven Central in a cache of the user.
+// A real Kafka for tests: one KRaft node or several on free loopback ports, jars from Maven Central in a cache of the user.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { endWithParent } from './child.ts'
 
 const run = promisify(execFile)
 const version = '4.4.0'
@@ -44,53 +45,60 @@ export async function kafkaJars(): Promise<string> {
   return join(folder, 'lib')
 }
 
+/** Where a node and all controllers of its cluster listen. */
+interface Place {
+  readonly id: number
+  readonly port: number
+  readonly controllers: readonly number[]
+  readonly folder: string
+}
+
 export class KafkaServer {
   readonly port: number
   readonly #folder: string
   readonly #jars: string
   #process: ChildProcess
 
-  private constructor(port: number, folder: string, jars: string, process: ChildProcess) {
+  private constructor({ port, folder }: Place, jars: string) {
     this.port = port
     this.#folder = folder
     this.#jars = jars
-    this.#process = process
+    this.#process = launch(jars, folder)
   }
 
   get brokers(): string {
     return `127.0.0.1:${this.port}`
   }
 
-  get pid(): number {
-    return this.#process.pid ?? 0
+  /** Formats a new data folder and starts a broker on it. */
+  static async start(): Promise<KafkaServer> {
+    const [server] = await KafkaServer.startCluster(1)
+    return server!
   }
 
-  get folder(): string {
-    return this.#folder
-  }
-
-  /** Formats a new data folder and starts a broker on it. `isDetached`: it outlives this process. */
-  static async start(isDetached = false): Promise<KafkaServer> {
+  /** So many nodes, each broker and controller; a silent one counts as lost after three seconds. */
+  static async startCluster(size: number): Promise<KafkaServer[]> {
     const jars = await kafkaJars()
-    const [port, controller] = [await freePort(), await freePort()]
-    const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
-    await writeFile(join(folder, 'server.properties'), properties(port, controller, folder))
-    const format = [
-      'format',
-      '-t',
-      'WeirTestClusterAAAAAAA',
-      '-c',
-      join(folder, 'server.properties'),
-    ]
-    await run('java', ['-Xmx64m', '-cp', `${jars}/*`, 'kafka.tools.StorageTool', ...format])
-    const server = new KafkaServer(port, folder, jars, launch(jars, folder, isDetached))
-    await server.#ready()
-    return server
+    const ports = await freePorts(2 * size)
+    const controllers = ports.slice(size)
+    const servers = await Promise.all(
+      ports.slice(0, size).map(async (port, index) => {
+        const folder = await mkdtemp(join(tmpdir(), 'weir-kafka-'))
+        const place = { id: index + 1, port, controllers, folder }
+        const file = join(folder, 'server.properties')
+        await writeFile(file, properties(place))
+        const format = ['format', '-t', 'WeirTestClusterAAAAAAA', '-c', file]
+        await run('java', ['-Xmx64m', '-cp', `${jars}/*`, 'kafka.tools.StorageTool', ...format])
+        return new KafkaServer(place, jars)
+      }),
+    )
+    await Promise.all(servers.map((server) => server.#ready()))
+    return servers
   }
 
   /** Starts the stopped broker again, on its port and data. */
   async restart(): Promise<void> {
-    this.#process = launch(this.#jars, this.#folder, false)
+    this.#process = launch(this.#jars, this.#folder)
     await this.#ready()
   }
 
@@ -107,11 +115,6 @@ export class KafkaServer {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  /** Lets go of a detached broker, so that this process can end. */
-  release(): void {
-    this.#process.unref()
-  }
-
   async #ready(): Promise<void> {
     const log = join(this.#folder, 'broker.log')
     for (let waitedMs = 0; waitedMs < startMsMax; waitedMs += 100) {
@@ -126,27 +129,31 @@ export class KafkaServer {
   }
 }
 
-function launch(jars: string, folder: string, isDetached: boolean): ChildProcess {
+function launch(jars: string, folder: string): ChildProcess {
   const log = openSync(join(folder, 'broker.log'), 'w')
   const small = ['-Xms192m', '-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
   const quick = ['-Xshare:auto', '-XX:-UsePerfData', '-XX:MaxDirectMemorySize=64m']
-  const logging = ['warn', 'info'].map((level, index) =>
-    index === 0
-      ? `-Dorg.slf4j.simpleLogger.defaultLogLevel=${level}`
-      : `-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=${level}`,
-  )
+  const logging = [
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
+  ]
   const classes = ['-cp', `${jars}/*`, 'kafka.Kafka', join(folder, 'server.properties')]
-  return spawn('java', [...small, ...quick, ...logging, ...classes], {
+  const child = spawn('java', [...small, ...quick, ...logging, ...classes], {
     stdio: ['ignore', log, log],
-    detached: isDetached,
   })
+  endWithParent(child)
+  return child
 }
 
-function properties(port: number, controller: number, folder: string): string {
+function properties({ id, port, controllers, folder }: Place): string {
+  const controller = controllers[id - 1]!
+  const voters = controllers.map((at, index) => `${index + 1}@127.0.0.1:${at}`)
+  const replicas = controllers.length
+  const inSync = Math.min(2, replicas)
   const lines = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': id,
+    'controller.quorum.voters': voters.join(','),
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'controller.listener.names': 'CONTROLLER',
@@ -154,27 +161,40 @@ function properties(port: number, controller: number, folder: string): string {
     'log.dirs': join(folder, 'data'),
     // The default of 128 MiB does not fit this heap.
     'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
-    'offsets.topic.replication.factor': 1,
+    'min.insync.replicas': inSync,
+    'broker.session.timeout.ms': replicas > 1 ? 3000 : 9000,
+    'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': 4,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
     'transaction.state.log.num.partitions': 4,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
     'auto.create.topics.enable': false,
+    // What tests write may be of any year.
+    'log.retention.ms': -1,
   }
   return Object.entries(lines)
     .map(([key, value]) => `${key}=${value}\n`)
     .join('')
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+/** All different: they are found before one is used. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const ports = servers.map((server) => {
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
+    return address.port
+  })
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
 }

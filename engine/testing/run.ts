@@ -7,6 +7,8 @@ import { type Services, startServices } from './services.ts'
 
 const dist = fileURLToPath(new URL('../..', import.meta.url))
 const patterns = process.argv.slice(2)
+/** What takes longer hangs; tests that may hang have a timeout of their own, so that one is named. */
+const fileMsMax = 300_000
 const files = findTests()
 const services = await startServices().catch((error: unknown) => {
   process.stderr.write(`\nNO REAL REDIS AND KAFKA: ${(error as Error).message}\n`)
@@ -32,7 +34,8 @@ function runFiles(list: readonly string[], running: Services | null): Promise<nu
   if (running !== null) {
     Object.assign(environment, { KAFKA_BROKERS: running.kafkaBrokers, REDIS_URL: running.redisUrl })
   }
-  const child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...list], {
+  const limits = ['--test-concurrency=2', `--test-timeout=${fileMsMax}`]
+  const child = spawn(process.execPath, ['--test', ...limits, ...list], {
     cwd: dist,
     env: environment,
     stdio: 'inherit',

@@ -1,20 +1,34 @@
 // Topics for a test: made with names of their own on the broker of KAFKA_BROKERS, filled, read whole.
 import { randomUUID } from 'node:crypto'
-import { KafkaClient, type LogRecord, type NewRecord, send } from '../stream/kafka.ts'
+import type { TestContext } from 'node:test'
+import kafkajs from 'kafkajs'
+import {
+  type Admin,
+  KafkaClient,
+  type LogRecord,
+  type NewRecord,
+  type Producer,
+  send,
+} from '../stream/kafka.ts'
+import { PartitionReader } from '../stream/partition-reader.ts'
 import { createOrCheckTopics } from '../stream/topics.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** The three topics of a deployment and what a test does with them. */
+/** The three topics of a deployment and what a test does with them. Its connections end with the test. */
 export class TestTopics {
   readonly client: KafkaClient
   readonly brokers: string
   readonly transactions: string
   readonly decisions: string
   readonly deadLetters: string
+  readonly #t: Pick<TestContext, 'after'>
+  #producer: Promise<Producer> | null = null
+  #reader: Promise<PartitionReader> | null = null
 
-  private constructor(brokers: string) {
+  private constructor(t: Pick<TestContext, 'after'>, brokers: string) {
     const name = randomUUID().slice(0, 8)
+    this.#t = t
     this.brokers = brokers
     this.transactions = `t-${name}`
     this.decisions = `d-${name}`
@@ -30,27 +44,82 @@ export class TestTopics {
   }
 
   static async make(
+    t: Pick<TestContext, 'after'>,
     partitions: number,
     brokers = process.env['KAFKA_BROKERS'],
+    replicas = 1,
   ): Promise<TestTopics> {
     if (brokers === undefined) throw new Error('KAFKA_BROKERS is not set: run npm test')
-    const topics = new TestTopics(brokers)
-    const admin = topics.client.admin()
-    await admin.connect()
-    await createOrCheckTopics(admin, topics, { partitions, replicas: 1, isCheckOnly: false })
-    await admin.disconnect()
+    const topics = new TestTopics(t, brokers)
+    const wishes = { partitions, replicas, isCheckOnly: false }
+    await topics.admin((admin) => createOrCheckTopics(admin, topics, wishes))
     return topics
   }
 
   /** Deletes all three and makes them again: offsets restart. */
   async recreate(partitions: number): Promise<void> {
+    const names = [this.transactions, this.decisions, this.deadLetters]
+    await this.admin(async (admin) => {
+      await admin.deleteTopics({ topics: names })
+      while ((await admin.listTopics()).some((name) => names.includes(name)));
+      await createOrCheckTopics(admin, this, { partitions, replicas: 1, isCheckOnly: false })
+    })
+  }
+
+  /** Asks the brokers. */
+  async admin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = this.client.admin()
     await admin.connect()
-    const names = [this.transactions, this.decisions, this.deadLetters]
-    await admin.deleteTopics({ topics: names })
-    while ((await admin.listTopics()).some((name) => names.includes(name)));
-    await createOrCheckTopics(admin, this, { partitions, replicas: 1, isCheckOnly: false })
-    await admin.disconnect()
+    try {
+      return await work(admin)
+    } finally {
+      await admin.disconnect()
+    }
+  }
+
+  /** Sets a setting of the transactions topic. */
+  async set(name: string, value: string): Promise<void> {
+    const resource = {
+      type: kafkajs.ConfigResourceTypes.TOPIC,
+      name: this.transactions,
+      configEntries: [{ name, value }],
+    }
+    await this.admin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }))
+  }
+
+  /** Deletes the records before an offset, as retention does. */
+  async deleteBefore(topic: string, partition: number, offset: number): Promise<void> {
+    const partitions = [{ partition, offset: String(offset) }]
+    await this.admin(async (admin) => {
+      // It has to know the topic before.
+      await admin.fetchTopicOffsets(topic)
+      await admin.deleteTopicRecords({ topic, partitions })
+    })
+  }
+
+  /** Deletes the transactions topic and makes it again, empty. */
+  async makeAnew(): Promise<void> {
+    const { transactions } = this
+    await this.admin(async (admin) => {
+      await admin.deleteTopics({ topics: [transactions] })
+      while ((await admin.listTopics()).includes(transactions)) continue
+      await admin.createTopics({ topics: [{ topic: transactions, numPartitions: 1 }] })
+    })
+  }
+
+  async addPartition(topic: string, count: number): Promise<void> {
+    const topicPartitions = [{ topic, count }]
+    await this.admin((admin) => admin.createPartitions({ topicPartitions }))
+    // The one that is open does not know of it.
+    this.#producer = null
+  }
+
+  /** The position that the group of this name has committed; -1 where it has none. */
+  async committed(group: string, partition: number): Promise<number> {
+    const [answer] = await this.admin((admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [this.transactions] }),
+    )
+    return Number(answer?.partitions.find((one) => one.partition === partition)?.offset ?? -1)
   }
 
   /** Appends values to one partition of the transactions, in order. */
@@ -58,53 +127,100 @@ export class TestTopics {
     partition: number,
     values: readonly (Partial<NewRecord> | string)[],
   ): Promise<void> {
-    const producer = this.client.producer()
-    await producer.connect()
-    for (let first = 0; first < values.length; first += 500) {
-      const records = values
-        .slice(first, first + 500)
-        .map((value) => (typeof value === 'string' ? { value } : value))
-        .map((record) => ({ key: null, value: null, headers: {}, ...record }))
-      await send(producer, this.transactions, partition, records)
-    }
-    await producer.disconnect()
+    const records = values
+      .map((value) => (typeof value === 'string' ? { value } : value))
+      .map((record) => ({ key: null, value: null, headers: {}, ...record }))
+    this.#producer ??= this.#openProducer()
+    const producer = await this.#producer
+    for (const chunk of chunks(records)) await send(producer, this.transactions, partition, chunk)
   }
 
   /** Every record of a partition as it is now. */
   async read(topic: string, partition: number): Promise<LogRecord[]> {
-    const reader = this.client.reader()
-    await reader.connect([topic])
+    this.#reader ??= this.#openReader()
+    const reader = await this.#reader
     const { first, end } = await reader.range(topic, partition)
     const all: LogRecord[] = []
     for (let at = first; at < end; ) {
-      const { records, next } = await reader.fetch(topic, partition, at, 2 ** 22)
-      all.push(...records)
-      if (next === at) break
+      const { records, next } = await reader.fetch(topic, partition, at, fetchBytes)
+      for (const record of records) all.push(record)
       at = next
     }
-    await reader.close()
+    return all
+  }
+
+  /** Reads a partition from its beginning until what was read is enough, also over failures of the brokers. */
+  async follow(
+    topic: string,
+    partition: number,
+    isEnough: (records: readonly LogRecord[]) => boolean,
+    msMax = 60_000,
+  ): Promise<LogRecord[]> {
+    const until = Date.now() + msMax
+    const all: LogRecord[] = []
+    this.#reader ??= this.#openReader()
+    const reader = await this.#reader
+    for (let at = 0; !isEnough(all); ) {
+      if (Date.now() > until) {
+        throw new Error(`${topic}/${partition}: not enough, found ${all.length} records`)
+      }
+      const fetched = await reader.fetch(topic, partition, at, fetchBytes).catch(() => null)
+      if (fetched === null) await new Promise((resolve) => setTimeout(resolve, 100))
+      for (const record of fetched?.records ?? []) all.push(record)
+      at = fetched?.next ?? at
+    }
     return all
   }
 
   /** Waits until a partition has at least `count` records that readers see. */
-  async waitFor(
-    topic: string,
-    partition: number,
-    count: number,
-    msMax = 60_000,
-  ): Promise<LogRecord[]> {
-    const reader = this.client.reader()
-    await reader.connect([topic])
-    try {
-      for (let waitedMs = 0; waitedMs < msMax; waitedMs += 50) {
-        const { first, end } = await reader.range(topic, partition)
-        if (end - first >= count) return await this.read(topic, partition)
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      const { first, end } = await reader.range(topic, partition)
-      throw new Error(`${topic}/${partition}: expected ${count} records, found ${end - first}`)
-    } finally {
-      await reader.close()
-    }
+  waitFor(topic: string, partition: number, count: number): Promise<LogRecord[]> {
+    return this.follow(topic, partition, (records) => records.length >= count)
   }
+
+  /** One that writes in transactions, as others may; Weir does not. */
+  async openTransactional(name: string): Promise<Producer> {
+    const kafka = new kafkajs.Kafka({ brokers: [this.brokers], logLevel: kafkajs.logLevel.NOTHING })
+    const producer = kafka.producer({
+      transactionalId: `${this.transactions}-${name}`,
+      maxInFlightRequests: 1,
+      idempotent: true,
+    })
+    this.#t.after(() => producer.disconnect())
+    await producer.connect()
+    return producer
+  }
+
+  async #openProducer(): Promise<Producer> {
+    const producer = this.client.producer()
+    this.#t.after(() => producer.disconnect())
+    await producer.connect()
+    return producer
+  }
+
+  async #openReader(): Promise<PartitionReader> {
+    const reader = new PartitionReader(this.client)
+    this.#t.after(() => reader.close())
+    await reader.connect([this.transactions, this.decisions, this.deadLetters])
+    return reader
+  }
+}
+
+const fetchBytes = 2 ** 22
+const chunkBytesMax = 800_000
+const chunkMessagesMax = 500
+
+function* chunks(records: readonly NewRecord[]): Generator<NewRecord[]> {
+  let chunk: NewRecord[] = []
+  let bytes = 0
+  for (const record of records) {
+    const size = record.value?.length ?? 0
+    if (chunk.length === chunkMessagesMax || (chunk.length > 0 && bytes + size > chunkBytesMax)) {
+      yield chunk
+      chunk = []
+      bytes = 0
+    }
+    chunk.push(record)
+    bytes += size
+  }
+  if (chunk.length > 0) yield chunk
 }

@@ -1,0 +1,163 @@
+// The driver and its outboxes through many seeded histories of one partition: engines that take over cleanly or not, that
+// are frozen and come back, that die, over a decision topic that loses and delays.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { Random } from '../../features/generator/random.ts'
+import type { Message, Outcome } from '../core/ports.ts'
+import { DecisionLog, plainDecision } from '../testing/decision-log.ts'
+import { StreamDriver } from './driver.ts'
+import type { OutboxPort } from './outbox.ts'
+import type { SourceControl } from './source.ts'
+
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const batchMax = 8
+const outboxMax = 30
+
+/** A driver, and its source: the input partition holds every offset below `end`. */
+class Engine implements SourceControl {
+  readonly driver: StreamDriver
+  readonly running: Promise<void>
+  readonly #log: DecisionLog
+  readonly #random: Random
+  #isPaused = false
+  #isBusy = false
+  /** Of the next message to hand over; null without an assignment. */
+  #position: number | null = null
+
+  constructor(decisions: DecisionLog, random: Random, faultRate: number) {
+    this.#log = decisions
+    this.#random = random
+    const port: OutboxPort = decisions.port(faultRate)
+    this.driver = new StreamDriver({
+      processor: { process: (messages) => this.#process(messages) },
+      port,
+      resumeAt: () => decisions.resumeAt(),
+      onAssigned: () => {
+        assert.equal(this.#isBusy, false, 'reset in the middle of a batch')
+      },
+      isRetriable: () => false,
+      batchMax,
+      backlogBatchMax: 2 * batchMax,
+      outboxMax,
+      sendBatchMax: 10,
+      commitIntervalMs: 1,
+      drainMsMax: 60_000,
+      log,
+    })
+    this.running = this.driver.run(this)
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+  }
+
+  commit(offsets: ReadonlyMap<number, number>): Promise<boolean> {
+    assert.ok(offsets.get(0)! <= this.#log.greatest + 1, 'committed what is not in the log')
+    return Promise.resolve(true)
+  }
+
+  async join(): Promise<void> {
+    this.#position = null
+    this.#position = (await this.driver.assigned([0])).get(0) ?? null
+  }
+
+  async leave(): Promise<void> {
+    this.#position = null
+    await this.driver.revoked()
+  }
+
+  /** Hands over a few messages, as a fetch brings them. */
+  fetch(end: number): void {
+    if (this.#position === null || this.#isPaused) return
+    const count = Math.min(1 + this.#random.below(40), end - this.#position)
+    const from = this.#position
+    const messages = Array.from({ length: count }, (_, index) => message(from + index))
+    this.#position += count
+    if (count > 0) this.driver.received(messages)
+  }
+
+  async #process(messages: readonly Message[]): Promise<readonly Outcome[]> {
+    assert.equal(this.#isBusy, false, 'two batches at a time')
+    this.#isBusy = true
+    for (let left = this.#random.below(4); left > 0; left--) await setImmediate()
+    this.#isBusy = false
+    return messages.map(({ partition, offset }) => plainDecision(partition, offset))
+  }
+}
+
+function message(offset: number): Message {
+  return { partition: 0, offset, key: null, value: null, timestampMs: 0, traceparent: null }
+}
+
+function kept(written: readonly number[]): number[] {
+  let last = -1
+  return written.filter((offset) => {
+    const isNew = offset > last
+    if (isNew) last = offset
+    return isNew
+  })
+}
+
+/** One history; `isClean`: nothing fails and every engine leaves before the next one joins. */
+async function live(seed: number, isClean: boolean): Promise<readonly number[]> {
+  const random = Random.of(seed, 'histories')
+  const decisions = new DecisionLog(random)
+  const faultRate = isClean ? 0 : 0.3
+  const makeEngine = (): Engine => new Engine(decisions, random, faultRate)
+  const engines = [makeEngine(), makeEngine(), makeEngine()]
+  let owner = 0
+  let end = 0
+  await engines[owner]!.join()
+  for (let step = 0; step < 60; step++) {
+    end += random.below(30)
+    // Whoever was frozen, or does not know yet that it lost the partition, goes on with what it has.
+    for (const [index, engine] of engines.entries()) {
+      if (index === owner || random.chance(0.3)) engine.fetch(end)
+    }
+    for (let left = random.below(12); left > 0; left--) await setImmediate()
+    if (!random.chance(0.2)) continue
+    const old = engines[owner]!
+    if (isClean || random.chance(0.4)) await old.leave()
+    else if (random.chance(0.3)) {
+      // Killed: what it had sent may still arrive.
+      void old.driver.stop()
+      engines[owner] = makeEngine()
+    }
+    owner = random.below(engines.length)
+    await engines[owner]!.join()
+  }
+  while (decisions.greatest < end - 1) {
+    engines[owner]!.fetch(end)
+    await setImmediate()
+  }
+  await Promise.all(engines.map(({ driver }) => driver.stop()))
+  await decisions.settled()
+  for (const { running } of engines) await running
+  assert.deepEqual(
+    kept(decisions.written),
+    Array.from({ length: end }, (_, offset) => offset),
+  )
+  return decisions.written
+}
+
+const seeds = Array.from({ length: 150 }, (_, seed) => seed)
+
+test('whatever engines do, the log never has a gap and a subscriber keeps every offset once', async () => {
+  for (const seed of seeds) {
+    await live(seed, false).catch((cause: unknown) => {
+      throw new Error(`seed ${seed}`, { cause })
+    })
+  }
+})
+
+test('where each engine leaves before the next one joins, nothing is written twice', async () => {
+  for (const seed of seeds) {
+    const written = await live(seed, true)
+    assert.deepEqual(written, kept(written), `seed ${seed}`)
+  }
+})

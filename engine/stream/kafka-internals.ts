@@ -1,0 +1,197 @@
+// What kafkajs 2.2.4 keeps to itself: reached by path, repaired in place, once, when kafka.ts is loaded. The version is
+// pinned, and kafka.integration.test.ts notices when anything here no longer holds.
+import { createRequire } from 'node:module'
+import type { IHeaders, ISocketFactory, Kafka } from 'kafkajs'
+import { EngineError } from '../errors.ts'
+
+const require = createRequire(import.meta.url)
+
+/** The version that all of this was read in. */
+export const kafkajsVersion = '2.2.4'
+
+export interface RawMessage {
+  readonly offset: string
+  readonly timestamp: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: IHeaders
+  /** Neither handed over nor lost: it only moves the position on. */
+  isControlRecord: boolean
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
+}
+
+export interface FetchedPartition {
+  abortedTransactions: { readonly producerId: string; readonly firstOffset: string }[] | null
+  readonly messages: readonly RawMessage[]
+}
+
+interface FetchResponse {
+  readonly responses: { readonly partitions: FetchedPartition[] }[]
+}
+
+/** A fetch's records of one partition, as kafkajs sorts them out. */
+export interface Batch {
+  /** The offset that was asked for. */
+  readonly fetchedOffset: string
+  readonly messages: readonly RawMessage[]
+  /** With control records and aborted ones. */
+  readonly messagesWithinOffset: readonly RawMessage[]
+}
+
+export const RawBatch = require('kafkajs/src/consumer/batch.js') as new (
+  topic: string,
+  offset: string,
+  data: FetchedPartition,
+) => Batch
+
+/** Connections to the brokers and what they know of topics. */
+export interface Cluster {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  addMultipleTargetTopics(topics: string[]): Promise<void>
+  refreshMetadata(): Promise<void>
+  refreshMetadataIfNecessary(): Promise<void>
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[]
+  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
+  findBroker(node: { nodeId: string }): Promise<{ fetch(request: object): Promise<FetchResponse> }>
+  fetchTopicsOffset(
+    topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<{ partitions: { offset: string }[] }[]>
+}
+
+/** How fetches name the isolation that sees committed transactions only. */
+export const readCommitted = 1
+
+export function makeCluster(kafka: Kafka, metadataMsMax: number): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  )
+  if (symbol === undefined)
+    throw new EngineError('unexpected', `kafkajs: expected version ${kafkajsVersion}`)
+  const make = Reflect.get(kafka, symbol) as (options: object) => Cluster
+  return make({
+    metadataMaxAge: metadataMsMax,
+    allowAutoTopicCreation: false,
+    isolationLevel: readCommitted,
+  })
+}
+
+/** How kafkajs opens a connection when nobody says otherwise. */
+export const openSocket: ISocketFactory = (
+  require('kafkajs/src/network/socketFactory.js') as () => ISocketFactory
+)()
+
+/** What an assigner of partitions may carry: called, and waited for, before a consumer joins its group, first or anew. */
+export interface JoinHook {
+  beforeJoin(): Promise<void>
+}
+
+/** kafkajs joins a group anew without asking: whoever must finish something first is waited for here. */
+function callBeforeJoin(): void {
+  interface ConsumerGroup {
+    readonly assigners: readonly Partial<JoinHook>[]
+    joinAndSync(): Promise<void>
+  }
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js') as {
+    prototype: ConsumerGroup
+  }
+  const original: () => Promise<void> = Reflect.get(prototype, 'joinAndSync')
+  prototype.joinAndSync = async function (this: ConsumerGroup): Promise<void> {
+    for (const assigner of this.assigners) await assigner.beforeJoin?.()
+    return original.call(this)
+  }
+}
+
+/** Arms the check for pending requests only when something is pending: it costs 5 % of a core when idle. */
+function quietTimers(): void {
+  interface Queue {
+    pending: unknown[]
+    scheduleCheckPendingRequests(): void
+  }
+  const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as {
+    prototype: Queue
+  }
+  const original: () => void = Reflect.get(prototype, 'scheduleCheckPendingRequests')
+  prototype.scheduleCheckPendingRequests = function (this: Queue): void {
+    if (this.pending.length > 0) original.call(this)
+  }
+}
+
+/**
+ * kafkajs shows records of aborted transactions when several overlap (it expects the list of them in order of their
+ * first offsets, and opens one per record) or when one of their keys looks like the marker of an abort. Here they become
+ * what they are to a reader: records that only move the position on.
+ */
+function hideAborted(): void {
+  interface Broker {
+    fetch(request: object): Promise<FetchResponse>
+  }
+  const { prototype } = require('kafkajs/src/broker/index.js') as { prototype: Broker }
+  const original: (request: object) => Promise<FetchResponse> = Reflect.get(prototype, 'fetch')
+  prototype.fetch = async function (this: Broker, request: object): Promise<FetchResponse> {
+    const response = await original.call(this, request)
+    for (const { partitions } of response.responses) for (const one of partitions) hideIn(one)
+    return response
+  }
+}
+
+const abortMarker = Buffer.from([0, 0, 0, 0])
+
+function hideIn(partition: FetchedPartition): void {
+  const { abortedTransactions, messages } = partition
+  if (abortedTransactions === null || abortedTransactions.length === 0) return
+  const ahead = abortedTransactions
+    .map(({ producerId, firstOffset }) => ({ producerId, first: Number(firstOffset) }))
+    .sort((a, b) => a.first - b.first)
+  const aborting = new Set<string>()
+  let begun = 0
+  for (const message of messages) {
+    for (; begun < ahead.length && ahead[begun]!.first <= Number(message.offset); begun++) {
+      aborting.add(ahead[begun]!.producerId)
+    }
+    const { producerId, inTransaction } = message.batchContext
+    if (!message.isControlRecord) {
+      message.isControlRecord = inTransaction && aborting.has(producerId)
+    } else if (message.key?.equals(abortMarker) === true) {
+      aborting.delete(producerId)
+    }
+  }
+  partition.abortedTransactions = []
+}
+
+/** kafkajs copies a message's headers once for each of them: 10,000 would block the loop for seconds. */
+function gatherHeaders(): void {
+  type Header = { readonly key: string; readonly value: Buffer }
+  interface Decoder {
+    readVarIntArray(read: unknown): Header[]
+  }
+  const { prototype } = require('kafkajs/src/protocol/decoder.js') as {
+    prototype: { readVarIntArray(read: unknown): unknown }
+  }
+  const original = Reflect.get(prototype, 'readVarIntArray') as Decoder['readVarIntArray']
+  // Only headers are read by this, and all that is done with them is one `reduce`.
+  prototype.readVarIntArray = function (this: Decoder, read: unknown): unknown {
+    const headers = original.call(this, read)
+    return headers.length <= headersFew ? headers : { reduce: () => gather(headers) }
+  }
+
+  function gather(headers: readonly Header[]): IHeaders {
+    const byKey = new Map<string, Buffer | Buffer[]>()
+    for (const { key, value } of headers) {
+      const before = byKey.get(key)
+      if (before === undefined) byKey.set(key, value)
+      else if (Array.isArray(before)) before.push(value)
+      else byKey.set(key, [before, value])
+    }
+    return Object.fromEntries(byKey)
+  }
+}
+
+const headersFew = 16
+
+export function repairKafkajs(): void {
+  callBeforeJoin()
+  quietTimers()
+  hideAborted()
+  gatherHeaders()
+}
