@@ -130,9 +130,10 @@ describe('weir replay of a topic', () => {
       ],
     )
     assert.equal(await keys(), before)
-    for (const topic of [topics.decisions, topics.deadLetters]) {
-      for (const partition of [0, 1]) assert.equal((await topics.read(topic, partition)).length, 0)
+    for (const partition of [0, 1]) {
+      assert.equal((await topics.read(topics.decisions, partition)).length, 0)
     }
+    assert.equal((await topics.read(topics.deadLetters, 0)).length, 0)
   })
 
   test('begins and ends where it is asked to, by partition', async (t) => {

@@ -1,26 +1,15 @@
 // `weir topics` as users run it, on a real broker: what it creates, what it finds, what it refuses, and its exit codes.
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import kafkajs from 'kafkajs'
+import type { SinkTopics } from '../stream/sink.ts'
 import { EngineProcess } from '../testing/engine-process.ts'
 import { test } from '../testing/limited.ts'
-import { TestTopics } from '../testing/topics.ts'
+import { newNames, TestTopics, testBrokers } from '../testing/topics.ts'
 
-interface Names {
-  readonly transactions: string
-  readonly decisions: string
-  readonly deadLetters: string
-}
-
-function newNames(): Names {
-  const name = randomUUID().slice(0, 8)
-  return { transactions: `t-${name}`, decisions: `d-${name}`, deadLetters: `x-${name}` }
-}
-
-async function weirTopics(names: Names, ...args: string[]) {
+async function weirTopics(names: SinkTopics, ...args: string[]) {
   const kafka = {
-    brokers: [process.env['KAFKA_BROKERS']],
+    brokers: [testBrokers()],
     transactions: names.transactions,
     decisions: names.decisions,
     dead_letters: names.deadLetters,

@@ -14,6 +14,7 @@ import type { EngineProcess } from '../testing/engine-process.ts'
 import { Api, KafkaProxy } from '../testing/kafka-proxy.ts'
 import { KafkaServer } from '../testing/kafka-server.ts'
 import { test } from '../testing/limited.ts'
+import { testBrokers } from '../testing/topics.ts'
 
 const mebibyte = 2 ** 20
 
@@ -22,7 +23,7 @@ async function sleep(ms: number): Promise<void> {
 }
 
 async function startProxy(t: TestContext): Promise<KafkaProxy> {
-  const proxy = await KafkaProxy.start(process.env['KAFKA_BROKERS'] ?? '')
+  const proxy = await KafkaProxy.start(testBrokers())
   t.after(() => proxy.stop())
   return proxy
 }
@@ -75,18 +76,18 @@ describe('Redis', { concurrency: 2 }, () => {
     await stopCleanly(engine)
   })
 
-  test('away while the input grows by 250 MiB: the engine does not, and stays a member', async (t) => {
+  test('away while the input grows by 150 MiB: the engine does not, and stays a member', async (t) => {
     const deployment = await Deployment.make(t)
     const engine = deployment.start()
     await feedLarge(deployment, 0, 1000)
     await deployment.outcomes(1000)
     deployment.redis.pause()
-    const count = 26_000
+    const count = 16_000
     const grown = await growth(
       engine,
       feedLarge(deployment, 1000, count - 1000).then(() => sleep(1000)),
     )
-    assert.ok(grown < 150 * mebibyte, `grown by ${Math.round(grown / mebibyte)} MiB`)
+    assert.ok(grown < 100 * mebibyte, `grown by ${Math.round(grown / mebibyte)} MiB`)
     assert.equal(engine.stderr.split('partitions assigned').length, 2)
     deployment.redis.resume()
     await deployment.outcomes(2000)
@@ -135,16 +136,16 @@ describe('the broker', { concurrency: 2 }, () => {
     })
     const grown = await growth(
       engine,
-      feedLarge(deployment, 1000, 20_000).then(() => sleep(1000)),
+      feedLarge(deployment, 1000, 12_000).then(() => sleep(1000)),
     )
-    assert.ok(grown < 150 * mebibyte, `grown by ${Math.round(grown / mebibyte)} MiB`)
+    assert.ok(grown < 100 * mebibyte, `grown by ${Math.round(grown / mebibyte)} MiB`)
     fetches = 0
     await sleep(500)
     assert.equal(fetches, 0)
     proxy.set(() => 'pass')
     proxy.deliver()
-    const records = await deployment.outcomes(21_000)
-    assertEvery(records, 21_000)
+    const records = await deployment.outcomes(13_000)
+    assertEvery(records, 13_000)
     assertNoneTwice(records)
     await stopCleanly(engine)
   })
@@ -206,14 +207,15 @@ describe('the broker', { concurrency: 2 }, () => {
         await sleep(50)
       }
     })()
+    const failed = feed.then(() => new Promise<never>(() => undefined))
     await Promise.all([0, 1, 2].map((partition) => deployment.outcomes(300, partition)))
-    for (const broker of cluster) {
-      // Each leads one partition of the decisions, and one coordinates the group.
+    for (const broker of cluster.slice(0, 2)) {
+      // Each leads one partition of the decisions; one of them may coordinate the group.
       await broker.kill()
       const reached = count
-      while (count < reached + 300) await sleep(50)
+      while (count < reached + 300) await Promise.race([sleep(50), failed])
       await Promise.all([0, 1, 2].map((partition) => deployment.outcomes(reached, partition)))
-      await broker.restart()
+      if (broker === cluster[0]) await broker.restart()
     }
     isOver = true
     await feed

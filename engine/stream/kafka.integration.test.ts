@@ -14,13 +14,13 @@ import { PartitionReader } from './partition-reader.ts'
 
 const require = createRequire(import.meta.url)
 
-function makeClient(brokers: string, warn: (message: string) => void = () => undefined) {
+function makeClient(brokers: string, say: (message: string) => void = () => undefined) {
   const log = {
-    info: () => undefined,
-    error: () => undefined,
-    warn: (_: object, text: string) => {
-      warn(text)
+    info: (_: object, text: string) => {
+      say(text)
     },
+    error: () => undefined,
+    warn: () => undefined,
   }
   const options = { clientId: 'test', requestTimeoutMs: 3000, ssl: null, sasl: null, log }
   return new KafkaClient({ brokers: [brokers], ...options })

@@ -128,9 +128,9 @@ test('start and stop are a line each, the configuration in the first, its secret
   assert.deepEqual(
     // The Kafka client may have had to ask a coordinator twice.
     logged.filter(({ client }) => client === undefined).map(({ msg }) => msg),
-    ['listening for probes and scrapes', 'starting', 'partitions assigned', 'stopped'],
+    ['starting', 'listening for probes and scrapes', 'partitions assigned', 'stopped'],
   )
-  const config0 = logged[1]?.['config'] as { kafka: Record<string, unknown> }
+  const config0 = logged[0]?.['config'] as { kafka: Record<string, unknown> }
   assert.equal(config0.kafka['transactions'], topics.transactions)
   assert.equal(logged.at(-1)?.['outcomes'], 1)
 })

@@ -5,6 +5,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { corpusMapping, corpusReceivedMs, transactionJson } from '../../features/testing/corpus.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import type { LogRecord, NewRecord } from '../stream/kafka.ts'
@@ -114,6 +115,8 @@ export class Deployment {
 export async function stopCleanly(...engines: EngineProcess[]): Promise<void> {
   await Promise.all(
     engines.map(async (engine) => {
+      // One that has not begun yet has no handler of signals.
+      while (engine.isRunning && engine.stderr === '') await sleep(10)
       const late = setTimeout(() => engine.child.kill('SIGKILL'), 10_000)
       const { code, signal, stderr } = await engine.kill('SIGTERM')
       clearTimeout(late)

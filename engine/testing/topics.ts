@@ -11,9 +11,23 @@ import {
   send,
 } from '../stream/kafka.ts'
 import { PartitionReader } from '../stream/partition-reader.ts'
+import type { SinkTopics } from '../stream/sink.ts'
 import { createOrCheckTopics } from '../stream/topics.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** The brokers that `npm test` runs. */
+export function testBrokers(): string {
+  const brokers = process.env['KAFKA_BROKERS']
+  if (brokers === undefined) throw new Error('KAFKA_BROKERS is not set: run npm test')
+  return brokers
+}
+
+/** Names for the topics of a deployment that nobody else has. */
+export function newNames(): SinkTopics {
+  const name = randomUUID().slice(0, 8)
+  return { transactions: `t-${name}`, decisions: `d-${name}`, deadLetters: `x-${name}` }
+}
 
 /** The three topics of a deployment and what a test does with them. Its connections end with the test. */
 export class TestTopics {
@@ -27,12 +41,12 @@ export class TestTopics {
   #reader: Promise<PartitionReader> | null = null
 
   private constructor(t: Pick<TestContext, 'after'>, brokers: string) {
-    const name = randomUUID().slice(0, 8)
+    const { transactions, decisions, deadLetters } = newNames()
     this.#t = t
     this.brokers = brokers
-    this.transactions = `t-${name}`
-    this.decisions = `d-${name}`
-    this.deadLetters = `x-${name}`
+    this.transactions = transactions
+    this.decisions = decisions
+    this.deadLetters = deadLetters
     this.client = new KafkaClient({
       brokers: brokers.split(','),
       clientId: 'test',
@@ -46,10 +60,9 @@ export class TestTopics {
   static async make(
     t: Pick<TestContext, 'after'>,
     partitions: number,
-    brokers = process.env['KAFKA_BROKERS'],
+    brokers = testBrokers(),
     replicas = 1,
   ): Promise<TestTopics> {
-    if (brokers === undefined) throw new Error('KAFKA_BROKERS is not set: run npm test')
     const topics = new TestTopics(t, brokers)
     const wishes = { partitions, replicas, isCheckOnly: false }
     await topics.admin((admin) => createOrCheckTopics(admin, topics, wishes))
@@ -179,8 +192,7 @@ export class TestTopics {
 
   /** One that writes in transactions, as others may; Weir does not. */
   async openTransactional(name: string): Promise<Producer> {
-    const kafka = new kafkajs.Kafka({ brokers: [this.brokers], logLevel: kafkajs.logLevel.NOTHING })
-    const producer = kafka.producer({
+    const producer = this.#kafka().producer({
       transactionalId: `${this.transactions}-${name}`,
       maxInFlightRequests: 1,
       idempotent: true,
@@ -190,8 +202,21 @@ export class TestTopics {
     return producer
   }
 
+  #kafka(): kafkajs.Kafka {
+    const brokers = this.brokers.split(',')
+    return new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING })
+  }
+
+  /** Tries for half a minute before it gives up: what it appends stands there once, also over a change of leaders. */
   async #openProducer(): Promise<Producer> {
-    const producer = this.client.producer()
+    const producer = this.#kafka().producer({
+      idempotent: true,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? 0,
+      retry: { retries: 60, initialRetryTime: 100, maxRetryTime: 500 },
+    })
     this.#t.after(() => producer.disconnect())
     await producer.connect()
     return producer
@@ -200,7 +225,14 @@ export class TestTopics {
   async #openReader(): Promise<PartitionReader> {
     const reader = new PartitionReader(this.client)
     this.#t.after(() => reader.close())
-    await reader.connect([this.transactions, this.decisions, this.deadLetters])
+    const all = [this.transactions, this.decisions, this.deadLetters]
+    // Of several brokers, not each knows new topics at once.
+    for (let left = 20; left > 0; left--) {
+      const failure = await reader.connect(all).catch((error: unknown) => error)
+      if (failure === undefined) return reader
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    await reader.connect(all)
     return reader
   }
 }
