@@ -376,6 +376,19 @@ describe('parameters', () => {
     checkParameters(evaluationParameters)
   })
 
+  test('each has a comment: its unit, its meaning, why it is so', () => {
+    const file = fileURLToPath(import.meta.resolve('#root/features/generator/parameters.ts'))
+    const [declared] = readFileSync(file, 'utf8').split('export type GeneratorParameters')
+    const lines = declared!.split('\n')
+    // The five patterns of a group are explained with the group.
+    const isPattern = (name: string): boolean => patterns.some((pattern) => pattern === name)
+    const bare = lines.filter((line, at) => {
+      const name = /^ +(\w+): (?!\{)/.exec(line)?.[1]
+      return name !== undefined && !isPattern(name) && !lines[at - 1]!.trimEnd().endsWith('*/')
+    })
+    assert.deepEqual(bare, [])
+  })
+
   test('at another rate there are more cards, each of which lives as before', () => {
     const faster = atRate(defaultParameters, 1)
     assert.equal(faster.population.cards, 50_000)

@@ -92,7 +92,9 @@ export const defaultParameters = {
       gapMs: 75 * second,
       /** Trials before device and address are changed. */
       trialsPerDevice: 9,
+      /** What a trial costs: little, so that nobody looks. */
       amountMedianMinor: 290,
+      /** Spread of it. */
       amountSigma: 0.7,
       /** Cards that passed and are used for goods within three days. */
       usedShare: 0.08,
@@ -103,6 +105,7 @@ export const defaultParameters = {
     stolenCard: {
       /** Purchases per card, mean. */
       purchases: 5,
+      /** Time between two purchases, mean. */
       gapMs: 35 * minute,
       /** Used in the owner's own city and waking hours; the others are used far away, at any hour. */
       nearShare: 0.45,
@@ -117,7 +120,9 @@ export const defaultParameters = {
       usual: 1.6,
       /** Gift cards, top-ups and goods afterwards, mean. */
       spending: 4,
+      /** Time between two purchases, mean: no hurry while the owner notices nothing. */
       gapMs: 3 * hour,
+      /** What is bought costs this many times the merchant's usual price, median. */
       factor: 1.7,
     },
     /** Card data copied at one merchant, used elsewhere weeks later. */
@@ -126,21 +131,28 @@ export const defaultParameters = {
       copyingMs: 10 * day,
       /** Cards used of those copied, mean. */
       cards: 14,
+      /** Shortest time between copying and use. */
       dormancyMinMs: 7 * day,
+      /** Longest time between copying and use. */
       dormancyMaxMs: 40 * day,
       /** Purchases per card, mean. */
       purchases: 2.4,
+      /** Time between two purchases, mean. */
       gapMs: 9 * hour,
+      /** What is bought costs this many times the merchant's usual price, median. */
       factor: 1.2,
     },
     /** The owner builds up trust and then spends what the limit allows, on the own device. */
     bustOut: {
+      /** How long trust is built up, mean. */
       buildUpMs: 30 * day,
       /** Time between two purchases of the build-up, which are honest. */
       buildUpGapMs: 36 * hour,
       /** Purchases of the final spree, mean. */
       purchases: 12,
+      /** Time between two purchases of the spree, mean. */
       gapMs: 3 * hour,
+      /** What is bought then costs this many times the merchant's usual price, median. */
       factor: 2.2,
     },
   },
@@ -148,7 +160,9 @@ export const defaultParameters = {
   labels: {
     /** Delay of a fraud label: a chargeback comes when the statement was read. Cut to between the two bounds below. */
     delayMedianMs: 8 * day,
+    /** Spread of that delay. */
     delaySigma: 0.75,
+    /** No fraud label comes sooner. */
     delayMinMs: 1 * day,
     /** Also when a transaction that nobody disputed is confirmed as legitimate. */
     delayMaxMs: 30 * day,
@@ -173,18 +187,27 @@ export const defaultParameters = {
     promptMs: 180,
     /** Transactions that come out of order, by minutes. */
     outOfOrderShare: 0.01,
+    /** How long these are under way, mean. */
     outOfOrderMeanMs: 3 * minute,
+    /** The longest. */
     outOfOrderMaxMs: 15 * minute,
     /** Transactions that come late, by hours to days: terminals and buses without network. */
     lateShare: 0.002,
+    /** How long these are under way, at least. */
     lateMinMs: 1 * hour,
+    /** The mean. */
     lateMeanMs: 10 * hour,
+    /** The longest; less than the labels take, which never come first. */
     lateMaxMs: 72 * hour,
     /** Transactions that are sent again, with the same id and content. */
     duplicateShare: 0.003,
+    /** After how long they come again, median. */
     duplicateMedianMs: 40 * second,
+    /** Spread of it. */
     duplicateSigma: 1.8,
+    /** The shortest. */
     duplicateMinMs: 1 * second,
+    /** The longest. */
     duplicateMaxMs: 6 * hour,
   },
 }
