@@ -18,21 +18,21 @@ const variants: readonly Variant[] = [
   {
     name: 'pipeline in process',
     script: script('pipeline'),
-    args: ['memory', '64', '200000', '300000'],
+    args: ['memory', '64', '100000', '200000'],
     about:
       'One process, memory store, decision batches of 64, JSON in, decision text out. Leaves out Kafka and Redis; counts garbage collection and the ONNX runtime.',
   },
   {
     name: 'pipeline on Redis, batches of 16',
     script: script('pipeline'),
-    args: ['redis', '16', '100000', '100000'],
+    args: ['redis', '16', '60000', '60000'],
     about:
       'As above against a real Redis on loopback, one bucket, decision batches of 16. No Kafka, so no send batches. The Redis figure is its whole process.',
   },
   {
     name: 'pipeline on Redis, batches of 64',
     script: script('pipeline'),
-    args: ['redis', '64', '100000', '100000'],
+    args: ['redis', '64', '60000', '60000'],
     about: 'The same with decision batches of 64.',
   },
   {
@@ -67,7 +67,7 @@ if (chosen.length === 0) {
   process.stderr.write(`no benchmark has such a name; there are: ${names(variants)}\n`)
   process.exit(2)
 }
-const rounds = 5
+const rounds = 3
 const results = {
   machine: await describeMachine(),
   flags: nodeFlags,
