@@ -193,20 +193,17 @@ describe('SIGTERM', { concurrency: 2 }, () => {
     const feed = feeding(deployment, 3)
     const stay = deployment.start()
     await deployment.outcomes(100)
-    const stops: Promise<void>[] = []
-    for (let round = 0; round < 8; round++) {
+    // Before it says anything it may not be listening yet.
+    const stopEarly = async (waitMs: number): Promise<void> => {
       const engine = deployment.start()
-      // Before it says anything it may not be listening yet.
-      const stop = async (): Promise<void> => {
-        await engine.said('weir: ')
-        await sleep(round * 100)
-        await stopCleanly(engine)
-      }
-      stops.push(stop())
-      if (round % 2 === 1) await Promise.all(stops)
+      await engine.said('weir: ')
+      await sleep(waitMs)
+      await stopCleanly(engine)
     }
+    await Promise.all([0, 200, 400, 600].map(stopEarly))
+    await Promise.all([100, 300, 500, 800].map(stopEarly))
     // Frozen for longer than its session, then stopped while it finds out.
-    for (const waitMs of [0, 100, 600]) {
+    const stopReturned = async (waitMs: number): Promise<void> => {
       const engine = deployment.start()
       await engine.said('partitions assigned')
       engine.child.kill('SIGSTOP')
@@ -215,6 +212,7 @@ describe('SIGTERM', { concurrency: 2 }, () => {
       await sleep(waitMs)
       await stopCleanly(engine)
     }
+    await Promise.all([0, 100, 600].map(stopReturned))
     const count = await feed.stop()
     for (const partition of [0, 1, 2]) {
       assertCounted(assertEvery(await deployment.outcomes(count, partition), count))

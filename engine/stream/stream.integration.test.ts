@@ -17,6 +17,12 @@ import type { NewRecord } from './kafka.ts'
 
 /** Of larger ones a message would not fit its topic. */
 const cases = corpus.filter(({ bytes }) => (bytes?.length ?? 0) < 900_000)
+/** The smallest of each reason, and of those that are none. That the whole corpus stands anywhere, core's tests say. */
+const samples = [...new Set(cases.map(({ reason }) => reason))].map((reason) => {
+  const size = (bytes: Buffer | null): number => bytes?.length ?? 0
+  const alike = cases.filter((one) => one.reason === reason)
+  return alike.reduce((best, one) => (size(one.bytes) < size(best.bytes) ? one : best))
+})
 
 function good(id: string, card: string): Partial<NewRecord> {
   const merchant = `m-${card}`
@@ -64,7 +70,7 @@ describe('weir stream', { concurrency: 2 }, () => {
     await stopCleanly(engine)
   })
 
-  test('each case alone, and first and last of a batch', async (t) => {
+  test('one of each reason alone, and first and last of a batch', async (t) => {
     const deployment = await Deployment.make(t, { partitions: 2 })
     const { topics } = deployment
     const engine = deployment.start()
@@ -82,22 +88,21 @@ describe('weir stream', { concurrency: 2 }, () => {
       const outcomes = assertEvery(await deployment.decisions(partition), count)
       return outcomes.map((outcome) => documentOf(outcome).reason ?? null)
     }
-    const small = cases.filter(({ bytes }) => (bytes?.length ?? 0) < 1000)
     const [alone, framed] = await Promise.all([
       feed(
         0,
-        small.map(({ bytes }) => [bad(bytes)]),
+        samples.map(({ bytes }) => [bad(bytes)]),
       ),
       feed(
         1,
-        small.map(({ bytes }, index) => [
+        samples.map(({ bytes }, index) => [
           bad(bytes),
           good(`framed-${index}`, 'framed'),
           bad(bytes),
         ]),
       ),
     ])
-    const reasons = small.map(({ reason }) => reason)
+    const reasons = samples.map(({ reason }) => reason)
     assert.deepEqual(alone, reasons)
     assert.deepEqual(
       framed,
@@ -106,18 +111,17 @@ describe('weir stream', { concurrency: 2 }, () => {
     await stopCleanly(engine)
   })
 
-  test('each case a thousand times in a row, and the next good one is decided right', async (t) => {
+  test('one of each reason a thousand times in a row, and the next good one is decided right', async (t) => {
     const deployment = await Deployment.make(t)
     const { topics } = deployment
     const engine = deployment.start()
-    const small = cases.filter(({ bytes }) => (bytes?.length ?? 0) < 500)
-    const sent = small.flatMap(({ bytes }, index) => [
+    const sent = samples.flatMap(({ bytes }, index) => [
       ...Array.from({ length: 1000 }, () => bad(bytes)),
       good(`after-${index}`, 'after'),
     ])
     await topics.produce(0, sent)
     const outcomes = assertEvery(await deployment.outcomes(sent.length), sent.length)
-    for (const [index, { name, reason }] of small.entries()) {
+    for (const [index, { name, reason }] of samples.entries()) {
       const block = outcomes.slice(index * 1001, (index + 1) * 1001).map(documentOf)
       const counts = new Map<string, number>()
       for (const { type, reason: found } of block) {
@@ -129,7 +133,7 @@ describe('weir stream', { concurrency: 2 }, () => {
       else assert.equal(counts.get(reason), 1000, name)
       assert.equal(cardCount(block.at(-1)!), index + 1)
     }
-    const rejected = small.filter(({ reason }) => reason !== null)
+    const rejected = samples.filter(({ reason }) => reason !== null)
     const letters = await topics.read(topics.deadLetters, 0)
     assert.equal(letters.length, rejected.length * 1000)
     await stopCleanly(engine)
