@@ -20,7 +20,7 @@ class Engine implements SourceControl {
   readonly running: Promise<void>
   readonly #log: DecisionLog
   readonly #random: Random
-  #isPaused = false
+  isPaused = false
   #isBusy = false
   /** Of the next message to hand over; null without an assignment. */
   #position: number | null = null
@@ -49,11 +49,11 @@ class Engine implements SourceControl {
   }
 
   pause(): void {
-    this.#isPaused = true
+    this.isPaused = true
   }
 
   resume(): void {
-    this.#isPaused = false
+    this.isPaused = false
   }
 
   commit(offsets: ReadonlyMap<number, number>): Promise<boolean> {
@@ -73,7 +73,7 @@ class Engine implements SourceControl {
 
   /** Hands over a few messages, as a fetch brings them. */
   fetch(end: number): void {
-    if (this.#position === null || this.#isPaused) return
+    if (this.#position === null || this.isPaused) return
     const count = Math.min(1 + this.#random.below(40), end - this.#position)
     const from = this.#position
     const messages = Array.from({ length: count }, (_, index) => message(from + index))
@@ -83,6 +83,8 @@ class Engine implements SourceControl {
 
   async #process(messages: readonly Message[]): Promise<readonly Outcome[]> {
     assert.equal(this.#isBusy, false, 'two batches at a time')
+    const unacknowledged = this.driver.backlog().outboxes.get(0) ?? 0
+    assert.ok(unacknowledged <= outboxMax, `${unacknowledged} are not acknowledged`)
     this.#isBusy = true
     for (let left = this.#random.below(4); left > 0; left--) await setImmediate()
     this.#isBusy = false
@@ -160,4 +162,17 @@ test('where each engine leaves before the next one joins, nothing is written twi
     const written = await live(seed, true)
     assert.deepEqual(written, kept(written), `seed ${seed}`)
   }
+})
+
+test('a source that was paused over a backlog is let go on when the partitions come anew', async () => {
+  const random = Random.of(1, 'histories')
+  const engine = new Engine(new DecisionLog(random), random, 0)
+  await engine.join()
+  engine.driver.received(Array.from({ length: 5000 }, (_, offset) => message(offset)))
+  assert.equal(engine.isPaused, true)
+  // What waited is dropped: only the source can bring it again.
+  await engine.leave()
+  await engine.join()
+  assert.equal(engine.isPaused, false)
+  await engine.driver.stop()
 })

@@ -181,7 +181,7 @@ describe('the broker', { concurrency: 2 }, () => {
     const engine = deployment.start()
     await deployment.feed(0, 300)
     await deployment.outcomes(300)
-    await broker.kill()
+    await broker.kill('SIGTERM')
     await sleep(1500)
     await broker.restart()
     await deployment.feed(300, 300)
