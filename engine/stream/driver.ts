@@ -116,7 +116,6 @@ export class StreamDriver implements SourceListener {
       resume.set(partition, position)
     }
     this.#isAdmitted = true
-    this.#regulate(epoch)
     return resume
   }
 

@@ -274,11 +274,13 @@ describe('a source', { concurrency: 3 }, () => {
 
   test('stopped at any moment, also while it joins, it has left the group', async (t) => {
     const topics = await TestTopics.make(t, 1)
-    const stay = await makeSource(t, topics)
+    // Longer than this test may take.
+    const session = { sessionTimeoutMs: 200_000 }
+    const stay = await makeSource(t, topics, topics.brokers, session)
     stay.source.start()
     await until(() => stay.listener.assignments.length === 1)
     for (let round = 0; round < 8; round++) {
-      const { source } = await makeSource(t, topics)
+      const { source } = await makeSource(t, topics, topics.brokers, session)
       source.start()
       await new Promise((resolve) => setTimeout(resolve, round * 40))
       await source.stop()

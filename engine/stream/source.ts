@@ -42,7 +42,7 @@ interface Assignment {
 
 const rejoinMs = 500
 /** A join that is under way at a stop: once joined, the group can be left, and others need not wait for our session. */
-const joinMsMax = 1000
+const joinMsMax = 2000
 
 export class KafkaSource implements SourceControl {
   readonly #client: KafkaClient
