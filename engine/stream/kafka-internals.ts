@@ -189,7 +189,55 @@ function gatherHeaders(): void {
 
 const headersFew = 16
 
+/** kafkajs hands a batch's records on as arguments of one call, which fails where they are more than some 125,000. */
+function takeLargeBatches(): void {
+  interface Decoder {
+    readonly buffer: Buffer
+    readonly offset: number
+    readInt32(): number
+    canReadBytes(count: number): boolean
+    readBytes(count: number): Buffer
+  }
+  type Decode<T> = (decoder: Decoder) => Promise<T>
+  const path = 'kafkajs/src/protocol'
+  const file = require.resolve(`${path}/requests/fetch/v4/decodeMessages.js`)
+  const original = require(file) as Decode<RawMessage[]>
+  const NewDecoder = require(`${path}/decoder.js`) as new (bytes: Buffer) => Decoder
+  const decodeBatch = require(`${path}/recordBatch/v0/decoder.js`) as Decode<{
+    readonly records: readonly RawMessage[]
+  }>
+
+  async function decode(decoder: Decoder): Promise<RawMessage[]> {
+    const { buffer, offset } = decoder
+    const isOfBatches = buffer[offset + magicAt] === batchMagic
+    if (!isOfBatches) return original(decoder)
+    const size = decoder.readInt32()
+    if (!decoder.canReadBytes(size)) return []
+    const batches = new NewDecoder(decoder.readBytes(size))
+    const messages: RawMessage[] = []
+    while (batches.canReadBytes(batchBytesMin)) {
+      try {
+        const { records } = await decodeBatch(batches)
+        for (const record of records) messages.push(record)
+      } catch (error) {
+        // A fetch may end within a batch, which the next one brings whole.
+        if ((error as Error).name === 'KafkaJSPartialMessageError') break
+        throw error
+      }
+    }
+    return messages
+  }
+  // The protocol's versions are loaded when they are first used.
+  require.cache[file]!.exports = decode
+}
+
+/** Behind the size of the records: of the first batch. */
+const magicAt = 4 + 16
+const batchMagic = 2
+const batchBytesMin = 49
+
 export function repairKafkajs(): void {
+  takeLargeBatches()
   callBeforeJoin()
   quietTimers()
   hideAborted()

@@ -224,6 +224,28 @@ describe('compressed batches', () => {
   }
 })
 
+describe('one batch', () => {
+  test('of 150,000 records is read whole', async (t) => {
+    const topics = await TestTopics.make(t, 1)
+    const topic = topics.transactions
+    const cluster = topics.client.cluster()
+    await cluster.connect()
+    await cluster.addMultipleTargetTopics([topic])
+    const [nodeId = ''] = Object.keys(cluster.findLeaderForPartitions(topic, [0]))
+    const broker = (await cluster.findBroker({ nodeId })) as unknown as {
+      produce(request: object): Promise<void>
+    }
+    const record = { key: null, value: 'x', headers: {}, timestamp: '1700000000000' }
+    const messages = Array.from({ length: 150_000 }, () => record)
+    const topicData = [{ topic, partitions: [{ partition: 0, firstSequence: -1, messages }] }]
+    await broker.produce({ topicData, compression: kafkajs.CompressionTypes.GZIP })
+    await cluster.disconnect()
+    const records = await topics.read(topic, 0)
+    assert.equal(records.length, messages.length)
+    assert.equal(records.at(-1)?.offset, messages.length - 1)
+  })
+})
+
 describe('headers', () => {
   test('10,000 of a message are read at once, all of them, and repeated names keep each value', async (t) => {
     const topics = await TestTopics.make(t, 1)
