@@ -16,7 +16,8 @@ export const topicsLine: CommandLine<TopicsOptions> = {
   summary: 'create or check the topics',
   details:
     'The decisions topic mirrors the transactions topic: as many partitions, so that each offset has its outcome at the same ' +
-    'place. Missing topics are created; existing ones are never changed, and what does not fit is told, with exit code 1.',
+    'place. Missing topics are created; existing ones are never changed, and what does not fit is told, with exit code 1. ' +
+    'Where partitions are added, running engines go on if the decisions get them first.',
   flags: [
     { form: '--partitions <count>', help: 'of a new transactions topic (default: of the brokers)' },
     { form: '--replicas <count>', help: 'of new topics (default: of the brokers)' },
