@@ -264,6 +264,13 @@ export class Observer {
   /** Learns from Redis where the call's partitions stand. */
   #follow({ bucket, role, partitions }: Call, answer: Answer): void {
     if (!answer.refused) this.#renewed.delete(bucket)
+    if (answer.isBehind) {
+      this.#noteLoss(
+        bucket,
+        {},
+        'Redis has less of a journal than it had: the history of its bucket starts anew',
+      )
+    }
     for (let at = 0; at < partitions.length; at++) {
       this.#learn(bucket, role, partitions[at]!, answer.stored[at]!)
     }
@@ -273,20 +280,23 @@ export class Observer {
   #learn(bucket: number, role: Role, partition: number, stored: number): void {
     const known = this.#chains.get(bucket, role, partition)
     if (known !== undefined && stored < known.acknowledged) {
-      this.#losses++
-      // Once per bucket, however many of its positions are wrong.
-      if (!this.#renewed.has(bucket)) {
-        const { chain, log } = this.#options
-        log.error(
-          { bucket, chain, partition, expectedOffset: known.acknowledged, foundOffset: stored },
-          stored === anew
-            ? 'a bucket lacks records of offsets it has: lost, or offsets began anew. Its history starts anew'
-            : 'Redis has lost records of a bucket: its history starts anew',
-        )
-      }
-      this.#renewed.add(bucket)
+      this.#noteLoss(
+        bucket,
+        { partition, expectedOffset: known.acknowledged, foundOffset: stored },
+        stored === anew
+          ? 'a bucket lacks records of offsets it has: lost, or offsets began anew. Its history starts anew'
+          : 'Redis has lost records of a bucket: its history starts anew',
+      )
     }
     this.#chains.set(bucket, role, partition, stored)
+  }
+
+  /** Said once per bucket, however much of it is wrong. */
+  #noteLoss(bucket: number, found: object, message: string): void {
+    const { chain, log } = this.#options
+    this.#losses++
+    if (!this.#renewed.has(bucket)) log.error({ bucket, chain, ...found }, message)
+    this.#renewed.add(bucket)
   }
 
   /** Asks for the positions of partitions that are new here, and for all behind a connection that is new. */

@@ -127,6 +127,26 @@ describe('a Redis that forgets', () => {
     })
   }
 
+  for (const partition of [0, -1]) {
+    it(`who lost nothing notices by what it holds that others have (partition ${partition})`, async () => {
+      const plans = longPlans()
+      const [other, store] = [await engines.open(plans), await engines.open(plans)]
+      const own = (offset: number): TestRow =>
+        row(partition === -1 ? -1 : offset, 'own', { partition, id: `own ${offset}`, timeMs: 2e12 })
+      other.release(await observe(other, plans, rowsFrom(1, 0, 6)))
+      store.release(await observe(store, plans, [own(0)]))
+      await engines.client.call('SAVE')
+      other.release(await observe(other, plans, rowsFrom(1, 6, 30)))
+      // A repeat writes nothing, but reads what the merchant's journal has by now.
+      store.release(await observe(store, plans, [own(0)]))
+      await engines.restart()
+      const batch = await observeUntilAnswered(store, plans, [own(1)])
+      assert.equal(batch.ordinal[1], 7)
+      assert.equal(batch.historySinceMs[0], 2e12)
+      assert.equal(engines.said.filter(({ level }) => level === 'error').length, 1)
+    })
+  }
+
   it('what was acknowledged is not forgotten while others own the partition', async () => {
     const plans = longPlans()
     const store = await engines.open(plans)

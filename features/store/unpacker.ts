@@ -20,6 +20,8 @@ export interface Answer {
   /** Event time, ms, from which the bucket knows everything; -1 when it is empty. */
   readonly sinceMs: number
   readonly stored: readonly number[]
+  /** A journal has not all that was held of it, and is no other one: Redis went back. */
+  readonly isBehind: boolean
 }
 
 export class Unpacker {
@@ -28,6 +30,7 @@ export class Unpacker {
   /** Journals found to be others than those that calls in flight name, and what took their place. */
   readonly #replaced = new Map<number, number>()
   #words: Uint32Array = new Uint32Array(0)
+  #isBehind = false
 
   constructor(plans: JournalPlans, journals: Journals) {
     this.#plans = plans
@@ -47,10 +50,12 @@ export class Unpacker {
     let at = headBytes
     const stored: number[] = []
     for (; stored.length < call.partitions.length; at += 8) stored.push(data.getFloat64(at, true))
-    if (refused) return { refused, sinceMs, stored }
-    const rows = this.#place(call, batch, data, at)
-    this.#answer(call, batch, data, rows, sinceMs)
-    return { refused, sinceMs, stored }
+    this.#isBehind = false
+    if (!refused) {
+      const rows = this.#place(call, batch, data, at)
+      this.#answer(call, batch, data, rows, sinceMs)
+    }
+    return { refused, sinceMs, stored, isBehind: this.#isBehind }
   }
 
   /** The calls are over, answered or not. */
@@ -120,6 +125,9 @@ export class Unpacker {
     const low = data.getUint32(incarnation + 4, true)
     const high = data.getUint32(incarnation + 8, true)
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    if (call.held[place]! > 0 && journals.isIncarnation(named, generation, low, high)) {
+      this.#isBehind = true
+    }
     const successor = this.#replaced.get(named)
     let journal = successor ?? named
     const count = journals.count(journal)
