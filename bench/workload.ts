@@ -17,6 +17,7 @@ export function makeMessages(count: number): Message[] {
       value: Buffer.from(JSON.stringify(row)),
       timestampMs: Number.NaN,
       traceparent: null,
+      answer: null,
     })
     if (messages.length === count) break
   }

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Addresser, AnswerSeal } from '../features/answer.ts'
 import { type Catalog, compileCatalog } from '../features/catalog.ts'
 import { DocumentError, type Fault } from '../features/document.ts'
 import { Fold } from '../features/fold.ts'
@@ -14,9 +15,10 @@ import type { Parser } from '../features/transaction.ts'
 import type { Model } from '../models/model.ts'
 import { openModel } from '../models/onnx.ts'
 import type { Deciders } from './core/decision.ts'
+import { GivenAnswers } from './core/given-answers.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
 import { compilePolicy, defaultPolicy, type Policy } from './core/policy.ts'
-import { type Clock, type Meter, noMeter } from './core/ports.ts'
+import { type Answers, type Clock, type Log, type Meter, noMeter } from './core/ports.ts'
 import { parseDocument, readDocument } from './document.ts'
 
 /** The shipped parts, by their place in the repository. */
@@ -106,6 +108,8 @@ export interface PipelineOptions {
   readonly source: string
   readonly clock: Clock | null
   readonly meter?: Meter
+  /** Where the answers of calls are kept that may come with messages. */
+  readonly calls?: { readonly kept: Answers; readonly log: Log }
   readonly onRow?: PipelineParts['onRow']
   readonly writesDecisions?: boolean
 }
@@ -113,7 +117,15 @@ export interface PipelineOptions {
 /** One pipeline over the assembly's parts. It has buffers of its own; the model is shared, one call at a time. */
 export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipeline {
   const { mapping, catalog, plan, model, policy, engineVersion } = assembly
-  const { store, parser, hashKey, mode, source, clock, meter, onRow, writesDecisions } = options
+  const { store, parser, hashKey, mode, source, clock, meter, calls, onRow, writesDecisions } =
+    options
+  const given =
+    calls &&
+    new GivenAnswers({
+      ...calls,
+      seal: new AnswerSeal(hashKey),
+      addresser: new Addresser(hashKey, plan.primary),
+    })
   return new Pipeline({
     parser,
     plan,
@@ -132,6 +144,7 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     },
     clock,
     meter: meter ?? noMeter,
+    given: given ?? null,
     onRow: onRow ?? null,
     writesDecisions: writesDecisions ?? true,
   })

@@ -282,6 +282,13 @@ export const settings = {
       },
       { min: mebibyte, max: 64 * 1024 * mebibyte },
     ),
+    backlogBytesMax: bytes(
+      {
+        initial: 64 * mebibyte,
+        help: 'Memory for answered calls that Kafka has not acknowledged; when it is full, further calls are refused with 429.',
+      },
+      { min: mebibyte, max: 64 * 1024 * mebibyte },
+    ),
     requestTimeoutMs: duration(
       {
         name: 'request_timeout',

@@ -1,7 +1,7 @@
 // Addresses of answers: the hash of a primary entity is the one of its journal's key, and ids are told apart.
 import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
-import { firstWord, hashText, IdHasher, primaryHashPattern } from './answer.ts'
+import { Addresser, AnswerSeal, firstWord, hashText, primaryHashPattern } from './answer.ts'
 import { Keys } from './store/keys.ts'
 import { plansOf } from './testing/journal-rows.ts'
 
@@ -25,13 +25,33 @@ test('a hash reads as in the key of its journal, and gives back the word that ch
 })
 
 test('every id has a hash of its own under every key', () => {
-  const one = new IdHasher(hex('00112233445566778899aabbccddeeff'))
-  const other = new IdHasher(hex('ffeeddccbbaa99887766554433221100'))
+  const one = new Addresser(hex('00112233445566778899aabbccddeeff'), 0)
+  const other = new Addresser(hex('ffeeddccbbaa99887766554433221100'), 0)
   const ids = ['', 'a', 'a\0', 'ä', 'a\u0308', 'answer', '💳', 'x'.repeat(256), 'x'.repeat(255)]
-  const hashes = ids.flatMap((id) => [one.hash(id), other.hash(id)])
+  const all = () => ids.flatMap((id) => [one.address('p', id).id, other.address('p', id).id])
+  const hashes = all()
   assert.equal(new Set(hashes).size, hashes.length)
-  assert.deepEqual(
-    hashes,
-    ids.flatMap((id) => [one.hash(id), other.hash(id)]),
-  )
+  assert.deepEqual(hashes, all())
+})
+
+test('a sealed answer opens for its own transaction alone, unchanged, under the same key', () => {
+  const seal = new AnswerSeal(hex('00112233445566778899aabbccddeeff'))
+  const address = { primary: 'p'.repeat(22), id: 'i'.repeat(22) }
+  const fingerprint = '0123456789abcdef'
+  const answer = { ...address, fingerprint, body: '{"outcome":"approve","id":"ä💳"}' }
+  const sealed = seal.seal(answer)
+  assert.deepEqual(seal.open(sealed, address, fingerprint), answer)
+  assert.equal(seal.open(sealed, { ...address, id: 'j'.repeat(22) }, fingerprint), null)
+  assert.equal(seal.open(sealed, { ...address, primary: 'q'.repeat(22) }, fingerprint), null)
+  assert.equal(seal.open(sealed, address, '0123456789abcdee'), null)
+  const another = new AnswerSeal(hex('00112233445566778899aabbccddeefe'))
+  assert.equal(another.open(sealed, address, fingerprint), null)
+  for (let at = 0; at < sealed.length; at++) {
+    const changed = Buffer.from(sealed)
+    changed[at]! ^= 1
+    assert.equal(seal.open(changed, address, fingerprint), null, `byte ${at}`)
+  }
+  for (const length of [0, 1, 31, 32, sealed.length - 1]) {
+    assert.equal(seal.open(sealed.subarray(0, length), address, fingerprint), null)
+  }
 })

@@ -3,7 +3,10 @@
 /** Bytes every record begins with, whatever its entity kind (features/record.ts has the rest). */
 export const identityAt = 8
 export const identityBytes = 8
-/** Only in the primary's records: u64 fingerprint, then the source message (u16 partition, u48 offset, all ones = none). */
+/**
+ * Only in the primary's records: u64 fingerprint, then the source message (u16 partition, u48 offset, all ones = none). The
+ * top bit of the offset says that the record was appended without a source, and adopted by this message later.
+ */
 export const fingerprintAt = 16
 export const fingerprintBytes = 8
 export const sourceAt = 24

@@ -4,14 +4,27 @@
 export const Seen = {
   /** Never seen: appended. */
   fresh: 0,
-  /** The same source message again: nothing appended, decided from its own view. */
+  /** The same source message again, or a call again, whatever brought it first: nothing appended, decided from its own view. */
   redelivery: 1,
+  /**
+   * Appended by a call without a source message; this is the first message of it, which the record names from now on.
+   * Nothing appended, decided from its own view. The same message again is the same.
+   */
+  adopted: 2,
   /** Another message with this identity and the same content. No other journal was touched. */
-  duplicate: 2,
+  duplicate: 3,
   /** Same identity, other content. Nothing appended. */
-  conflict: 3,
+  conflict: 4,
 } as const
 export type Seen = (typeof Seen)[keyof typeof Seen]
+
+/**
+ * True where a call brought the transaction before, or brings it again: no chain of offsets says how far its records came. So
+ * where one is not in a journal's exact tail, and may have left it, it is taken for appended: never counted twice.
+ */
+export function isCallsRepeat(seen: Seen, partition: number): boolean {
+  return seen === Seen.adopted || (seen === Seen.redelivery && partition < 0)
+}
 
 /**
  * A batch on its way through a store. Owned by the pipeline, sized once, filled anew per batch.

@@ -10,8 +10,6 @@ export class Call {
   readonly reply: Promise<Reply>
   /** Decided, and not yet known to be the first answer to its address. */
   candidate: Answer | null = null
-  /** What it gets if no answer is found: its own outcome. */
-  document: Reply | null = null
   /** What it was answered; null without one, or for a call that gets no decision. */
   answer: Answer | null = null
   isAnswered = false

@@ -1,7 +1,6 @@
 // Reads a call's body once before it waits for its turn: bad ones are refused at once, and of good ones is known what an
 // answer needs when there is no time left for the pipeline. It decides nothing.
-import { type AnswerAddress, hashText, IdHasher } from '../../features/answer.ts'
-import { fingerprintAt } from '../../features/journal.ts'
+import { Addresser, type AnswerAddress } from '../../features/answer.ts'
 import { Observation } from '../../features/observation.ts'
 import type { Plan } from '../../features/plan.ts'
 import { Encoder } from '../../features/record.ts'
@@ -15,6 +14,8 @@ export interface Known {
   /** False: a label, reversal or decline, which gets no decision. */
   readonly isTransaction: boolean
   readonly id: string
+  /** Id of the primary entity, by which the transaction topic is keyed. */
+  readonly primaryId: string
   readonly tenant: string
   readonly timeMs: number
   readonly hasNoRate: boolean
@@ -26,19 +27,16 @@ export const noSource = -1
 export class Intake {
   readonly #parser: Parser
   readonly #encoder: Encoder
-  readonly #hasher: IdHasher
-  readonly #primary: number
+  readonly #addresser: Addresser
   // One row, filled anew by each body.
   readonly #transaction: Transaction
   readonly #batch: Observation
-  readonly #scratch = Buffer.alloc(16)
 
   /** `parser`: one of its own, not the pipeline's. */
   constructor(parser: Parser, plan: Plan, hashKey: Uint8Array) {
     this.#parser = parser
     this.#encoder = new Encoder(plan, hashKey)
-    this.#hasher = new IdHasher(hashKey)
-    this.#primary = plan.primary
+    this.#addresser = new Addresser(hashKey, plan.primary)
     this.#transaction = new Transaction(parser.schema.entities.length, parser.schema.fields.length)
     this.#batch = new Observation(1, plan.journals.length, plan.recordStride)
   }
@@ -54,17 +52,13 @@ export class Intake {
     batch.offset[0] = noSource
     batch.timeMs[0] = transaction.timeMs
     this.#encoder.encode(transaction, 0, batch)
-    const { id, tenant, timeMs, hasNoRate, kind } = transaction
-    const word = this.#primary * 4
-    const record = this.#primary * batch.recordStride
+    const { id, tenant, timeMs, hasNoRate, kind, entities } = transaction
     return {
-      address: { primary: this.#hashAt(word), id: this.#hasher.hash(id) },
-      fingerprint: batch.recordData
-        .getBigUint64(record + fingerprintAt)
-        .toString(16)
-        .padStart(16, '0'),
+      address: this.#addresser.addressOf(batch, 0, id),
+      fingerprint: this.#addresser.fingerprintOf(batch, 0),
       isTransaction: kind === Kind.transaction,
       id,
+      primaryId: entities[this.#parser.schema.primary]!,
       tenant,
       timeMs,
       hasNoRate,
@@ -73,11 +67,6 @@ export class Intake {
 
   /** Where the answer to `id` of a primary entity is kept. */
   address(primary: string, id: string): AnswerAddress {
-    return { primary, id: this.#hasher.hash(id) }
-  }
-
-  #hashAt(word: number): string {
-    const { key } = this.#batch
-    return hashText(this.#scratch, key[word]!, key[word + 1]!, key[word + 2]!, key[word + 3]!)
+    return this.#addresser.address(primary, id)
   }
 }

@@ -8,7 +8,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { StoreError } from '../../features/store/store.ts'
 import { corpusReceivedMs, transactionJson } from '../../features/testing/corpus.ts'
 import { systemClock } from '../clock.ts'
-import type { Answers } from '../core/ports.ts'
+import type { Answers, Outflow } from '../core/ports.ts'
 import { KeptAnswers } from './kept-answers.ts'
 import { documentOf, patientMs, SidecarWorld } from './testing/sidecar-world.ts'
 
@@ -181,7 +181,7 @@ test('other content under an id is a conflict, for this replica and for another'
   }
 })
 
-test('what the stream decided first is said to be a duplicate, unless a call was answered before', async () => {
+test('what the stream brought first is decided from its own view, and counted once; unless a call was answered before', async () => {
   const shared = sharedAnswers()
   const world = new SidecarWorld({ shared })
   const message = (id: string, offset: number) => ({
@@ -191,20 +191,25 @@ test('what the stream decided first is said to be a duplicate, unless a call was
     value: Buffer.from(transactionJson({ id })),
     timestampMs: corpusReceivedMs,
     traceparent: null,
+    answer: null,
   })
-  await world.pipeline().process([message('streamed', 0)])
+  const stream = world.pipeline()
+  const [streamed] = await stream.process([message('streamed', 0)])
+  await stream.process([message('later', 1)])
   const reply = await world.ask({ id: 'streamed' })
   assert.equal(reply.status, 200)
-  const document = JSON.parse(reply.body) as { type: string; first: object }
-  assert.ok(validate(document), JSON.stringify(validate.errors))
-  assert.equal(document.type, 'duplicate')
-  assert.deepEqual(document.first, { name: 'calls', partition: 0, offset: 0 })
+  const rests = ({ body }: { body: string }) => {
+    const { features, ordinals } = JSON.parse(body) as Record<string, unknown>
+    return { features, ordinals }
+  }
+  assert.deepEqual(rests(reply), rests({ body: streamed!.value }))
+  assert.equal(documentOf(await world.ask({ id: 'next' })).features!['card_count_1d'], 3)
 
   // A stand-in that was kept and never counted: then the stream brings the transaction.
-  const known = world.intake.read(message('kept', 1).value, corpusReceivedMs)
+  const known = world.intake.read(message('kept', 2).value, corpusReceivedMs)
   assert.ok('address' in known)
   await shared.keep([{ ...known.address, fingerprint: known.fingerprint, body: '{"kept":1}' }])
-  await world.pipeline().process([message('kept', 1)])
+  await stream.process([message('kept', 2)])
   assert.equal((await world.ask({ id: 'kept' })).body, '{"kept":1}')
 })
 
@@ -265,18 +270,36 @@ test('draining answers every call, and does not wait for a store that is away', 
   assert.equal(world.sidecar.stats.uncounted, 1)
 })
 
-test('an answered call flows out once, with its answer; a repeat does not', async () => {
-  const taken: [string, string][] = []
-  const outflow = {
-    take: (message: { value: Uint8Array | null }, answer: { body: string }) => {
-      taken.push([Buffer.from(message.value!).toString(), answer.body])
+test('an answered call flows out once, with its answer, and so does a label; a repeat, a conflict and a reject do not', async () => {
+  const taken: [string, string, string | null][] = []
+  const outflow: Outflow = {
+    hasRoom: true,
+    take: ({ key, value }, answer) => {
+      taken.push([String(key), String(value), answer && answer.body])
     },
   }
   const world = new SidecarWorld({ outflow })
-  const { body } = await world.ask({ id: 'o' })
-  await until(() => taken.length > 0)
-  await world.ask({ id: 'o' })
-  await world.ask({ id: 'o', amount: '1.00' })
-  await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual(taken, [[transactionJson({ id: 'o' }), body]])
+  const { body } = await world.ask({ id: 'o', card: 'plastic' })
+  await world.ask({ id: 'o', card: 'plastic' })
+  await world.ask({ id: 'o', card: 'plastic', amount: '1.00' })
+  await world.ask({ id: 'bad', amount: 'free' })
+  const at = { at: '2026-03-01T11:59:00Z', time: '2026-03-01T11:00:00Z' }
+  const label = { id: 'l', card: 'plastic', type: 'label', verdict: '1', ...at }
+  await world.ask(label)
+  await world.sidecar.drain()
+  assert.deepEqual(taken, [
+    ['plastic', transactionJson({ id: 'o', card: 'plastic' }), body],
+    ['plastic', transactionJson(label), null],
+  ])
+})
+
+test('without room for what flows out, calls are refused until there is some', () => {
+  const outflow = { hasRoom: false, take: () => undefined }
+  const { sidecar } = new SidecarWorld({ outflow })
+  const refused = sidecar.enter()
+  assert.equal(refused?.status, 429)
+  assert.equal((JSON.parse(refused.body) as { reason: string }).reason, 'backlog_full')
+  assert.equal(sidecar.stats.shed, 1)
+  outflow.hasRoom = true
+  assert.equal(sidecar.enter(), null)
 })

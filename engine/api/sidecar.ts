@@ -87,12 +87,15 @@ export class Sidecar {
 
   /** Takes a place for a call before its body is read. Null: it may come in, and `leave` must follow. */
   enter(): Reply | null {
-    if (this.#open < this.#parts.waitingMax) {
+    const { waitingMax, outflow } = this.#parts
+    const hasRoom = outflow === null || outflow.hasRoom
+    if (hasRoom && this.#open < waitingMax) {
       this.#open++
       return null
     }
     this.#counts.shed++
-    const expected = `at most ${this.#parts.waitingMax} calls at once`
+    if (!hasRoom) return backlogFull
+    const expected = `at most ${waitingMax} calls at once`
     return busyReply({ reason: 'overloaded', field: '$', expected, found: 'one more' })
   }
 
@@ -114,10 +117,11 @@ export class Sidecar {
     const message: Message = {
       partition: noSource,
       offset: noSource,
-      key: null,
+      key: Buffer.from(known.primaryId),
       value: request.body,
       timestampMs: request.arrivedMs,
       traceparent: request.traceparent,
+      answer: null,
     }
     const call = new Call(known, message)
     const leftMs = (request.dueUs - clock.monotonicUs()) / 1000 - marginMs
@@ -159,6 +163,8 @@ export class Sidecar {
       await this.#running
       await Promise.all(this.#settling)
     }
+    // What has just been answered flows out first.
+    await new Promise((resolve) => setImmediate(resolve))
   }
 
   #start(): void {
@@ -191,32 +197,23 @@ export class Sidecar {
   #settle(batch: readonly Call[], outcomes: readonly Outcome[]): void {
     const { kept, shared } = this.#parts
     const decided: Call[] = []
-    const repeated: Call[] = []
     for (const [at, call] of batch.entries()) {
       const { type, value, reject } = outcomes[at]!
       const { address, fingerprint, isTransaction } = call.known
-      const before = isTransaction ? (call.answer ?? kept.get(address)) : null
       if (type === 'rejected') {
         call.send(problemReply(reject?.reason === 'id_conflict' ? 409 : 400, reject!))
-      } else if (before !== null) {
-        call.candidate = before
-        decided.push(call)
-      } else if (type === 'decision') {
-        call.candidate = { ...address, fingerprint, body: value }
+      } else if (isTransaction) {
+        call.candidate = call.answer ??
+          kept.get(address) ?? { ...address, fingerprint, body: value }
         decided.push(call)
       } else {
-        call.document = documentReply(value)
-        if (type === 'duplicate') repeated.push(call)
-        else call.send(call.document)
+        call.send(documentReply(value))
+        this.#flowOut(call.message, null)
       }
     }
-    if (shared === null) {
-      for (const call of decided) this.#send(call, call.candidate!)
-      for (const call of repeated) call.send(call.document!)
-      return
-    }
-    if (decided.length > 0) this.#await(this.#keep(decided, shared))
-    if (repeated.length > 0) this.#await(this.#look(repeated, shared))
+    if (decided.length === 0) return
+    if (shared === null) for (const call of decided) this.#send(call, call.candidate!)
+    else this.#await(this.#keep(decided, shared))
   }
 
   async #keep(calls: readonly Call[], shared: Answers): Promise<void> {
@@ -230,17 +227,6 @@ export class Sidecar {
       if (!isRetriable(error)) return
       await pause()
       this.#again(calls)
-    }
-  }
-
-  async #look(calls: readonly Call[], shared: Answers): Promise<void> {
-    const found = await shared
-      .find(calls.map(({ known }) => known.address))
-      .catch(() => calls.map(() => null))
-    for (const [at, call] of calls.entries()) {
-      const answer = found[at] ?? null
-      if (answer === null) call.send(call.document!)
-      else this.#send(call, answer)
     }
   }
 
@@ -275,7 +261,6 @@ export class Sidecar {
   #due(call: Call): void {
     if (call.isAnswered) return
     if (call.candidate !== null) this.#send(call, call.candidate)
-    else if (call.document !== null) call.send(call.document)
     else if (call.known.isTransaction) this.#standIn(call)
     else call.send(notRecorded)
     this.#queue.demote(call)
@@ -299,13 +284,20 @@ export class Sidecar {
 
   #send(call: Call, answer: Answer): void {
     if (call.isAnswered) return
-    const { kept, outflow } = this.#parts
+    const { kept } = this.#parts
+    const isFirst = kept.get(answer) === null
     const first = kept.first(answer)
     call.answer = first
     call.send(replyOf(first, call.known.fingerprint, call.known.id))
-    if (outflow === null || first.fingerprint !== call.known.fingerprint) return
+    if (isFirst && first.fingerprint === call.known.fingerprint) this.#flowOut(call.message, first)
+  }
+
+  /** After the reply: nobody waits for it. */
+  #flowOut(message: Message, answer: Answer | null): void {
+    const { outflow } = this.#parts
+    if (outflow === null) return
     setImmediate(() => {
-      outflow.take(call.message, first)
+      outflow.take(message, answer)
     })
   }
 }
@@ -324,6 +316,12 @@ function replyOf(answer: Answer, fingerprint: string, id: string): Reply {
   return documentReply(answer.body, { location })
 }
 
+const backlogFull = busyReply({
+  reason: 'backlog_full',
+  field: '$',
+  expected: 'room for calls on their way to Kafka (http.backlog_bytes_max)',
+  found: 'none: Kafka is away or slow',
+})
 const notRecorded = busyReply({
   reason: 'not_recorded',
   field: '$',

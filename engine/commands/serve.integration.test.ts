@@ -1,90 +1,20 @@
 // `weir serve` as users run it, on a real Redis that is shared, frozen, away and back.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { corpusMapping, transactionJson } from '../../features/testing/corpus.ts'
+import { corpusMapping } from '../../features/testing/corpus.ts'
 import { RedisProxy } from '../../features/testing/redis-proxy.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import { call, type Response } from '../api/testing/http-client.ts'
 import { documentOf } from '../api/testing/sidecar-world.ts'
 import { EngineProcess } from '../testing/engine-process.ts'
+import { freePort, patient, SidecarProcess } from '../testing/sidecar-process.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-serve-'))
-const mappingFile = join(folder, 'mapping.yaml')
-writeFileSync(mappingFile, JSON.stringify(corpusMapping))
-/** More than any machine needs, and less than a test may take. */
-const patient = { 'weir-deadline-ms': '5000' }
-let sockets = 0
-
-class SidecarProcess {
-  readonly socketPath = join(folder, `${sockets++}.sock`)
-  readonly #engine: EngineProcess
-
-  private constructor(port: number, redisUrl: string | undefined, policy: string) {
-    const policyFile = `${this.socketPath}.policy.yaml`
-    writeFileSync(policyFile, policy)
-    const config = `
-source: ${mappingFile}
-policy: ${policyFile}
-hash_key: 00112233445566778899aabbccddeeff
-redis: { command_timeout: 300ms }
-http: { port: ${port}, socket: ${this.socketPath}, stand_in: deny }
-`
-    const clean = { KAFKA_BROKERS: undefined, REDIS_URL: redisUrl }
-    this.#engine = new EngineProcess(['serve'], config, clean)
-  }
-
-  static async start(
-    redisUrl: string | undefined,
-    policy = 'thresholds: { review: 0.5, deny: 0.9 }',
-  ): Promise<SidecarProcess> {
-    const sidecar = new SidecarProcess(await freePort(), redisUrl, policy)
-    const { child } = sidecar.#engine
-    while (!sidecar.stderr.includes('answering on')) {
-      assert.equal(child.exitCode, null, sidecar.stderr)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    return sidecar
-  }
-
-  get stderr(): string {
-    return this.#engine.stderr
-  }
-
-  ask(change: object, headers: Readonly<Record<string, string>> = patient): Promise<Response> {
-    const target = { socketPath: this.socketPath }
-    return call(target, { body: transactionJson({ ...change }), headers })
-  }
-
-  get(path: string, headers: Readonly<Record<string, string>> = patient): Promise<Response> {
-    return call({ socketPath: this.socketPath }, { method: 'GET', path, headers })
-  }
-
-  async stop(): Promise<string> {
-    const { code, stderr } = await this.#engine.kill('SIGTERM')
-    assert.equal(code, 0, stderr)
-    assert.ok(!existsSync(this.socketPath))
-    return stderr
-  }
-
-  kill(): void {
-    this.#engine.child.kill('SIGKILL')
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address() as { port: number }
-      server.close(() => {
-        resolve(address.port)
-      })
-    })
-  })
+function start(redisUrl: string | undefined, policy?: string): Promise<SidecarProcess> {
+  return SidecarProcess.start({ redisUrl, policy })
 }
 
 async function untilFull(sidecar: SidecarProcess, card: string): Promise<Response> {
@@ -102,11 +32,10 @@ describe('weir serve', () => {
   })
   after(async () => {
     await redis.stop()
-    rmSync(folder, { recursive: true })
   })
 
   test('calls in parallel to two sidecars on one card see 0 to N − 1 others', async () => {
-    const sidecars = [await SidecarProcess.start(redis.url), await SidecarProcess.start(redis.url)]
+    const sidecars = [await start(redis.url), await start(redis.url)]
     const replies = await Promise.all(
       Array.from({ length: 120 }, (_, n) => sidecars[n % 2]!.ask({ id: `n${n}`, card: 'many' })),
     )
@@ -119,8 +48,8 @@ describe('weir serve', () => {
   })
 
   test('one id to two sidecars at once: the same bytes; later too, from a third with another policy', async () => {
-    const one = await SidecarProcess.start(redis.url)
-    const two = await SidecarProcess.start(redis.url)
+    const one = await start(redis.url)
+    const two = await start(redis.url)
     const first: Response[] = []
     for (let n = 0; n < 30; n++) {
       const asked = { id: `twice-${n}`, card: 'twice' }
@@ -132,7 +61,7 @@ describe('weir serve', () => {
     await one.stop()
     await two.stop()
     const policy = 'thresholds: { review: 0, deny: 0 }'
-    const swapped = await SidecarProcess.start(redis.url, policy)
+    const swapped = await start(redis.url, policy)
     const fresh = documentOf(await swapped.ask({ id: 'fresh', card: 'twice' }))
     assert.notEqual(fresh.outcome, documentOf(first[0]!).outcome)
     for (let n = 0; n < 30; n++) {
@@ -146,8 +75,8 @@ describe('weir serve', () => {
   })
 
   test('while Redis is frozen calls stand in by their deadline; then it is whole, and nothing that was answered changes', async () => {
-    const sidecar = await SidecarProcess.start(redis.url)
-    const replica = await SidecarProcess.start(redis.url)
+    const sidecar = await start(redis.url)
+    const replica = await start(redis.url)
     const card = 'frozen'
     await sidecar.ask({ id: 'before', card })
     redis.pause()
@@ -188,7 +117,7 @@ describe('weir serve', () => {
   test('started while Redis is away it answers, and is whole once Redis is there', async () => {
     const proxy = await RedisProxy.start(redis.port)
     proxy.away(true)
-    const sidecar = await SidecarProcess.start(proxy.url)
+    const sidecar = await start(proxy.url)
     assert.match(sidecar.stderr, /Redis is away: decisions stand in/)
     assert.equal((await sidecar.get('/readyz')).status, 200)
     const early = { id: 'early', card: 'away' }
@@ -208,7 +137,7 @@ describe('weir serve', () => {
   })
 
   test('SIGTERM with a call open and Redis frozen: the call is answered, the exit is 0', async () => {
-    const sidecar = await SidecarProcess.start(redis.url)
+    const sidecar = await start(redis.url)
     await sidecar.ask({ id: 'warm', card: 'term' })
     redis.pause()
     try {
@@ -224,13 +153,11 @@ describe('weir serve', () => {
   })
 
   test('a killed one leaves its socket; the next takes it over', async () => {
-    const sidecar = await SidecarProcess.start(redis.url)
+    const sidecar = await start(redis.url)
     sidecar.kill()
     const { socketPath } = sidecar
     assert.ok(existsSync(socketPath))
-    sockets--
-    const heir = await SidecarProcess.start(redis.url)
-    assert.equal(heir.socketPath, socketPath)
+    const heir = await SidecarProcess.start({ redisUrl: redis.url, socketPath })
     assert.equal((await heir.get('/healthz')).status, 200)
     await heir.stop()
   })
@@ -262,11 +189,11 @@ describe('weir serve', () => {
   })
 
   test('without Redis journals are in memory, and it says so; a mapping of CSV is refused', async () => {
-    const sidecar = await SidecarProcess.start(undefined)
+    const sidecar = await start(undefined)
     assert.match(sidecar.stderr, /no redis.url is set: journals and answers are in memory/)
     assert.equal(documentOf(await sidecar.ask({ id: 'm' })).rung, 'full')
     await sidecar.stop()
-    const file = join(folder, 'csv.yaml')
+    const file = join(mkdtempSync(join(tmpdir(), 'weir-serve-')), 'csv.yaml')
     const columns = ['id', 'time', 'amount', 'currency', 'card', 'merchant', 'ip']
     const mapping = { ...corpusMapping, format: 'csv', columns, fields: {}, location: undefined }
     writeFileSync(file, JSON.stringify(mapping))

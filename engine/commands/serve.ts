@@ -1,6 +1,7 @@
 // `weir serve`: the sidecar. Answers calls over HTTP with journals in Redis, or in memory where none is configured, until
 // SIGTERM.
 import { once } from 'node:events'
+import { AnswerSeal } from '../../features/answer.ts'
 import { DocumentError } from '../../features/document.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
 import type { Store } from '../../features/store/store.ts'
@@ -12,8 +13,12 @@ import { ApiServer } from '../api/server.ts'
 import { Sidecar } from '../api/sidecar.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
 import type { Answers } from '../core/ports.ts'
+import { EngineError } from '../errors.ts'
+import { KafkaOutflow } from '../stream/outflow.ts'
+import { countPartitions } from '../stream/topics.ts'
 import { Metrics } from '../telemetry/metrics.ts'
 import { type CommandLine, type Context, type Run, sharedFlags } from './command.ts'
+import { openKafka, withAdmin } from './kafka.ts'
 import { journalBytesMax, openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
 
@@ -21,6 +26,10 @@ import { openStore } from './store.ts'
 export type ServeOptions = Readonly<Record<string, never>>
 
 const stopMsMax = 9000
+/** How long a stop waits for Kafka. */
+const drainMsMax = 5000
+/** How long a start waits to hear that the topic is there. */
+const topicMsMax = 5000
 const bodyBytesMax = 1024 * 1024
 /** What decisions call the source of calls. */
 const source = 'calls'
@@ -66,10 +75,12 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   requireJson(assembly, loaded.config.source)
   tellAbsent(assembly, context)
-  const hashKey = openHashKey(context, !isRedisSet(context))
+  const isShared = isRedisSet(context) || loaded.config.kafka.brokers.length > 0
+  const hashKey = openHashKey(context, !isShared)
+  const outflow = await openOutflow(hashKey, context)
   const journals = await openJournals(assembly, hashKey, context)
   const { store } = journals
-  const { serving, sidecar, drain } = assembleSidecar(assembly, journals, hashKey, context)
+  const { serving, sidecar, drain } = assembleSidecar(assembly, journals, outflow, hashKey, context)
   const server = new ApiServer({
     answer: (request) => dispatch(serving, request),
     requestMsMax: http.requestTimeoutMs,
@@ -88,6 +99,8 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
       process.exit(1)
     }, stopMsMax)
     await Promise.all([server.close(), drain()])
+    const unsent = (await outflow?.close(drainMsMax)) ?? 0
+    if (unsent > 0) log.error({ unsent }, 'calls were answered and never came to Kafka')
     await store.close().catch(() => undefined)
     await assembly.model?.close()
     clearTimeout(limit)
@@ -128,6 +141,41 @@ async function openJournals(
   return { store: opening, shared: opening }
 }
 
+/**
+ * The way to the transaction topic; null without brokers. Brokers that are away are waited for while calls are answered. A
+ * topic that is not there is refused at once: throws EngineError.
+ */
+async function openOutflow(hashKey: Uint8Array, context: Context): Promise<KafkaOutflow | null> {
+  const { loaded, log, stderr } = context
+  const { kafka, http } = loaded.config
+  if (kafka.brokers.length === 0) return null
+  const client = openKafka(loaded.config, log)
+  const topic = kafka.transactions
+  const count = async (): Promise<number> => {
+    const partitions = await withAdmin(client, (admin) => countPartitions(admin, kafka))
+    const found = partitions.get(topic) ?? null
+    if (found === null) {
+      throw new EngineError('topic_unfit', `${topic}: expected a topic, found none`)
+    }
+    return found
+  }
+  const counted = await Promise.race([
+    count().catch((error: unknown) => {
+      if (error instanceof EngineError && !error.isRetriable) throw error
+      return null
+    }),
+    new Promise<null>((resolve) => setTimeout(resolve, topicMsMax, null).unref()),
+  ])
+  stderr.write(
+    counted === null
+      ? `weir: Kafka is away: calls wait in memory for ${topic}\n`
+      : `weir: calls go to ${topic}\n`,
+  )
+  const seal = new AnswerSeal(hashKey)
+  const bytesMax = http.backlogBytesMax
+  return new KafkaOutflow({ client, topic, countPartitions: count, seal, bytesMax, log })
+}
+
 function isRedisSet({ loaded }: Context): boolean {
   return loaded.origins.has('redis.url')
 }
@@ -135,6 +183,7 @@ function isRedisSet({ loaded }: Context): boolean {
 function assembleSidecar(
   assembly: Assembly,
   { store, shared }: Journals,
+  outflow: KafkaOutflow | null,
   hashKey: Uint8Array,
   context: Context,
 ) {
@@ -159,12 +208,13 @@ function assembleSidecar(
     intake,
     kept: new KeptAnswers({ horizonMs, bytesMax, clock }),
     shared,
-    outflow: null,
+    outflow,
     standInOutcome: http.standIn,
     waitingMax: http.waitingMax,
     clock,
     log,
   })
+  metrics.watchSidecar(() => ({ ...sidecar.stats, ...backlogOf(outflow) }))
   let isReady = true
   const serving = {
     sidecar,
@@ -180,6 +230,15 @@ function assembleSidecar(
     return sidecar.drain()
   }
   return { serving, sidecar, drain }
+}
+
+function backlogOf(outflow: KafkaOutflow | null) {
+  const stats = outflow?.stats
+  return {
+    backlog: stats?.waiting ?? 0,
+    backlogBytes: stats?.waitingBytes ?? 0,
+    lost: stats?.lost ?? 0,
+  }
 }
 
 /** A call is one JSON document, whatever the mapping's files are. */

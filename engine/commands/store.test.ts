@@ -17,12 +17,15 @@ test('a ttl that ends within a window and its delay is refused, naming both', ()
   const catalog = compileCatalog(parseDocument('catalog.yaml', text.join('\n')))
   assert.throws(
     () => {
-      requireTtl(catalog, 36 * day - 1)
+      requireTtl(catalog, 36 * day - 1, day)
     },
     (error) =>
       error instanceof EngineError &&
       error.code === 'document_invalid' &&
       /redis\.ttl: expected at least 36d.*found/.test(error.message),
   )
-  requireTtl(catalog, 36 * day)
+  requireTtl(catalog, 36 * day, day)
+  assert.throws(() => {
+    requireTtl(catalog, 36 * day, 2 * day)
+  }, /expected at least 37d, which is http\.horizon more/)
 })

@@ -6,9 +6,6 @@ import { EngineError } from '../errors.ts'
 import { formatDuration } from '../setting.ts'
 import type { Context } from './command.ts'
 
-/** How long an answer is kept for retries: a journal must outlive what a retry can still ask for. */
-const horizonMs = 24 * 60 * 60 * 1000
-
 /** Opens the store for messages of `topic`; rejects with StoreError that says what is unfit or unreachable. */
 export function openStore(
   plan: Plan,
@@ -16,8 +13,8 @@ export function openStore(
   hashKey: Uint8Array,
   { loaded, log }: Context,
 ): Promise<RedisStore> {
-  const { redis } = loaded.config
-  requireTtl(plan, redis.ttlMs)
+  const { redis, http } = loaded.config
+  requireTtl(plan, redis.ttlMs, http.horizonMs)
   const hashKeyId = createHash('sha256').update('weir: which key').update(hashKey)
   return RedisStore.open({
     url: redis.url,
@@ -32,14 +29,21 @@ export function openStore(
   })
 }
 
-/** An idle journal that expires within a window would make it wrong without a word. Throws EngineError. */
-export function requireTtl({ features }: Pick<Plan, 'features'>, ttlMs: number): void {
+/**
+ * An idle journal that expires within a window would make it wrong without a word, and one that expires before what a retry
+ * can still ask for would let it be counted again. Throws EngineError.
+ */
+export function requireTtl(
+  { features }: Pick<Plan, 'features'>,
+  ttlMs: number,
+  horizonMs: number,
+): void {
   let longestMs = 0
   for (const { windowMs, delayMs } of features) longestMs = Math.max(longestMs, windowMs + delayMs)
   const leastMs = longestMs + horizonMs
   if (ttlMs >= leastMs) return
   throw new EngineError(
     'document_invalid',
-    `redis.ttl: expected at least ${formatDuration(leastMs)}, a day more than the longest window and its delay in the catalog, found ${formatDuration(ttlMs)}`,
+    `redis.ttl: expected at least ${formatDuration(leastMs)}, which is http.horizon more than the longest window and its delay in the catalog, found ${formatDuration(ttlMs)}`,
   )
 }

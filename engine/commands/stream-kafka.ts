@@ -86,6 +86,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     source: kafka.transactions,
     clock,
     meter: watch.meter,
+    calls: { kept: store.answers(loaded.config.http.horizonMs), log },
   })
   const driver = new StreamDriver({
     processor,

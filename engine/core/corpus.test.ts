@@ -45,7 +45,15 @@ let good = 0
 function message(value: Buffer | null): Message {
   const partition = 0
   const timestampMs = corpusReceivedMs
-  return { partition, offset: offset++, key: null, value, timestampMs, traceparent: null }
+  return {
+    partition,
+    offset: offset++,
+    key: null,
+    value,
+    timestampMs,
+    traceparent: null,
+    answer: null,
+  }
 }
 
 /** Of a card that only good ones have: each counts all before it. */

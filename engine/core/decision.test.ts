@@ -56,8 +56,8 @@ test('every outcome document is one of docs/decision.schema.json', () => {
     { feature: 'amount', value: 20, mean: 10, deviations: 2 },
   ])
   const writer = makeWriter('stream')
-  assertValid(writer.duplicate('t1', 'default', 0, 9, 0, 4))
-  assertValid(writer.duplicate('t1', 'default', 0, 9, -1, -1))
+  assertValid(writer.duplicate('t1', 'default', 0, 9, 0, 4, write('stream')))
+  assertValid(writer.duplicate('t1', 'default', 0, 9, -1, -1, null))
   assertValid(writer.recorded('t1', 'default', 'label', 0, 9))
   const reject = { reason: 'bad_amount', field: 'TX "A"', expected: 'a decimal', found: '1\n2' }
   assertValid(writer.rejected(null, reject, 0, 9))

@@ -174,7 +174,7 @@ export class DecisionWriter {
     return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tail},"source":${this.#sourceText(partition, offset)}}`
   }
 
-  /** Another message with the id of a transaction that was already decided. */
+  /** Another message with the id of a transaction that was already decided. `answer`: one that was given all the same. */
   duplicate(
     id: string,
     tenant: string,
@@ -182,9 +182,11 @@ export class DecisionWriter {
     offset: number,
     firstPartition: number,
     firstOffset: number,
+    answer: string | null,
   ): string {
+    const given = answer === null ? '' : `,"answer":${answer}`
     const first = firstPartition < 0 ? 'null' : this.#sourceText(firstPartition, firstOffset)
-    return `{"schema":"${decisionSchema}","type":"duplicate","id":${quote(id)},"tenant":"${tenant}","first":${first},"source":${this.#sourceText(partition, offset)}}`
+    return `{"schema":"${decisionSchema}","type":"duplicate","id":${quote(id)},"tenant":"${tenant}","first":${first}${given},"source":${this.#sourceText(partition, offset)}}`
   }
 
   /** A label, reversal or decline that is now in the journals. */

@@ -2,24 +2,17 @@
 // decides anything. It does no I/O of its own and awaits per batch, never per transaction.
 import assert from 'node:assert'
 import type { Fold } from '../../features/fold.ts'
-import { Observation, Seen } from '../../features/observation.ts'
+import { type Observation, Seen } from '../../features/observation.ts'
 import type { Plan } from '../../features/plan.ts'
 import type { Encoder } from '../../features/record.ts'
 import type { Store } from '../../features/store/store.ts'
 import { Kind, type Parser, type Reject, Transaction } from '../../features/transaction.ts'
 import type { Model } from '../../models/model.ts'
-import { Evidence, roundScore } from './decide.ts'
-import {
-  type Deciders,
-  DecisionWriter,
-  type Latency,
-  latencyText,
-  type Rung,
-  type StandIn,
-  Verdict,
-} from './decision.ts'
+import { roundScore } from './decide.ts'
+import { type Deciders, type Latency, latencyText, type StandIn } from './decision.ts'
+import type { GivenAnswers } from './given-answers.ts'
 import { batchRowsMax } from './limits.ts'
-import { type OutcomeName, outcomeOf } from './policy.ts'
+import { Knowledge, Outcomes } from './outcomes.ts'
 import type { Clock, Message, Meter, Outcome } from './ports.ts'
 
 /** All that a pipeline is made of; chosen and checked at start-up. */
@@ -35,10 +28,12 @@ export interface PipelineParts {
   /** Null leaves latencies out, as a replay must. */
   readonly clock: Clock | null
   readonly meter: Meter
-  /** Called for each decided transaction with its row; for `--features-out` and for training. */
-  readonly onRow?: ((transaction: Transaction, rows: Float64Array, at: number) => void) | null
+  /** Null where no calls were answered. */
+  readonly given: GivenAnswers | null
+  /** Called for each transaction decided here with its row; for `--features-out` and for training. */
+  readonly onRow: ((transaction: Transaction, rows: Float64Array, at: number) => void) | null
   /** False leaves the documents of decisions empty, for a replay that writes none. */
-  readonly writesDecisions?: boolean
+  readonly writesDecisions: boolean
 }
 
 /** What `record` did with a batch, in messages. */
@@ -48,35 +43,29 @@ export interface Recorded {
   readonly rejects: readonly { readonly offset: number; readonly reject: Reject }[]
 }
 
-const kindNames = ['transaction', 'reversal', 'decline', 'label'] as const
 const noRow = -1
 
 export class Pipeline {
   readonly #parts: PipelineParts
-  readonly #writer: DecisionWriter
-  readonly #evidence: Evidence
+  readonly #outcomes: Outcomes
   /** Feature index of each model input. */
   readonly #inputAt: readonly number[]
   readonly #imputations: Float64Array
 
   // Buffers, one row per transaction of the batch, sized once and filled anew by every `process`.
   readonly #transactions: readonly Transaction[]
+  readonly #known: Knowledge
   readonly #batch: Observation
-  readonly #rows: Float64Array
-  readonly #approximate: Uint8Array
-  readonly #lateMs = new Float64Array(batchRowsMax)
-  readonly #scores: Float64Array
-  readonly #scored: Int32Array
+  readonly #scored = new Int32Array(batchRowsMax)
   readonly #chunkScores: Float64Array
   /** Per message: its row, or -1 where `#rejects` says why it has none. */
   readonly #rowOf = new Int32Array(batchRowsMax)
   readonly #rejects = new Array<Reject | null>(batchRowsMax).fill(null)
-  readonly #verdict = new Verdict()
   readonly #latency: Latency = { parse: 0, encode: 0, observe: 0, fold: 0, score: 0, decide: 0 }
   #stageBeganUs = 0
 
   constructor(parts: PipelineParts) {
-    const { plan, model, parser } = parts
+    const { plan, model, parser, deciders, writesDecisions } = parts
     this.#parts = parts
     const names = new Map(plan.features.map((feature, index) => [feature.name, index]))
     const inputs = model?.inputs ?? []
@@ -86,20 +75,16 @@ export class Pipeline {
       return at
     })
     this.#imputations = Float64Array.from(inputs, (input) => input.imputation)
-    this.#evidence = new Evidence(inputs, this.#inputAt)
-    const kinds = plan.journals.map((journal) => journal.kind)
-    this.#writer = new DecisionWriter(plan.features, inputs, this.#inputAt, kinds, parts.deciders)
     const { entities, fields } = parser.schema
     this.#transactions = Array.from(
       { length: batchRowsMax },
       () => new Transaction(entities.length, fields.length),
     )
-    this.#batch = new Observation(batchRowsMax, plan.journals.length, plan.recordStride)
-    this.#rows = new Float64Array(batchRowsMax * plan.features.length)
-    this.#approximate = new Uint8Array(batchRowsMax * plan.features.length)
-    this.#scores = new Float64Array(batchRowsMax)
-    this.#scored = new Int32Array(batchRowsMax)
+    this.#known = new Knowledge(plan)
+    this.#batch = this.#known.batch
     this.#chunkScores = new Float64Array(model?.rowMax ?? 0)
+    const inputAt = this.#inputAt
+    this.#outcomes = new Outcomes({ plan, model, inputAt, deciders, writesDecisions }, this.#known)
   }
 
   /**
@@ -109,11 +94,11 @@ export class Pipeline {
    */
   async process(messages: readonly Message[]): Promise<Outcome[]> {
     assert(messages.length > 0 && messages.length <= batchRowsMax)
-    const { clock, meter } = this.#parts
+    const { clock, meter, store } = this.#parts
     this.#parse(messages)
     this.#encode()
     try {
-      await this.#know()
+      await this.#know(messages)
       const outcomes = this.#decide(messages)
       this.#latency.decide = this.#stageUs()
       meter.decided(outcomes, clock && this.#latency)
@@ -122,13 +107,13 @@ export class Pipeline {
       meter.failed(error)
       throw error
     } finally {
-      this.#parts.store.release(this.#batch)
+      store.release(this.#batch)
     }
   }
 
   /** The decision of a transaction whose answer is due before `process` gave one. At any time, also during `process`. */
   standIn(known: StandIn): string {
-    return this.#writer.standIn(known)
+    return this.#outcomes.standIn(known)
   }
 
   /**
@@ -185,10 +170,12 @@ export class Pipeline {
   }
 
   /** All that a decision rests on: views, rows and scores. Nothing is asked for a batch of rejects. */
-  async #know(): Promise<void> {
+  async #know(messages: readonly Message[]): Promise<void> {
     this.#latency.observe = this.#latency.fold = this.#latency.score = 0
     if (this.#batch.count === 0) return
-    await this.#parts.store.observe(this.#batch)
+    const { store, given } = this.#parts
+    await store.observe(this.#batch)
+    await given?.find(messages, this.#rowOf, this.#transactions, this.#batch)
     this.#latency.observe = this.#stageUs()
     this.#fold()
     await this.#score()
@@ -196,21 +183,13 @@ export class Pipeline {
 
   #fold(): void {
     const batch = this.#batch
-    const { fold, store, plan } = this.#parts
-    const width = plan.features.length
+    const { fold, store } = this.#parts
+    const { rows, approximate, lateMs, featureCount } = this.#known
     for (let row = 0; row < batch.count; row++) {
       if (!this.#isDecided(row)) continue
-      const at = row * width
-      this.#lateMs[row] = fold.fill(
-        this.#transactions[row]!,
-        row,
-        batch,
-        store,
-        this.#rows,
-        at,
-        this.#approximate,
-        at,
-      )
+      const transaction = this.#transactions[row]!
+      const at = row * featureCount
+      lateMs[row] = fold.fill(transaction, row, batch, store, rows, at, approximate, at)
     }
     this.#latency.fold = this.#stageUs()
   }
@@ -218,12 +197,13 @@ export class Pipeline {
   /** Scores what is to be decided, in chunks that the model takes. */
   async #score(): Promise<void> {
     const { model } = this.#parts
+    const { scores } = this.#known
     let count = 0
     for (let row = 0; row < this.#batch.count; row++) {
       if (this.#isDecided(row)) this.#scored[count++] = row
     }
     if (model === null) {
-      this.#scores.fill(Number.NaN)
+      scores.fill(Number.NaN)
       return
     }
     for (let first = 0; first < count; first += model.rowMax) {
@@ -231,125 +211,49 @@ export class Pipeline {
       for (let r = 0; r < chunk; r++) this.#writeInputs(model, this.#scored[first + r]!, r)
       await model.score(chunk, this.#chunkScores)
       for (let r = 0; r < chunk; r++) {
-        this.#scores[this.#scored[first + r]!] = roundScore(this.#chunkScores[r]!)
+        scores[this.#scored[first + r]!] = roundScore(this.#chunkScores[r]!)
       }
     }
     this.#latency.score = this.#stageUs()
   }
 
   #writeInputs(model: Model, row: number, r: number): void {
-    const at = row * this.#parts.plan.features.length
+    const { rows, featureCount } = this.#known
+    const at = row * featureCount
     const width = this.#inputAt.length
     for (let input = 0; input < width; input++) {
-      const value = this.#rows[at + this.#inputAt[input]!]!
+      const value = rows[at + this.#inputAt[input]!]!
       model.rows[r * width + input] = Number.isNaN(value) ? this.#imputations[input]! : value
     }
   }
 
   #decide(messages: readonly Message[]): Outcome[] {
-    const latency = this.#parts.clock === null ? null : latencyText(this.#latency)
+    const { clock, given, onRow } = this.#parts
+    const { rows, featureCount } = this.#known
+    const latency = clock && latencyText(this.#latency)
     const outcomes = new Array<Outcome>(messages.length)
     for (let m = 0; m < messages.length; m++) {
       const message = messages[m]!
       const row = this.#rowOf[m]!
-      outcomes[m] = row === noRow ? this.#reject(message, m) : this.#outcome(message, row, latency)
+      if (row === noRow) {
+        outcomes[m] = this.#outcomes.rejected(message, this.#rejects[m]!, null)
+        continue
+      }
+      const answer = given === null ? null : given.at(row)
+      const transaction = this.#transactions[row]!
+      if (this.#isDecided(row)) onRow?.(transaction, rows, row * featureCount)
+      outcomes[m] = this.#outcomes.of(message, row, transaction, answer, latency)
     }
     return outcomes
   }
 
-  #outcome(message: Message, row: number, latency: string | null): Outcome {
-    const batch = this.#batch
-    const transaction = this.#transactions[row]!
-    const { id, tenant, kind } = transaction
-    const { partition, offset } = message
-    const seen = batch.seen[row]! as Seen
-    if (seen === Seen.conflict) return this.#conflict(message, row)
-    if (seen === Seen.duplicate) {
-      const first = batch.firstPartition[row]!
-      const firstOffset = batch.firstOffset[row]!
-      const value = this.#writer.duplicate(id, tenant, partition, offset, first, firstOffset)
-      return makeOutcome('duplicate', null, null, message, id, value)
-    }
-    if (kind !== Kind.transaction) {
-      const value = this.#writer.recorded(id, tenant, kindNames[kind], partition, offset)
-      return makeOutcome('recorded', null, null, message, id, value)
-    }
-    return this.#decision(message, row, latency)
-  }
-
-  #decision(message: Message, row: number, latency: string | null): Outcome {
-    const { plan, model, deciders, onRow, writesDecisions } = this.#parts
-    const transaction = this.#transactions[row]!
-    const at = row * plan.features.length
-    onRow?.(transaction, this.#rows, at)
-    const verdict = this.#verdict
-    verdict.score = this.#scores[row]!
-    verdict.outcome = outcomeOf(deciders.policy, verdict.score)
-    verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
-    const rung = verdict.lacksScore ? 'rules' : 'full'
-    if (writesDecisions === false) {
-      return makeOutcome('decision', verdict.outcome, rung, message, transaction.id, '')
-    }
-    verdict.id = transaction.id
-    verdict.tenant = transaction.tenant
-    verdict.timeMs = transaction.timeMs
-    verdict.lateMs = this.#lateMs[row]!
-    verdict.hasNoRate = transaction.hasNoRate
-    verdict.historySinceMs = this.#batch.historySinceMs[row]!
-    verdict.partition = message.partition
-    verdict.offset = message.offset
-    this.#evidence.find(this.#rows, at, verdict.evidence)
-    const value = this.#writer.decision(
-      verdict,
-      this.#rows,
-      this.#approximate,
-      at,
-      this.#batch.ordinal,
-      row * plan.journals.length,
-      latency,
-    )
-    return makeOutcome('decision', verdict.outcome, rung, message, transaction.id, value)
-  }
-
-  #conflict(message: Message, row: number): Outcome {
-    const partition = this.#batch.firstPartition[row]!
-    const first =
-      partition < 0 ? 'an earlier call' : `${partition}/${this.#batch.firstOffset[row]!}`
-    const reject: Reject = {
-      reason: 'id_conflict',
-      field: '$',
-      expected: `the content that this id had at ${first}`,
-      found: 'other content under the same id',
-    }
-    return this.#rejected(message, reject, this.#transactions[row]!.id)
-  }
-
-  #reject(message: Message, m: number): Outcome {
-    return this.#rejected(message, this.#rejects[m]!, null)
-  }
-
-  #rejected(message: Message, reject: Reject, id: string | null): Outcome {
-    const value = this.#writer.rejected(id, reject, message.partition, message.offset)
-    const { partition, offset, traceparent } = message
-    return {
-      type: 'rejected',
-      outcome: null,
-      rung: null,
-      partition,
-      offset,
-      key: id,
-      value,
-      traceparent,
-      reject,
-      source: message,
-    }
-  }
-
-  /** Transactions get a decision when they are new, or when their own message comes again. */
+  /** Transactions get a decision when they are new, or come again themselves; unless a call was answered before. */
   #isDecided(row: number): boolean {
     const seen = this.#batch.seen[row]!
-    const isOwn = seen === Seen.fresh || seen === Seen.redelivery
-    return isOwn && this.#transactions[row]!.kind === Kind.transaction
+    if (seen === Seen.duplicate || seen === Seen.conflict) return false
+    const { given } = this.#parts
+    const isAnswered = given !== null && given.at(row) !== null
+    return !isAnswered && this.#transactions[row]!.kind === Kind.transaction
   }
 
   /** µs since the last call, 0 without a clock. */
@@ -364,25 +268,3 @@ export class Pipeline {
 }
 
 const noBytes = new Uint8Array(0)
-
-function makeOutcome(
-  type: Outcome['type'],
-  outcome: OutcomeName | null,
-  rung: Rung | null,
-  { partition, offset, traceparent }: Message,
-  key: string,
-  value: string,
-): Outcome {
-  return {
-    type,
-    outcome,
-    rung,
-    partition,
-    offset,
-    key,
-    value,
-    traceparent,
-    reject: null,
-    source: null,
-  }
-}

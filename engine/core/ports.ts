@@ -14,6 +14,8 @@ export interface Message {
   readonly timestampMs: number
   /** Passed through to the outcome, e.g. traceparent; null when there is none. */
   readonly traceparent: string | null
+  /** What a call was answered for it, sealed (features/answer.ts); null without one. */
+  readonly answer: Uint8Array | null
 }
 
 /** Exactly one for each message, in order within its partition. */
@@ -100,7 +102,10 @@ export interface Answers {
   find(addresses: readonly AnswerAddress[]): Promise<(Answer | null)[]>
 }
 
-/** Where answered calls go once their reply is out: later the transaction topic. Must not throw, and bounds itself. */
+/** Where the transactions of calls go once they are answered: the transaction topic. */
 export interface Outflow {
-  take(message: Message, answer: Answer): void
+  /** False: there is no room for the calls of another caller. */
+  readonly hasRoom: boolean
+  /** Takes a call's message, keyed by its primary entity's id; `answer` null for one that is no transaction. Never throws. */
+  take(message: Message, answer: Answer | null): void
 }

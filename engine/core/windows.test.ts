@@ -122,7 +122,15 @@ function message(change: Json, offset: number): Message {
     merchant: 'm',
   }
   const value = Buffer.from(JSON.stringify({ ...good, ...change }))
-  return { partition: 0, offset, key: null, value, timestampMs: Number.NaN, traceparent: null }
+  return {
+    partition: 0,
+    offset,
+    key: null,
+    value,
+    timestampMs: Number.NaN,
+    traceparent: null,
+    answer: null,
+  }
 }
 
 const count: Json = { entity: 'card', aggregate: 'count', window: '10s' }

@@ -34,7 +34,15 @@ function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriv
 }
 
 function message(offset: number): Message {
-  return { partition: 0, offset, key: null, value: null, timestampMs: 0, traceparent: null }
+  return {
+    partition: 0,
+    offset,
+    key: null,
+    value: null,
+    timestampMs: 0,
+    traceparent: null,
+    answer: null,
+  }
 }
 
 function outcomeOf({ partition, offset }: Message): Outcome {

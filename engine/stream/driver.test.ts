@@ -93,7 +93,15 @@ class Engine implements SourceControl {
 }
 
 function message(offset: number): Message {
-  return { partition: 0, offset, key: null, value: null, timestampMs: 0, traceparent: null }
+  return {
+    partition: 0,
+    offset,
+    key: null,
+    value: null,
+    timestampMs: 0,
+    traceparent: null,
+    answer: null,
+  }
 }
 
 function kept(written: readonly number[]): number[] {

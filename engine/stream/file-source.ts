@@ -136,5 +136,13 @@ async function readChunk(file: string, handle: FileHandle): Promise<Buffer> {
 
 /** A message as a file has it: no key, no time of transport, no headers. */
 export function makeMessage(partition: number, offset: number, value: Uint8Array): Message {
-  return { partition, offset, key: null, value, timestampMs: Number.NaN, traceparent: null }
+  return {
+    partition,
+    offset,
+    key: null,
+    value,
+    timestampMs: Number.NaN,
+    traceparent: null,
+    answer: null,
+  }
 }

@@ -42,6 +42,7 @@ const {
   KafkaJSProtocolError,
   logLevel,
   PartitionAssigners,
+  Partitioners,
 } = kafkajs
 
 export type {
@@ -211,6 +212,20 @@ async function end(disconnect: () => Promise<void>, sockets: Sockets): Promise<v
   await within(endMsMax, disconnect())
   sockets.close()
 }
+
+/** Where a key belongs, as the producers of the Java client and of kafkajs have it. */
+export function partitionOf(key: Buffer | string, count: number): number {
+  const partitionMetadata = Array.from({ length: count }, (_, partitionId) => ({
+    partitionErrorCode: 0,
+    partitionId,
+    leader: 0,
+    replicas: [],
+    isr: [],
+  }))
+  return partitioner({ topic: '', partitionMetadata, message: { key, value: null } })
+}
+
+const partitioner = Partitioners.DefaultPartitioner()
 
 /** Sends to one partition and checks that the broker says so. Rejects with EngineError. */
 export async function send(

@@ -108,6 +108,7 @@ function messages(count: number, bytes: number): Message[] {
     value,
     timestampMs: 0,
     traceparent: null,
+    answer: null,
   }))
 }
 

@@ -89,7 +89,7 @@ export class RangeSource implements Source {
       const messages = records
         .filter(({ offset }) => offset < to)
         .map(({ offset, key, value, timestampMs }): Message => {
-          return { partition, offset, key, value, timestampMs, traceparent: null }
+          return { partition, offset, key, value, timestampMs, traceparent: null, answer: null }
         })
       cursor.give(messages, Math.min(next, to))
     }

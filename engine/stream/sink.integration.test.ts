@@ -67,7 +67,15 @@ function rejected(
   value: Uint8Array | null,
   key: Uint8Array | null = null,
 ): Outcome {
-  const source = { partition: 0, offset, key, value, timestampMs: 0, traceparent: null }
+  const source = {
+    partition: 0,
+    offset,
+    key,
+    value,
+    timestampMs: 0,
+    traceparent: null,
+    answer: null,
+  }
   return {
     ...decision(offset),
     type: 'rejected',

@@ -1,20 +1,13 @@
-// Writes outcomes to the decision topic and dead letters beside it, through one idempotent producer. A producer whose send
-// failed is not used again: nobody knows what it has written. A new one takes its place, and what the decision topic has
-// already is not sent again.
+// Writes outcomes to the decision topic and dead letters beside it, through one idempotent producer. After a send that failed,
+// what the decision topic has already is not sent again.
 import { maskCardNumbers } from '../../features/cards.ts'
 import type { Log, Outcome } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
 import { Change, within } from './deadline.ts'
-import {
-  asEngineError,
-  isTooLarge,
-  type KafkaClient,
-  type NewRecord,
-  type Producer,
-  send,
-} from './kafka.ts'
-import { type OutboxPort, sendBytesMax, sendMessagesMax } from './outbox.ts'
+import { isTooLarge, type KafkaClient, type NewRecord } from './kafka.ts'
+import type { OutboxPort } from './outbox.ts'
 import type { Positions } from './positions.ts'
+import { chunksOf, RenewedProducer } from './renewed-producer.ts'
 
 export interface SinkTopics {
   readonly transactions: string
@@ -35,26 +28,24 @@ const backoffMsMax = 2000
 
 export class KafkaSink implements OutboxPort {
   readonly #parts: SinkParts
-  /** Null when the last one failed. */
-  #producer: Producer | null
-  #opening: Promise<Producer> | null = null
+  readonly #producer: RenewedProducer
   /** One send in flight to the dead letters, over all outboxes. */
   #deadLetters: Promise<void> = Promise.resolve()
   readonly #backoffMs = new Map<number, number>()
   readonly #closed = new Change()
   #isClosed = false
 
-  private constructor(parts: SinkParts, producer: Producer) {
+  private constructor(parts: SinkParts, producer: RenewedProducer) {
     this.#parts = parts
     this.#producer = producer
   }
 
   static async open(parts: SinkParts): Promise<KafkaSink> {
-    return new KafkaSink(parts, await connected(parts.client))
+    return new KafkaSink(parts, await RenewedProducer.open(parts.client))
   }
 
   async sendDecisions(partition: number, records: readonly NewRecord[]): Promise<void> {
-    await this.#send(this.#parts.topics.decisions, partition, records)
+    await this.#producer.send(this.#parts.topics.decisions, partition, records)
     this.#backoffMs.delete(partition)
   }
 
@@ -64,7 +55,7 @@ export class KafkaSink implements OutboxPort {
     const sent = (async () => {
       await before.catch(() => undefined)
       for (const [partition, letters] of this.#byPartition(outcomes)) {
-        for (const chunk of chunks(letters)) await this.#sendDeadLetters(partition, chunk)
+        for (const chunk of chunksOf(letters)) await this.#sendDeadLetters(partition, chunk)
       }
     })()
     this.#deadLetters = sent
@@ -88,38 +79,7 @@ export class KafkaSink implements OutboxPort {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#closed.tell()
-    await this.#producer?.disconnect()
-  }
-
-  async #send(topic: string, partition: number, records: readonly NewRecord[]): Promise<void> {
-    const producer = this.#producer ?? (await this.#open())
-    try {
-      await send(producer, topic, partition, records)
-    } catch (error) {
-      // That one is certain: nothing was written.
-      if (!isTooLarge(error)) this.#drop(producer)
-      throw error
-    }
-  }
-
-  #drop(producer: Producer): void {
-    if (producer === this.#producer) this.#producer = null
-    void producer.disconnect()
-  }
-
-  /** One new producer, for all who find none. */
-  #open(): Promise<Producer> {
-    this.#opening ??= (async () => {
-      try {
-        const producer = await connected(this.#parts.client)
-        if (this.#isClosed) await producer.disconnect()
-        this.#producer = producer
-        return producer
-      } finally {
-        this.#opening = null
-      }
-    })()
-    return this.#opening
+    await this.#producer.close()
   }
 
   async #backOff(partition: number): Promise<void> {
@@ -143,7 +103,7 @@ export class KafkaSink implements OutboxPort {
     const { deadLetters } = this.#parts.topics
     const [letter] = letters
     try {
-      await this.#send(deadLetters, partition, letters)
+      await this.#producer.send(deadLetters, partition, letters)
     } catch (error) {
       // A message as long as its topic allows, with why it is no transaction on top: better cut than lost.
       if (letters.length > 1 || letter === undefined || !isTooLarge(error)) throw error
@@ -170,36 +130,6 @@ export class KafkaSink implements OutboxPort {
   }
 }
 
-async function connected(client: KafkaClient): Promise<Producer> {
-  const producer = client.producer()
-  try {
-    await producer.connect()
-    return producer
-  } catch (cause) {
-    await producer.disconnect()
-    throw asEngineError('connecting a producer', cause)
-  }
-}
-
-/** As many as one send may carry; a large one goes alone. */
-function* chunks(letters: readonly NewRecord[]): Generator<NewRecord[]> {
-  let chunk: NewRecord[] = []
-  let bytes = 0
-  for (const letter of letters) {
-    const size = (letter.key?.length ?? 0) + (letter.value?.length ?? 0) + headerBytesMax
-    if (chunk.length > 0 && (bytes + size > sendBytesMax || chunk.length === sendMessagesMax)) {
-      yield chunk
-      chunk = []
-      bytes = 0
-    }
-    chunk.push(letter)
-    bytes += size
-  }
-  if (chunk.length > 0) yield chunk
-}
-
-/** Room for the headers of a dead letter. */
-const headerBytesMax = 2048
 const cutBytesMin = 1024
 
 /** Key and value cut to a quarter of what they are together, their lengths in headers. */

@@ -13,6 +13,7 @@ import {
   type KafkaMessage,
 } from './kafka.ts'
 import type { Batch } from './kafka-internals.ts'
+import { answerHeader } from './outflow.ts'
 import type { Positions } from './positions.ts'
 
 /** What the source tells its driver. */
@@ -247,6 +248,7 @@ export class KafkaSource implements SourceControl {
 
 function toMessage(partition: number, message: KafkaMessage): Message {
   const traceparent = message.headers?.['traceparent']
+  const answer = message.headers?.[answerHeader]
   return {
     partition,
     offset: Number(message.offset),
@@ -257,5 +259,6 @@ function toMessage(partition: number, message: KafkaMessage): Message {
       Buffer.isBuffer(traceparent) && traceparent.length <= 256
         ? traceparent.toString('utf8')
         : null,
+    answer: Buffer.isBuffer(answer) ? answer : null,
   }
 }

@@ -111,6 +111,47 @@ export const streamMetrics = {
   waiting: gauge('weir_waiting_messages', 'messages', 'Messages fetched and not yet decided.'),
 } as const
 
+export const sidecarMetrics = {
+  calls: counter('weir_calls_total', 'calls', 'Calls whose body was read.'),
+  repeats: counter(
+    'weir_call_repeats_total',
+    'calls',
+    'Calls that this process had answered before and answered again from memory.',
+  ),
+  standIns: counter(
+    'weir_call_stand_ins_total',
+    'calls',
+    'Calls that were due before there was a decision, and got the configured outcome.',
+  ),
+  shed: counter(
+    'weir_calls_refused_total',
+    'calls',
+    'Calls refused because too many waited, for an answer or for Kafka.',
+  ),
+  uncounted: counter(
+    'weir_calls_uncounted_total',
+    'calls',
+    'Stand-ins whose transactions were never counted here: too many waited, or no repeat could help. With Kafka the stream counts them.',
+  ),
+  waiting: gauge('weir_calls_waiting', 'calls', 'Calls without an answer.'),
+  late: gauge('weir_call_stand_ins_waiting', 'calls', 'Stand-ins that wait to be counted.'),
+  backlog: gauge(
+    'weir_call_backlog_messages',
+    'messages',
+    'Answered calls that the transactions topic has not acknowledged.',
+  ),
+  backlogBytes: gauge(
+    'weir_call_backlog_bytes',
+    'bytes',
+    'Memory of these; at `http.backlog_bytes_max` calls are refused.',
+  ),
+  lost: counter(
+    'weir_calls_too_large_total',
+    'calls',
+    'Answered calls that are larger than the transactions topic takes, and are not there.',
+  ),
+} as const
+
 function counter(
   name: string,
   unit: string,

@@ -57,7 +57,15 @@ let offset = 0
 function message(value: string | Buffer | null): Message {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value
   const timestampMs = corpusReceivedMs
-  return { partition: 0, offset: offset++, key: null, value: bytes, timestampMs, traceparent: null }
+  return {
+    partition: 0,
+    offset: offset++,
+    key: null,
+    value: bytes,
+    timestampMs,
+    traceparent: null,
+    answer: null,
+  }
 }
 
 function transaction(change: Record<string, unknown>): Message {

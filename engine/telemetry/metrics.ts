@@ -11,6 +11,7 @@ import {
   decisionMetrics,
   type MetricDeclaration,
   rejectLabels,
+  sidecarMetrics,
   stages,
   storeMetrics,
   streamMetrics,
@@ -103,6 +104,13 @@ export class Metrics implements Meter {
     this.#pull(streamMetrics.lag, async () => byPartition(await stream.lag()))
     this.#pull(streamMetrics.outbox, () => byPartition(stream.backlog().outboxes))
     this.#pull(streamMetrics.waiting, () => [[{}, stream.backlog().waiting]])
+  }
+
+  /** From now on the sidecar is asked at each scrape. Once. */
+  watchSidecar(stats: () => Readonly<Record<keyof typeof sidecarMetrics, number>>): void {
+    for (const [key, declaration] of Object.entries(sidecarMetrics)) {
+      this.#pull(declaration, () => [[{}, stats()[key as keyof typeof sidecarMetrics]]])
+    }
   }
 
   /** Processor, memory, garbage collection and event loop of this process. Once. */

@@ -20,8 +20,9 @@ export class Call {
   readonly held: number[] = []
   /** Where the last record held begins in the value, as the decimal text that Redis takes; empty where nothing is held. */
   readonly starts: string[] = []
-  /** Per slot: place in `journals`. */
+  /** Per slot: place in `journals`; ordinal of its record in what is held, -1 where it is not there. */
   readonly journalOf: number[] = []
+  readonly located: number[] = []
 
   constructor(bucket: number, role: Role) {
     this.bucket = bucket

@@ -1,7 +1,7 @@
 // The store in this process' memory: the same bytes and rules as Redis with one bucket, and the whole truth of its journals.
 import { strict as assert } from 'node:assert'
 import { hopBoundary, type JournalPlan, type JournalPlans } from '../journal.ts'
-import { type Observation, Seen } from '../observation.ts'
+import { isCallsRepeat, type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Journals } from './journals.ts'
 import { noteFirst } from './source.ts'
@@ -114,10 +114,11 @@ export class MemoryStore implements Store {
     batch.firstOffset[row] = -1
     const seen = this.#observePrimary(batch, row, tenant, wasApplied)
     batch.seen[row] = seen
-    if (seen === Seen.fresh || seen === Seen.redelivery) {
+    if (seen !== Seen.duplicate && seen !== Seen.conflict) {
+      const wasCalled = isCallsRepeat(seen, partition)
       for (let entity = 0; entity < batch.entityCount; entity++) {
         if (entity === this.#primary || batch.present[first + entity] === 0) continue
-        this.#put(batch, first + entity, entity, tenant, wasApplied)
+        this.#put(batch, first + entity, entity, tenant, wasApplied || wasCalled)
       }
     }
     // Last, so that a row refused for want of memory is not taken for an applied one when it comes again.
@@ -131,8 +132,10 @@ export class MemoryStore implements Store {
     if (batch.applied[slot] === 1) return Seen.redelivery
     const journal = batch.handle[slot]!
     const ordinal = batch.ordinal[slot]!
-    const seen = this.#journals.compare(journal, ordinal, this.#words, this.#wordOf(batch, slot))
-    if (seen !== Seen.redelivery) {
+    const word = this.#wordOf(batch, slot)
+    const seen = this.#journals.compare(journal, ordinal, this.#words, word)
+    if (seen === Seen.adopted) this.#journals.adopt(journal, ordinal, this.#words, word)
+    if (seen === Seen.duplicate || seen === Seen.conflict) {
       const start = this.#journals.recordStart(journal, ordinal)
       noteFirst(batch, row, this.#journals.recordView(journal), start)
     }

@@ -11,8 +11,8 @@
 --   journal    u16 width, u32 cap, f64 ordinal held up to (0: nothing held), 12 B generation and incarnation held,
 --              8 B identity of the last record held, u8 length and decimal text of where that record begins in the value
 --   row        u16 place in partitions from 1 (0: none), f64 offset, u8 slots * 2 + (1: the first slot is the primary)
---   slot       u16 place in journals from 1, f64 ordinal * 4 + seen as found in what the caller holds (-1: not there,
---              -2: not there, and its row has left the primary's exact tail)
+--   slot       u16 place in journals from 1, f64 ordinal * 8 + seen as found in what the caller holds (-1: not there,
+--              -2: not there, and its row has left the primary's exact tail; -3: not there, and a call appended its row before)
 --   records    of all slots, one after another
 --
 -- Returns, packed alike: u8 0, f64 since, per partition f64 stored; per journal u8 (0: not read, 1: what follows the ordinal
@@ -23,14 +23,15 @@
 -- predecessor is not the one stored; or -2 for a partition whose chain says that a record was appended which cannot have
 -- left its journal's exact tail, and is not there: Redis has lost it, or offsets have begun anew.
 
-local FRESH, REDELIVERY, DUPLICATE, CONFLICT = 0, 1, 2, 3
+local FRESH, REDELIVERY, ADOPTED, DUPLICATE, CONFLICT = 0, 1, 2, 3, 4
 local HEADER = 32
 -- 'WJ', version of the layout, padding. Then generation, incarnation, base ordinal, length of hops, width, and the step in
 -- which the journal's TTL was set: touched again in the same one, it need not be set again.
 local MAGIC = 'WJ\1\0'
 local STEPS_PER_TTL = 8
 -- In place of a predecessor or a stored offset; in place of a hint.
-local ANEW, LEFT_PRIMARY = -2, -2
+local ANEW = -2
+local ABSENT, LEFT_PRIMARY, CALLED, HINT_STEPS = -1, -2, -3, 8
 local IDENTITY, FINGERPRINT, SOURCE, RECORD_MIN = 8, 16, 24, 16
 local NO_SOURCE = '\255\255\255\255\255\255\255\255'
 local NONE = '\0\0\0\0\0\0\0\0\0\0\0\0'
@@ -145,35 +146,60 @@ local function locate(i, identity)
   end
 end
 
-local function compare(record, other)
-  local source = sub(other, SOURCE + 1, SOURCE + 8)
-  local sameContent = sub(record, FINGERPRINT + 1, FINGERPRINT + 8) == sub(other, FINGERPRINT + 1, FINGERPRINT + 8)
-  if sub(record, SOURCE + 1, SOURCE + 8) == source and (sameContent or source ~= NO_SOURCE) then
-    return REDELIVERY
-  end
+local function sourceOf(record)
+  return sub(record, SOURCE + 1, SOURCE + 8)
+end
+
+-- How the record of a call names the message that adopted it: the top bit of the offset is set.
+local function adopter(source)
+  return sub(source, 1, 7) .. string.char(string.byte(source, 8) + 128)
+end
+
+-- What the record `found` says of another one with its identity.
+local function compare(found, record)
+  local source, own = sourceOf(found), sourceOf(record)
+  local sameContent = sub(record, FINGERPRINT + 1, FINGERPRINT + 8) == sub(found, FINGERPRINT + 1, FINGERPRINT + 8)
+  if own == NO_SOURCE then return sameContent and REDELIVERY or CONFLICT end
+  if source == own then return REDELIVERY end
+  if source == adopter(own) or (source == NO_SOURCE and sameContent) then return ADOPTED end
   return sameContent and DUPLICATE or CONFLICT
 end
 
--- Answers one slot: its value for the reply, and seen. Nil where the record was applied and cannot have left the exact tail,
--- but is not there. `mayLack`: a repeated duplicate or conflict whose first message has left the primary's exact tail looks
--- like an applied row, and has no record here.
-local function put(i, record, hint, applied, mayLack)
+-- Answers one slot: its value for the reply, seen, and the record that was found. Nil where the record was applied and cannot
+-- have left the exact tail, but is not there. `absent`: LEFT_PRIMARY, for a repeated duplicate or conflict whose first message
+-- has left the primary's exact tail looks like an applied row, and has no record here; CALLED, for of a call's repeat nobody
+-- knows how far the call came.
+local function put(i, record, hint, applied, absent)
   touched[i] = true
   local count = counts[i]
+  local tail = boundary(count, caps[i])
   if hint >= 0 and claimed[i] then
-    local ordinal, seen = floor(hint / 4), hint % 4
-    if ordinal >= boundary(count, caps[i]) then return ordinal, seen end
+    local ordinal, seen = floor(hint / HINT_STEPS), hint % HINT_STEPS
+    if ordinal >= tail then return ordinal, seen end
   end
   local ordinal, found = locate(i, sub(record, IDENTITY + 1, IDENTITY + 8))
-  if ordinal then return ordinal, compare(found, record) end
-  if applied then
-    if not mayLack and boundary(count, caps[i]) == 0 then return nil end
+  if ordinal then return ordinal, compare(found, record), found end
+  if applied or (absent == CALLED and tail > 0) then
+    if tail == 0 and absent ~= LEFT_PRIMARY then return nil end
     return -1 - count, REDELIVERY
   end
   local list = added[i]
   if list then list[#list + 1] = record else added[i] = { record } end
   counts[i] = count + 1
   return count, FRESH
+end
+
+-- Lets the record of a call name the message of `record`: in Redis, in what is returned, for the rows that follow.
+local function adopt(adoptions, i, ordinal, record)
+  local source = adopter(sourceOf(record))
+  local list, at = added[i], ordinal - befores[i] + 1
+  if at > 0 then
+    list[at] = sub(list[at], 1, SOURCE) .. source .. sub(list[at], SOURCE + 9)
+    return
+  end
+  at = firsts[i] + (ordinal - froms[i]) * widths[i] + SOURCE
+  texts[i] = sub(texts[i], 1, at) .. source .. sub(texts[i], at + 9)
+  adoptions[#adoptions + 1] = { journal = i, at = HEADER + ordinal * widths[i] + SOURCE, source = source }
 end
 
 local function parse(keys, arg)
@@ -210,7 +236,7 @@ local function parse(keys, arg)
   if counted ~= slots or at - 1 + bytes ~= #arg then refuse('WEIRARGS', 'more or less than it says') end
   return {
     renew = renew == 1, ttl = ttl, since = since, incarnation = '\0\0\0\0' .. incarnation, partitions = list,
-    journals = journals, rows = rowList, slots = slotList, records = at
+    journals = journals, rows = rowList, slots = slotList, records = at, adoptions = {}
   }
 end
 
@@ -252,7 +278,7 @@ local function observeRows(request, arg)
   for row = 1, #rows / 3 do
     local partition, offset, shape = partitions[rows[row * 3 - 2]], rows[row * 3 - 1], rows[row * 3]
     local applied = partition ~= nil and offset <= partition.reached
-    local seen, mayLack = FRESH, false
+    local seen, absent = FRESH, ABSENT
     for i = 1, floor(shape / 2) do
       slot = slot + 1
       local journal = slots[slot * 2 - 1]
@@ -262,13 +288,23 @@ local function observeRows(request, arg)
       values[slot] = 0
       if seen < DUPLICATE then
         local hint = slots[slot * 2]
-        local value, found = put(journal, record, hint, applied, mayLack or hint == LEFT_PRIMARY)
+        local value, found, other = put(journal, record, hint, applied, hint < ABSENT and hint or absent)
         if not value then
           partition.predecessor = ANEW
           return nil
         end
         values[slot] = value
-        if i == 1 and shape % 2 == 1 then seen, mayLack = found, value < 0 end
+        if i == 1 and shape % 2 == 1 then
+          seen = found
+          if seen == ADOPTED and other and sourceOf(other) == NO_SOURCE then
+            adopt(request.adoptions, journal, value, record)
+          end
+          if value < 0 then
+            absent = LEFT_PRIMARY
+          elseif seen == ADOPTED or (seen == REDELIVERY and not partition) then
+            absent = CALLED
+          end
+        end
       end
     end
     seenList[row] = string.char(seen)
@@ -294,6 +330,9 @@ local function write(key, request)
       call('SETRANGE', journalKeys[i], '30', packBytes('<H', step))
       call('EXPIRE', journalKeys[i], ttl)
     end
+  end
+  for _, adoption in ipairs(request.adoptions) do
+    call('SETRANGE', journalKeys[adoption.journal], string.format('%d', adoption.at), adoption.source)
   end
   local fields = {}
   -- History never seems longer than it was known to be, whatever call comes late.

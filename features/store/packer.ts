@@ -2,7 +2,7 @@
 // what is held. All calls of a pipeline lie in one buffer, used again once every reply is in.
 import { strict as assert } from 'node:assert'
 import type { JournalPlans } from '../journal.ts'
-import { type Observation, Seen } from '../observation.ts'
+import { isCallsRepeat, type Observation, Seen } from '../observation.ts'
 import type { Call } from './call.ts'
 import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
@@ -21,6 +21,9 @@ const rowBytes = 11
 const slotBytes = 10
 /** In place of a hint: the row's record has left the exact tail of the primary, and need not be in the others. */
 const leftPrimary = -2
+/** In place of a hint: a call appended the row's record before, perhaps here too. */
+const called = -3
+const hintSteps = 8
 const outBytes = 1 << 16
 const newline = 0x0a0d
 /** Records are moved as words: their bytes stay as they are. */
@@ -104,13 +107,14 @@ export class Packer {
     this.#to += 2
   }
 
-  /** Finds the call's journals and pins each once. */
+  /** Finds the call's journals, pins each once, and looks for the rows' records in what is held of them. */
   #open(call: Call, batch: Observation): void {
     this.#placeOf.clear()
     call.firstSlots.length = 0
     call.held.length = 0
     call.starts.length = 0
     call.journalOf.length = 0
+    call.located.length = 0
     assert(call.journals.length === 0)
     for (const slot of call.slots) {
       const row = Math.floor(slot / batch.entityCount)
@@ -129,7 +133,31 @@ export class Packer {
         call.starts.push(held === 0 ? '' : String(start))
       }
       call.journalOf.push(place)
+      const isHeld = call.held[place]! > 0
+      const word = (slot * batch.recordStride) >>> 2
+      call.located.push(isHeld ? this.#journals.locate(journal, this.#words, word) : -1)
     }
+    for (let at = 0; at < call.slots.length; at++) this.#forgetSourceless(call, batch, at)
+  }
+
+  /**
+   * A record that was appended without a source may name a message by now: what is held of its journal says nothing to a row
+   * with a source, and the whole is asked for.
+   */
+  #forgetSourceless(call: Call, batch: Observation, at: number): void {
+    const slot = call.slots[at]!
+    const place = call.journalOf[at]!
+    const isPrimary = slot % batch.entityCount === this.#plans.primary
+    if (!isPrimary || call.held[place] === 0 || call.located[at] === -1) return
+    if (batch.partition[Math.floor(slot / batch.entityCount)]! < 0) return
+    const journal = call.journals[place]!
+    if (!this.#journals.lacksSource(journal, call.located[at]!)) return
+    const anew = this.#journals.detach(journal)
+    this.#journals.pin(anew)
+    this.#journals.unpin(journal)
+    call.journals[place] = anew
+    call.held[place] = 0
+    call.starts[place] = ''
   }
 
   /** How far the call takes each of its partitions. */
@@ -219,15 +247,22 @@ export class Packer {
     const slot = call.slots[at]!
     const { primary } = this.#plans
     const entity = slot % batch.entityCount
-    const absent = batch.applied[slot - entity + primary] === 1 ? leftPrimary : -1
-    const place = call.journalOf[at]!
-    if (call.held[place] === 0) return absent
+    const ordinal = call.located[at]!
+    if (ordinal === -1 || call.held[call.journalOf[at]!] === 0) {
+      return this.#absent(call, batch, slot - entity)
+    }
+    if (entity !== primary) return ordinal * hintSteps + Seen.redelivery
     const word = (slot * batch.recordStride) >>> 2
-    const journal = call.journals[place]!
-    const ordinal = this.#journals.locate(journal, this.#words, word)
-    if (ordinal === -1) return absent
-    if (entity !== primary) return ordinal * 4 + Seen.redelivery
-    return ordinal * 4 + this.#journals.compare(journal, ordinal, this.#words, word)
+    const journal = call.journals[call.journalOf[at]!]!
+    return ordinal * hintSteps + this.#journals.compare(journal, ordinal, this.#words, word)
+  }
+
+  /** What the primary's bucket said of the row whose first slot this is, for the others. */
+  #absent(call: Call, batch: Observation, first: number): number {
+    if (call.role !== Role.others) return -1
+    if (batch.applied[first + this.#plans.primary] === 1) return leftPrimary
+    const row = first / batch.entityCount
+    return isCallsRepeat(batch.seen[row] as Seen, batch.partition[row]!) ? called : -1
   }
 
   #width(batch: Observation, slot: number): number {

@@ -13,6 +13,8 @@ export interface NaiveAnswer {
 interface Entry {
   readonly row: TestRow
   readonly record: Buffer
+  /** Partition and offset of the message that it names: its own, or the one that adopted it. */
+  source: { readonly partition: number; readonly offset: number }
 }
 
 const nowhere = { partition: -1, offset: -1 }
@@ -38,11 +40,14 @@ export class NaiveStore {
         continue
       }
       const hasPrimaryLeft = slots[this.#plans.primary]?.applied === true
-      const { entry, ...slot } = this.#put(row, entity, wasApplied, hasPrimaryLeft)
+      const wasCalled = seen === Seen.adopted || (seen === Seen.redelivery && row.partition < 0)
+      const wasThere = wasApplied || (entity !== this.#plans.primary && wasCalled)
+      const { entry, ...slot } = this.#put(row, entity, wasThere, hasPrimaryLeft)
       slots.push(slot)
       if (entity !== this.#plans.primary) continue
       seen = slot.applied ? Seen.redelivery : this.#compare(row, entry)
-      if (seen >= Seen.duplicate) first = entry!.row
+      if (seen === Seen.adopted) entry!.source = row
+      if (seen >= Seen.duplicate) first = entry!.source
     }
     return { seen, first, slots }
   }
@@ -84,7 +89,7 @@ export class NaiveStore {
     if (wasApplied && mayHaveLeft) {
       return { entry: null, ordinal, applied: true, shown: shown(ordinal) }
     }
-    journal.push({ row, record })
+    journal.push({ row, record, source: row })
     return { entry: null, ordinal, applied: false, shown: shown(ordinal) }
   }
 
@@ -92,8 +97,11 @@ export class NaiveStore {
     if (entry === null) return Seen.fresh
     const isSame = (entry.row.content ?? entry.row.id) === (row.content ?? row.id)
     const hasSource = row.partition >= 0
-    const isSource = entry.row.partition === row.partition && entry.row.offset === row.offset
-    if (hasSource ? isSource : entry.row.partition < 0 && isSame) return Seen.redelivery
+    const { partition, offset } = entry.source
+    const isOwn = partition === row.partition && offset === row.offset
+    if (!hasSource) return isSame ? Seen.redelivery : Seen.conflict
+    if (isOwn) return entry.row.partition < 0 ? Seen.adopted : Seen.redelivery
+    if (partition < 0 && isSame) return Seen.adopted
     return isSame ? Seen.duplicate : Seen.conflict
   }
 }

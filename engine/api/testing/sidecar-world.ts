@@ -134,7 +134,8 @@ export function documentOf(reply: Pick<Reply, 'body'>): DecisionDocument {
   return JSON.parse(reply.body) as DecisionDocument
 }
 
-function makeAssembly(): Assembly {
+/** The default catalog without a model. */
+export function makeAssembly(): Assembly {
   const mapping = compileMapping({
     file: 'mapping.yaml',
     value: mappingDocument,

@@ -1,0 +1,177 @@
+// From what is known of a row to the outcome of its message: a decision, a duplicate, a reject, or that it was recorded.
+import { Observation, Seen } from '../../features/observation.ts'
+import type { Plan } from '../../features/plan.ts'
+import { Kind, type Reject, type Transaction } from '../../features/transaction.ts'
+import type { Model } from '../../models/model.ts'
+import { Evidence } from './decide.ts'
+import { type Deciders, DecisionWriter, type Rung, type StandIn, Verdict } from './decision.ts'
+import type { Given } from './given-answers.ts'
+import { batchRowsMax } from './limits.ts'
+import { type OutcomeName, outcomeOf } from './policy.ts'
+import type { Message, Outcome } from './ports.ts'
+
+const kindNames = ['transaction', 'reversal', 'decline', 'label'] as const
+
+/** What is known of a batch, one row per transaction. Owned by the pipeline, sized once, filled anew per batch. */
+export class Knowledge {
+  readonly batch: Observation
+  readonly featureCount: number
+  /** Features of a row from row * featureCount on; NaN is absent. */
+  readonly rows: Float64Array
+  readonly approximate: Uint8Array
+  readonly lateMs = new Float64Array(batchRowsMax)
+  /** Rounded; NaN where there is none. */
+  readonly scores = new Float64Array(batchRowsMax)
+
+  constructor(plan: Plan) {
+    this.batch = new Observation(batchRowsMax, plan.journals.length, plan.recordStride)
+    this.featureCount = plan.features.length
+    this.rows = new Float64Array(batchRowsMax * plan.features.length)
+    this.approximate = new Uint8Array(batchRowsMax * plan.features.length)
+  }
+}
+
+export interface OutcomeParts {
+  readonly plan: Plan
+  readonly model: Model | null
+  /** Feature index of each model input. */
+  readonly inputAt: readonly number[]
+  readonly deciders: Deciders
+  /** False leaves the documents of decisions empty. */
+  readonly writesDecisions: boolean
+}
+
+export class Outcomes {
+  readonly #parts: OutcomeParts
+  readonly #known: Knowledge
+  readonly #writer: DecisionWriter
+  readonly #evidence: Evidence
+  readonly #verdict = new Verdict()
+
+  constructor(parts: OutcomeParts, known: Knowledge) {
+    const { plan, model, inputAt, deciders } = parts
+    const inputs = model?.inputs ?? []
+    const kinds = plan.journals.map((journal) => journal.kind)
+    this.#parts = parts
+    this.#known = known
+    this.#evidence = new Evidence(inputs, inputAt)
+    this.#writer = new DecisionWriter(plan.features, inputs, inputAt, kinds, deciders)
+  }
+
+  /** The outcome of a row's message. `given`: what its transaction was answered already. */
+  of(
+    message: Message,
+    row: number,
+    transaction: Transaction,
+    given: Given | null,
+    latency: string | null,
+  ): Outcome {
+    const { batch } = this.#known
+    const { id, tenant, kind } = transaction
+    const { partition, offset } = message
+    const seen = batch.seen[row]! as Seen
+    if (seen === Seen.conflict) return this.#conflict(message, row, id)
+    if (seen === Seen.duplicate) {
+      const first = batch.firstPartition[row]!
+      const firstOffset = batch.firstOffset[row]!
+      const body = given && given.body
+      const value = this.#writer.duplicate(id, tenant, partition, offset, first, firstOffset, body)
+      return makeOutcome('duplicate', null, null, message, id, value)
+    }
+    if (kind !== Kind.transaction) {
+      const value = this.#writer.recorded(id, tenant, kindNames[kind], partition, offset)
+      return makeOutcome('recorded', null, null, message, id, value)
+    }
+    if (given !== null) {
+      return makeOutcome('decision', given.outcome, given.rung, message, id, given.body)
+    }
+    return this.#decision(message, row, transaction, latency)
+  }
+
+  rejected(message: Message, reject: Reject, id: string | null): Outcome {
+    const value = this.#writer.rejected(id, reject, message.partition, message.offset)
+    const { partition, offset, traceparent } = message
+    return {
+      type: 'rejected',
+      outcome: null,
+      rung: null,
+      partition,
+      offset,
+      key: id,
+      value,
+      traceparent,
+      reject,
+      source: message,
+    }
+  }
+
+  /** The document of a transaction whose answer is due before it is decided. */
+  standIn(known: StandIn): string {
+    return this.#writer.standIn(known)
+  }
+
+  #decision(
+    message: Message,
+    row: number,
+    { id, tenant, timeMs, hasNoRate }: Transaction,
+    latency: string | null,
+  ): Outcome {
+    const { model, deciders, writesDecisions } = this.#parts
+    const { batch, rows, approximate, scores, lateMs, featureCount } = this.#known
+    const verdict = this.#verdict
+    verdict.score = scores[row]!
+    verdict.outcome = outcomeOf(deciders.policy, verdict.score)
+    verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
+    const rung = verdict.lacksScore ? 'rules' : 'full'
+    if (!writesDecisions) return makeOutcome('decision', verdict.outcome, rung, message, id, '')
+    verdict.id = id
+    verdict.tenant = tenant
+    verdict.timeMs = timeMs
+    verdict.lateMs = lateMs[row]!
+    verdict.hasNoRate = hasNoRate
+    verdict.historySinceMs = batch.historySinceMs[row]!
+    verdict.partition = message.partition
+    verdict.offset = message.offset
+    const at = row * featureCount
+    this.#evidence.find(rows, at, verdict.evidence)
+    const { ordinal, entityCount } = batch
+    const ordinalAt = row * entityCount
+    const value = this.#writer.decision(verdict, rows, approximate, at, ordinal, ordinalAt, latency)
+    return makeOutcome('decision', verdict.outcome, rung, message, id, value)
+  }
+
+  #conflict(message: Message, row: number, id: string): Outcome {
+    const { firstPartition, firstOffset } = this.#known.batch
+    const partition = firstPartition[row]!
+    const first = partition < 0 ? 'an earlier call' : `${partition}/${firstOffset[row]!}`
+    const reject: Reject = {
+      reason: 'id_conflict',
+      field: '$',
+      expected: `the content that this id had at ${first}`,
+      found: 'other content under the same id',
+    }
+    return this.rejected(message, reject, id)
+  }
+}
+
+function makeOutcome(
+  type: Outcome['type'],
+  outcome: OutcomeName | null,
+  rung: Rung | null,
+  { partition, offset, traceparent }: Message,
+  key: string,
+  value: string,
+): Outcome {
+  return {
+    type,
+    outcome,
+    rung,
+    partition,
+    offset,
+    key,
+    value,
+    traceparent,
+    reject: null,
+    source: null,
+  }
+}
