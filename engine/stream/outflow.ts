@@ -74,14 +74,15 @@ export class KafkaOutflow implements Outflow {
 
   /** Waits until all that was taken is acknowledged, at most `ms`; returns how many are not, which nobody will send. */
   async close(ms: number): Promise<number> {
-    const until = performance.now() + ms
-    while (this.#stats.waiting > 0 && performance.now() < until) {
-      await within(until - performance.now(), this.#changed.next())
-    }
+    await within(ms, this.#drained())
     this.#isClosed = true
     this.#changed.tell()
     await this.#producer.close()
     return this.#stats.waiting
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#stats.waiting > 0 && !this.#isClosed) await this.#changed.next()
   }
 
   #toRecord(message: Message, answer: Answer | null): NewRecord {

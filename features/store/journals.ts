@@ -10,7 +10,7 @@ import {
   sourceAt,
   sourceBytes,
 } from '../journal.ts'
-import { Seen } from '../observation.ts'
+import type { Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import {
   blockAt,
@@ -32,6 +32,7 @@ import {
 import { Layouts } from './layouts.ts'
 import { Room, type WhenFull } from './room.ts'
 import { nowhere, type Slabs } from './slabs.ts'
+import { adoptRecord, compareSources, hasSource } from './source.ts'
 import { StoreError } from './store.ts'
 import { newHops, type Sum } from './sums.ts'
 import { Tenants } from './tenants.ts'
@@ -39,10 +40,6 @@ import { Tenants } from './tenants.ts'
 /** Slots of a call are counted in observe.lua: 1,024 for sixteen rows. */
 const kindsMax = 64
 const empty = new DataView(new ArrayBuffer(0))
-/** Both words of no source. */
-const none = 0xffffffff
-/** The top bit of a source's offset in its second word, in the machine's order of bytes. */
-const adoptedWord = new Uint32Array(new Uint8Array([0, 0, 0, 0x80]).buffer)[0]!
 const noHops = new Float64Array(0)
 
 /**
@@ -157,33 +154,17 @@ export class Journals {
     const width = this.#layouts.widths[row[at + flagsAt]! & layoutMask]!
     const held = this.#slabs.slabs[row[at + placeAt]!]!.words
     const record = (row[at + blockAt]! + (ordinal - this.#directory.base(journal)) * width) >>> 2
-    const isSameContent =
-      held[record + 4] === words[from + 4] && held[record + 5] === words[from + 5]
-    if (words[from + 6] === none && words[from + 7] === none) {
-      return isSameContent ? Seen.redelivery : Seen.conflict
-    }
-    const change = (held[record + 7]! ^ words[from + 7]!) >>> 0
-    if (held[record + 6] === words[from + 6] && (change === 0 || change === adoptedWord)) {
-      return change === 0 ? Seen.redelivery : Seen.adopted
-    }
-    const lacksSource = held[record + 6] === none && held[record + 7] === none
-    if (lacksSource && isSameContent) return Seen.adopted
-    return isSameContent ? Seen.duplicate : Seen.conflict
+    return compareSources(held, record, words, from)
   }
 
   /** True if the primary's record at `ordinal` was appended without a source, and nothing here knows of a message since. */
   lacksSource(journal: number, ordinal: number): boolean {
-    const source = this.recordStart(journal, ordinal) + sourceAt
-    const view = this.recordView(journal)
-    return view.getUint32(source) === none && view.getUint32(source + 4) === none
+    return !hasSource(this.#held(journal), this.recordStart(journal, ordinal) >>> 2)
   }
 
   /** Lets the primary's record at `ordinal` name the source of the one at `words[from]` as the message that adopted it. */
   adopt(journal: number, ordinal: number, words: Uint32Array, from: number): void {
-    const held = this.#slabs.slabs[this.#word(journal, placeAt)]!.words
-    const record = this.recordStart(journal, ordinal) >>> 2
-    held[record + 6] = words[from + 6]!
-    held[record + 7] = words[from + 7]! ^ adoptedWord
+    adoptRecord(this.#held(journal), this.recordStart(journal, ordinal) >>> 2, words, from)
   }
 
   /** Memory of the record at `ordinal`, which must be held; `recordStart` is its first byte there. */
@@ -396,6 +377,10 @@ export class Journals {
     const slab = this.#slabs.slabs[row[at + placeAt]!]!
     const layout = row[at + flagsAt]! & layoutMask
     this.#layouts.rebuild(layout, slab, row[at + blockAt]!, row[at + lengthAt]!)
+  }
+
+  #held(journal: number): Uint32Array {
+    return this.#slabs.slabs[this.#word(journal, placeAt)]!.words
   }
 
   #plan(journal: number): JournalPlan {

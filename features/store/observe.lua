@@ -10,9 +10,10 @@
 --   partition  u32 partition, f64 predecessor (-2: whatever is stored, offsets count from here on), f64 last offset
 --   journal    u16 width, u32 cap, f64 ordinal held up to (0: nothing held), 12 B generation and incarnation held,
 --              8 B identity of the last record held, u8 length and decimal text of where that record begins in the value
---   row        u16 place in partitions from 1 (0: none), f64 offset, u8 slots * 2 + (1: the first slot is the primary)
---   slot       u16 place in journals from 1, f64 ordinal * 8 + seen as found in what the caller holds (-1: not there,
---              -2: not there, and its row has left the primary's exact tail; -3: not there, and a call appended its row before)
+--   row        u16 place in partitions from 1 (0: none), f64 offset, u16 slots * 4 + what they are (0: others than the
+--              primary, 1: the primary first, 2: others, and the row has left the primary's exact tail, 3: others, and a call
+--              appended the row before, perhaps here too)
+--   slot       u16 place in journals from 1, f64 ordinal * 8 + seen as found in what the caller holds (-1: not there)
 --   records    of all slots, one after another
 --
 -- Returns, packed alike: u8 0, f64 since, per partition f64 stored; per journal u8 (0: not read, 1: what follows the ordinal
@@ -29,9 +30,10 @@ local HEADER = 32
 -- which the journal's TTL was set: touched again in the same one, it need not be set again.
 local MAGIC = 'WJ\1\0'
 local STEPS_PER_TTL = 8
--- In place of a predecessor or a stored offset; in place of a hint.
+-- In place of a predecessor or a stored offset.
 local ANEW = -2
-local ABSENT, LEFT_PRIMARY, CALLED, HINT_STEPS = -1, -2, -3, 8
+local HINT_STEPS, SHAPES = 8, 4
+local OTHERS, PRIMARY_FIRST, LEFT_PRIMARY, CALLED = 0, 1, 2, 3
 local IDENTITY, FINGERPRINT, SOURCE, RECORD_MIN = 8, 16, 24, 16
 local NO_SOURCE = '\255\255\255\255\255\255\255\255'
 local NONE = '\0\0\0\0\0\0\0\0\0\0\0\0'
@@ -166,10 +168,10 @@ local function compare(found, record)
 end
 
 -- Answers one slot: its value for the reply, seen, and the record that was found. Nil where the record was applied and cannot
--- have left the exact tail, but is not there. `absent`: LEFT_PRIMARY, for a repeated duplicate or conflict whose first message
+-- have left the exact tail, but is not there. `how`: LEFT_PRIMARY, for a repeated duplicate or conflict whose first message
 -- has left the primary's exact tail looks like an applied row, and has no record here; CALLED, for of a call's repeat nobody
 -- knows how far the call came.
-local function put(i, record, hint, applied, absent)
+local function put(i, record, hint, applied, how)
   touched[i] = true
   local count = counts[i]
   local tail = boundary(count, caps[i])
@@ -179,8 +181,8 @@ local function put(i, record, hint, applied, absent)
   end
   local ordinal, found = locate(i, sub(record, IDENTITY + 1, IDENTITY + 8))
   if ordinal then return ordinal, compare(found, record), found end
-  if applied or (absent == CALLED and tail > 0) then
-    if tail == 0 and absent ~= LEFT_PRIMARY then return nil end
+  if applied or (how == CALLED and tail > 0) then
+    if tail == 0 and how ~= LEFT_PRIMARY then return nil end
     return -1 - count, REDELIVERY
   end
   local list = added[i]
@@ -219,7 +221,7 @@ local function parse(keys, arg)
     widths[i], caps[i], helds[i], incarnations[i], identities[i], starts[i], at = unpackBytes('<HI4dc12c8Bc0', arg, at)
     if widths[i] < RECORD_MIN or caps[i] == 0 or helds[i] < 0 then refuse('WEIRARGS', 'a journal without width or cap') end
   end
-  local rowList = { unpackBytes('<' .. string.rep('HdB', rows), arg, at) }
+  local rowList = { unpackBytes('<' .. string.rep('HdH', rows), arg, at) }
   at = rowList[rows * 3 + 1]
   local slotList = { unpackBytes('<' .. string.rep('Hd', slots), arg, at) }
   at = slotList[slots * 2 + 1]
@@ -231,7 +233,7 @@ local function parse(keys, arg)
   end
   for i = 1, rows do
     if rowList[i * 3 - 2] > partitions then refuse('WEIRARGS', 'a row of no partition') end
-    counted = counted + floor(rowList[i * 3] / 2)
+    counted = counted + floor(rowList[i * 3] / SHAPES)
   end
   if counted ~= slots or at - 1 + bytes ~= #arg then refuse('WEIRARGS', 'more or less than it says') end
   return {
@@ -278,8 +280,8 @@ local function observeRows(request, arg)
   for row = 1, #rows / 3 do
     local partition, offset, shape = partitions[rows[row * 3 - 2]], rows[row * 3 - 1], rows[row * 3]
     local applied = partition ~= nil and offset <= partition.reached
-    local seen, absent = FRESH, ABSENT
-    for i = 1, floor(shape / 2) do
+    local seen, how = FRESH, shape % SHAPES
+    for i = 1, floor(shape / SHAPES) do
       slot = slot + 1
       local journal = slots[slot * 2 - 1]
       local width = widths[journal]
@@ -287,22 +289,21 @@ local function observeRows(request, arg)
       at = at + width
       values[slot] = 0
       if seen < DUPLICATE then
-        local hint = slots[slot * 2]
-        local value, found, other = put(journal, record, hint, applied, hint < ABSENT and hint or absent)
+        local value, found, other = put(journal, record, slots[slot * 2], applied, how)
         if not value then
           partition.predecessor = ANEW
           return nil
         end
         values[slot] = value
-        if i == 1 and shape % 2 == 1 then
-          seen = found
+        if how == PRIMARY_FIRST then
+          seen, how = found, OTHERS
           if seen == ADOPTED and other and sourceOf(other) == NO_SOURCE then
             adopt(request.adoptions, journal, value, record)
           end
           if value < 0 then
-            absent = LEFT_PRIMARY
+            how = LEFT_PRIMARY
           elseif seen == ADOPTED or (seen == REDELIVERY and not partition) then
-            absent = CALLED
+            how = CALLED
           end
         end
       end

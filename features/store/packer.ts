@@ -17,12 +17,11 @@ const headBytes = 30
 const partitionBytes = 20
 /** Without the text of where the last record held begins. */
 const journalBytes = 35
-const rowBytes = 11
+const rowBytes = 12
 const slotBytes = 10
-/** In place of a hint: the row's record has left the exact tail of the primary, and need not be in the others. */
-const leftPrimary = -2
-/** In place of a hint: a call appended the row's record before, perhaps here too. */
-const called = -3
+/** What the slots of a row are, as observe.lua has it. */
+const Shape = { others: 0, primaryFirst: 1, leftPrimary: 2, called: 3 } as const
+const shapes = 4
 const hintSteps = 8
 const outBytes = 1 << 16
 const newline = 0x0a0d
@@ -196,7 +195,7 @@ export class Packer {
       const row = call.rows[at]!
       data.setUint16(to, call.partitions.indexOf(batch.partition[row]!) + 1, true)
       data.setFloat64(to + 2, batch.offset[row]!, true)
-      data.setUint8(to + 10, call.slotsOf[at]! * 2 + (call.role === Role.others ? 0 : 1))
+      data.setUint16(to + 10, call.slotsOf[at]! * shapes + this.#shape(call, batch, row), true)
     }
     for (let at = 0; at < call.slots.length; at++, to += slotBytes) {
       data.setUint16(to, call.journalOf[at]! + 1, true)
@@ -242,27 +241,24 @@ export class Packer {
     return to
   }
 
-  /** Where the held part of a journal has the record already: its ordinal and what it says; negative when it has not. */
+  /** Where the held part of a journal has the record already: its ordinal and what it says; -1 when it has not. */
   #hint(call: Call, batch: Observation, at: number): number {
     const slot = call.slots[at]!
     const { primary } = this.#plans
     const entity = slot % batch.entityCount
     const ordinal = call.located[at]!
-    if (ordinal === -1 || call.held[call.journalOf[at]!] === 0) {
-      return this.#absent(call, batch, slot - entity)
-    }
+    if (ordinal === -1 || call.held[call.journalOf[at]!] === 0) return -1
     if (entity !== primary) return ordinal * hintSteps + Seen.redelivery
     const word = (slot * batch.recordStride) >>> 2
     const journal = call.journals[call.journalOf[at]!]!
     return ordinal * hintSteps + this.#journals.compare(journal, ordinal, this.#words, word)
   }
 
-  /** What the primary's bucket said of the row whose first slot this is, for the others. */
-  #absent(call: Call, batch: Observation, first: number): number {
-    if (call.role !== Role.others) return -1
-    if (batch.applied[first + this.#plans.primary] === 1) return leftPrimary
-    const row = first / batch.entityCount
-    return isCallsRepeat(batch.seen[row] as Seen, batch.partition[row]!) ? called : -1
+  #shape(call: Call, batch: Observation, row: number): number {
+    if (call.role !== Role.others) return Shape.primaryFirst
+    if (batch.applied[row * batch.entityCount + this.#plans.primary] === 1) return Shape.leftPrimary
+    const isRepeat = isCallsRepeat(batch.seen[row] as Seen, batch.partition[row]!)
+    return isRepeat ? Shape.called : Shape.others
   }
 
   #width(batch: Observation, slot: number): number {

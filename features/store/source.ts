@@ -1,6 +1,49 @@
-// Reads back which message wrote a primary's record.
-import { sourceAt } from '../journal.ts'
-import type { Observation } from '../observation.ts'
+// Which message a primary's record names: its own, none where a call appended it, or the one that adopted it since.
+import { fingerprintAt, sourceAt } from '../journal.ts'
+import { type Observation, Seen } from '../observation.ts'
+
+const fingerprintWord = fingerprintAt >>> 2
+const sourceWord = sourceAt >>> 2
+/** Both words of no source. */
+const none = 0xffffffff
+/** The top bit of a source's offset in its second word, in the machine's order of bytes. */
+const adopted = new Uint32Array(new Uint8Array([0, 0, 0, 0x80]).buffer)[0]!
+
+/** False for a record that a call appended and no message has adopted. */
+export function hasSource(words: Uint32Array, record: number): boolean {
+  return words[record + sourceWord] !== none || words[record + sourceWord + 1] !== none
+}
+
+/** What the record at word `record` of `held` says of the one at `words[from]`, which has its identity. */
+export function compareSources(
+  held: Uint32Array,
+  record: number,
+  words: Uint32Array,
+  from: number,
+): Seen {
+  const isSameContent =
+    held[record + fingerprintWord] === words[from + fingerprintWord] &&
+    held[record + fingerprintWord + 1] === words[from + fingerprintWord + 1]
+  if (!hasSource(words, from)) return isSameContent ? Seen.redelivery : Seen.conflict
+  const change = (held[record + sourceWord + 1]! ^ words[from + sourceWord + 1]!) >>> 0
+  if (held[record + sourceWord] === words[from + sourceWord]) {
+    if (change === 0) return Seen.redelivery
+    if (change === adopted) return Seen.adopted
+  }
+  if (isSameContent && !hasSource(held, record)) return Seen.adopted
+  return isSameContent ? Seen.duplicate : Seen.conflict
+}
+
+/** Lets the record at word `record` of `held` name the source of the one at `words[from]`. */
+export function adoptRecord(
+  held: Uint32Array,
+  record: number,
+  words: Uint32Array,
+  from: number,
+): void {
+  held[record + sourceWord] = words[from + sourceWord]!
+  held[record + sourceWord + 1] = (words[from + sourceWord + 1]! ^ adopted) >>> 0
+}
 
 /** Notes the source of the record at byte `start` as the first message of `row`; -1 for both when it had none. */
 export function noteFirst(batch: Observation, row: number, data: DataView, start: number): void {
