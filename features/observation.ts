@@ -57,7 +57,10 @@ export class Observation {
   // What is answered.
   /** Per row: one of Seen. */
   readonly seen: Uint8Array
-  /** Per row of a duplicate or conflict: source of the first message (partition, offset; -1 if it had none). */
+  /**
+   * Per row of a duplicate or conflict: the message that its record names; of a call's redelivery: the one that brought it
+   * first. Partition and offset, -1 where that was a call.
+   */
   readonly firstPartition: Int32Array
   readonly firstOffset: Float64Array
   /** Per slot: ordinal of the record, or of the present end of the journal where `applied` is 1; -1 without a record. */

@@ -1,6 +1,6 @@
 // One call on its way: what is known of it, and its reply, which is given once and never changed.
 import type { Answer } from '../../features/answer.ts'
-import type { Message } from '../core/ports.ts'
+import type { Message, Outcome } from '../core/ports.ts'
 import type { Known } from './intake.ts'
 import type { Reply } from './reply.ts'
 
@@ -13,9 +13,14 @@ export class Call {
   /** What it was answered; null without one, or for a call that gets no decision. */
   answer: Answer | null = null
   isAnswered = false
+  /** Who brought its transaction before. */
+  earlier: Outcome['earlier'] = 'nobody'
+  /** Until when it waits for another replica's answer, on the monotonic clock. */
+  readonly patienceUs: number
   readonly #resolve: (reply: Reply) => void
 
-  constructor(known: Known, message: Message) {
+  constructor(known: Known, message: Message, patienceUs: number) {
+    this.patienceUs = patienceUs
     this.known = known
     this.message = message
     const { promise, resolve } = withResolvers<Reply>()

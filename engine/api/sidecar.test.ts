@@ -32,6 +32,11 @@ async function until(isThere: () => boolean): Promise<void> {
   while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
+const emptyAnswers: Answers = {
+  keep: (answers) => Promise.resolve([...answers]),
+  find: (addresses) => Promise.resolve(addresses.map(() => null)),
+}
+
 function sharedAnswers(): KeptAnswers {
   return new KeptAnswers({ horizonMs: 3_600_000, bytesMax: 1 << 24, clock: systemClock })
 }
@@ -151,6 +156,40 @@ test('two replicas at the same moment give the same answer', async () => {
     const [a, b] = await Promise.all([one.ask({ id: `s${n}` }), two.ask({ id: `s${n}` })])
     assert.deepEqual(a, b)
   }
+})
+
+test('the first reply does not wait until it is kept; another replica waits for it', async () => {
+  const inner = sharedAnswers()
+  const held: (() => void)[] = []
+  const shared: Answers = {
+    keep: async (answers) => {
+      await new Promise<void>((resolve) => held.push(resolve))
+      return inner.keep(answers)
+    },
+    find: (addresses) => inner.find(addresses),
+  }
+  const world = new SidecarWorld({ shared })
+  const reply = await world.ask({ id: 'f' })
+  const replica = new SidecarWorld({ store: world.store, shared, fallback: 'approve' })
+  const asked = replica.ask({ id: 'f' })
+  await until(() => replica.store.batches.length === 2)
+  assert.equal(held.length, 1, 'the replica keeps nothing of its own')
+  held[0]!()
+  assert.deepEqual(await asked, reply)
+})
+
+test('where the first replica died before it kept its answer, the next one answers from the same view, in time', async () => {
+  const shared = sharedAnswers()
+  const world = new SidecarWorld({
+    shared: { ...emptyAnswers, keep: () => new Promise(() => undefined) },
+  })
+  const reply = documentOf(await world.ask({ id: 'f' }))
+  await world.ask({ id: 'later' })
+  const replica = new SidecarWorld({ store: world.store, shared })
+  const again = documentOf(await replica.ask({ id: 'f' }, 40))
+  assert.equal(again.rung, 'full')
+  assert.deepEqual(again.features, reply.features)
+  assert.equal(shared.count, 1)
 })
 
 test('answers that cannot be kept for other replicas still go out, and are kept once that works', async () => {

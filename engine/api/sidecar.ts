@@ -60,6 +60,8 @@ export interface SidecarStats {
 
 /** How long a failed batch rests: long enough to be cheap, short enough that the next calls are not lost to it. */
 const retryPauseMs = 10
+/** How often another replica's answer is looked for, in the end. */
+const lookPauseMsMax = 4
 /** An answer goes out this much before it is due: a timer is late by up to a millisecond, and writing takes time. */
 const marginMs = 2
 
@@ -123,8 +125,9 @@ export class Sidecar {
       traceparent: request.traceparent,
       answer: null,
     }
-    const call = new Call(known, message)
-    const leftMs = (request.dueUs - clock.monotonicUs()) / 1000 - marginMs
+    const nowUs = clock.monotonicUs()
+    const call = new Call(known, message, (nowUs + request.dueUs) / 2)
+    const leftMs = (request.dueUs - nowUs) / 1000 - marginMs
     const timer = setTimeout(() => {
       this.#due(call)
     }, leftMs)
@@ -193,29 +196,35 @@ export class Sidecar {
     this.#isRunning = false
   }
 
-  /** Keeps the answers of a batch and sends them, while the next batch is on its way. */
+  /** Sends the answers of a batch and keeps them, while the next batch is on its way. */
   #settle(batch: readonly Call[], outcomes: readonly Outcome[]): void {
     const { kept, shared } = this.#parts
-    const decided: Call[] = []
+    const firsts: Call[] = []
+    const repeats: Call[] = []
     for (const [at, call] of batch.entries()) {
-      const { type, value, reject } = outcomes[at]!
+      const { type, value, reject, earlier } = outcomes[at]!
       const { address, fingerprint, isTransaction } = call.known
       if (type === 'rejected') {
         call.send(problemReply(reject?.reason === 'id_conflict' ? 409 : 400, reject!))
-      } else if (isTransaction) {
-        call.candidate = call.answer ??
-          kept.get(address) ?? { ...address, fingerprint, body: value }
-        decided.push(call)
-      } else {
+      } else if (!isTransaction) {
         call.send(documentReply(value))
         this.#flowOut(call.message, null)
+      } else {
+        const before = call.answer ?? kept.get(address)
+        call.candidate = before ?? { ...address, fingerprint, body: value }
+        call.earlier = earlier
+        // Whoever brings a transaction first is its answer, or was already.
+        const isFirst = before !== null || earlier === 'nobody' || shared === null
+        if (isFirst) this.#send(call, call.candidate)
+        ;(isFirst ? firsts : repeats).push(call)
       }
     }
-    if (decided.length === 0) return
-    if (shared === null) for (const call of decided) this.#send(call, call.candidate!)
-    else this.#await(this.#keep(decided, shared))
+    if (shared === null) return
+    if (firsts.length > 0) this.#await(this.#keep(firsts, shared))
+    if (repeats.length > 0) this.#await(this.#repeat(repeats, shared))
   }
 
+  /** Keeps what calls were or will be answered. Those without an answer get what is kept by then. */
   async #keep(calls: readonly Call[], shared: Answers): Promise<void> {
     try {
       const answers = await shared.keep(calls.map(({ candidate }) => candidate!))
@@ -227,6 +236,29 @@ export class Sidecar {
       if (!isRetriable(error)) return
       await pause()
       this.#again(calls)
+    }
+  }
+
+  /** Another replica has the transaction, and keeps its answer in a moment; unless it died, which half the time left tells. */
+  async #repeat(calls: readonly Call[], shared: Answers): Promise<void> {
+    let open = calls
+    for (let pauseMs = 1; ; pauseMs *= 2) {
+      const found = await shared
+        .find(open.map(({ known }) => known.address))
+        .catch(() => open.map(() => null))
+      for (const [at, call] of open.entries()) {
+        const answer = found[at] ?? null
+        if (answer !== null) this.#send(call, answer)
+      }
+      open = open.filter(({ isAnswered }) => !isAnswered)
+      const nowUs = this.#parts.clock.monotonicUs()
+      const given = open.filter(
+        ({ earlier, patienceUs }) => earlier === 'message' || patienceUs <= nowUs,
+      )
+      if (given.length > 0) await this.#keep(given, shared)
+      open = open.filter((call) => !given.includes(call))
+      if (open.length === 0) return
+      await pause(Math.min(pauseMs, lookPauseMsMax))
     }
   }
 
@@ -306,8 +338,8 @@ function isRetriable(error: unknown): boolean {
   return errorKinds[codeOf(error)].isRetriable
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, retryPauseMs))
+function pause(ms = retryPauseMs): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 function replyOf(answer: Answer, fingerprint: string, id: string): Reply {

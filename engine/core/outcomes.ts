@@ -95,6 +95,7 @@ export class Outcomes {
       type: 'rejected',
       outcome: null,
       rung: null,
+      earlier: 'nobody',
       partition,
       offset,
       key: id,
@@ -123,7 +124,10 @@ export class Outcomes {
     verdict.outcome = outcomeOf(deciders.policy, verdict.score)
     verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
     const rung = verdict.lacksScore ? 'rules' : 'full'
-    if (!writesDecisions) return makeOutcome('decision', verdict.outcome, rung, message, id, '')
+    const earlier = this.#earlier(row)
+    if (!writesDecisions) {
+      return makeOutcome('decision', verdict.outcome, rung, message, id, '', earlier)
+    }
     verdict.id = id
     verdict.tenant = tenant
     verdict.timeMs = timeMs
@@ -137,7 +141,13 @@ export class Outcomes {
     const { ordinal, entityCount } = batch
     const ordinalAt = row * entityCount
     const value = this.#writer.decision(verdict, rows, approximate, at, ordinal, ordinalAt, latency)
-    return makeOutcome('decision', verdict.outcome, rung, message, id, value)
+    return makeOutcome('decision', verdict.outcome, rung, message, id, value, earlier)
+  }
+
+  #earlier(row: number): Outcome['earlier'] {
+    const { seen, firstPartition } = this.#known.batch
+    if (seen[row] === Seen.fresh) return 'nobody'
+    return firstPartition[row]! >= 0 ? 'message' : 'call'
   }
 
   #conflict(message: Message, row: number, id: string): Outcome {
@@ -161,11 +171,13 @@ function makeOutcome(
   { partition, offset, traceparent }: Message,
   key: string,
   value: string,
+  earlier: Outcome['earlier'] = 'nobody',
 ): Outcome {
   return {
     type,
     outcome,
     rung,
+    earlier,
     partition,
     offset,
     key,

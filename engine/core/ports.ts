@@ -27,6 +27,8 @@ export interface Outcome {
   readonly outcome: 'approve' | 'review' | 'deny' | null
   /** Of a decision: how complete it is. */
   readonly rung: Rung | null
+  /** Of a call's decision: who brought the transaction before, and may have been answered. */
+  readonly earlier: 'nobody' | 'message' | 'call'
   /** Transaction id; null when the message had none that could be read. */
   readonly key: string | null
   /** The JSON document to publish. */

@@ -47,7 +47,13 @@ function message(offset: number): Message {
 
 function outcomeOf({ partition, offset }: Message): Outcome {
   const type = 'decision'
-  const none = { key: null, traceparent: null, reject: null, source: null }
+  const none = {
+    earlier: 'nobody' as const,
+    key: null,
+    traceparent: null,
+    reject: null,
+    source: null,
+  }
   return { type, outcome: 'approve', rung: 'full', partition, offset, value: '{}', ...none }
 }
 

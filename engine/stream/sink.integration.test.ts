@@ -54,6 +54,7 @@ function decision(offset: number, partition = 0): Outcome {
     offset,
     outcome: 'approve',
     rung: 'full',
+    earlier: 'nobody',
     key: `id-${offset}`,
     value: `{"n":${offset}}`,
     traceparent: null,

@@ -88,6 +88,7 @@ export function plainDecision(partition: number, offset: number): Outcome {
     offset,
     outcome: 'approve',
     rung: 'full',
+    earlier: 'nobody',
     key: String(offset),
     value: '{}',
     traceparent: null,

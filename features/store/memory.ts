@@ -4,7 +4,7 @@ import { hopBoundary, type JournalPlan, type JournalPlans } from '../journal.ts'
 import { isCallsRepeat, type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Journals } from './journals.ts'
-import { noteFirst } from './source.ts'
+import { noteBringer, noteFirst } from './source.ts'
 import { rowsPerCallMax, type Store, StoreError, type StoreStats } from './store.ts'
 
 export interface MemoryOptions {
@@ -138,6 +138,9 @@ export class MemoryStore implements Store {
     if (seen === Seen.duplicate || seen === Seen.conflict) {
       const start = this.#journals.recordStart(journal, ordinal)
       noteFirst(batch, row, this.#journals.recordView(journal), start)
+    } else if (batch.partition[row]! < 0) {
+      const start = this.#journals.recordStart(journal, ordinal)
+      noteBringer(batch, row, this.#journals.recordView(journal), start)
     }
     return seen
   }

@@ -1,5 +1,5 @@
 // Which message a primary's record names: its own, none where a call appended it, or the one that adopted it since.
-import { fingerprintAt, sourceAt } from '../journal.ts'
+import { fingerprintAt, sourceAt, sourceBytes } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 
 const fingerprintWord = fingerprintAt >>> 2
@@ -48,6 +48,12 @@ export function adoptRecord(
 /** Notes the source of the record at byte `start` as the first message of `row`; -1 for both when it had none. */
 export function noteFirst(batch: Observation, row: number, data: DataView, start: number): void {
   noteSource(batch, row, data, start + sourceAt)
+}
+
+/** Notes the message that brought the record at byte `start` first: none where a call did, whatever adopted it since. */
+export function noteBringer(batch: Observation, row: number, data: DataView, start: number): void {
+  const isAdopted = (data.getUint8(start + sourceAt + sourceBytes - 1) & 0x80) !== 0
+  if (!isAdopted) noteSource(batch, row, data, start + sourceAt)
 }
 
 /** The same from the eight bytes of a source alone, little-endian: features/journal.ts says what is in them. */

@@ -5,7 +5,7 @@ import { type Observation, Seen } from '../observation.ts'
 import type { Call } from './call.ts'
 import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
-import { noteFirst } from './source.ts'
+import { noteBringer, noteFirst } from './source.ts'
 import { StoreError } from './store.ts'
 
 const headBytes = 9
@@ -160,7 +160,9 @@ export class Unpacker {
         if (isOther && slot > 0) continue
         this.#answerSlot(call, batch, at, data.getFloat64(values + at * 8, true))
       }
-      if (isOther) this.#noteFirst(batch, row)
+      if (isOther) this.#note(noteFirst, batch, row)
+      else if (seen === Seen.redelivery && batch.partition[row]! < 0)
+        this.#note(noteBringer, batch, row)
     }
   }
 
@@ -181,11 +183,11 @@ export class Unpacker {
     batch.handle[slot] = journal
   }
 
-  #noteFirst(batch: Observation, row: number): void {
+  #note(note: typeof noteFirst, batch: Observation, row: number): void {
     const slot = row * batch.entityCount + this.#plans.primary
     const journal = batch.handle[slot]!
     const start = this.#journals.recordStart(journal, batch.ordinal[slot]!)
-    noteFirst(batch, row, this.#journals.recordView(journal), start)
+    note(batch, row, this.#journals.recordView(journal), start)
   }
 
   /** Redis has gone back or on between two calls of one pipeline: what is held is of no use. */

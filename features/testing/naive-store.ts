@@ -47,7 +47,9 @@ export class NaiveStore {
       if (entity !== this.#plans.primary) continue
       seen = slot.applied ? Seen.redelivery : this.#compare(row, entry)
       if (seen === Seen.adopted) entry!.source = row
-      if (seen >= Seen.duplicate) first = entry!.source
+      const isCallAgain = seen === Seen.redelivery && row.partition < 0
+      if (seen >= Seen.duplicate || (isCallAgain && entry!.row.partition >= 0))
+        first = entry!.source
     }
     return { seen, first, slots }
   }
