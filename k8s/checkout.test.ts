@@ -1,26 +1,24 @@
 // The sample payment service as a process, before a server on a Unix socket that answers as docs/decision.md says and
 // as each test asks: claims about what a charge becomes, whatever Weir does. Never shows that Weir answers so.
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, afterEach, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { SampleProcess, sampleCharge } from './testing/sample-process.ts'
 
 type Answer = (call: IncomingMessage, reply: ServerResponse) => void
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-checkout-'))
 const socket = join(folder, 'weir.sock')
-const charge = readFileSync(fileURLToPath(import.meta.resolve('#root/k8s/sample-charge.json')))
-const children: ChildProcess[] = []
+const samples: SampleProcess[] = []
 // More time than any of these calls takes on a busy machine.
 const sample = await startSample(60_000)
 after(() => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const one of samples) one.kill()
   rmSync(folder, { recursive: true })
 })
 
@@ -42,21 +40,10 @@ async function nextCall(server: Server): Promise<[IncomingMessage, ServerRespons
   return (await once(server, 'request')) as [IncomingMessage, ServerResponse]
 }
 
-async function startSample(answerMsMax: number) {
-  const program = fileURLToPath(import.meta.resolve('#root/dist/k8s/checkout.js'))
-  const options = ['--port', '0', '--weir', socket, '--answer-ms-max', String(answerMsMax)]
-  const child = spawn(process.execPath, [program, ...options], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  children.push(child)
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  const url = `http://127.0.0.1:${/\d+/.exec(line.toString('utf8'))![0]}`
-  return { child, url }
-}
-
-async function pay(url = sample.url, body: Uint8Array = charge): Promise<[number, unknown]> {
-  const response = await fetch(`${url}/charges`, { method: 'POST', body })
-  return [response.status, await response.json()]
+async function startSample(answerMsMax: number): Promise<SampleProcess> {
+  const one = await SampleProcess.start(socket, answerMsMax)
+  samples.push(one)
+  return one
 }
 
 for (const [outcome, status, word] of [
@@ -66,17 +53,17 @@ for (const [outcome, status, word] of [
 ] as const) {
   test(`${outcome}: the charge is ${word}`, async () => {
     await answerWith((_, reply) => reply.end(JSON.stringify({ type: 'decision', outcome })))
-    assert.deepEqual(await pay(), [status, { charge: word }])
+    assert.deepEqual(await sample.pay(), [status, { charge: word }])
   })
 }
 
 test('the charge comes to Weir as it came to the sample', async () => {
   const server = await answerWith(() => undefined)
-  const paid = pay()
+  const paid = sample.pay()
   const [call, reply] = await nextCall(server)
   assert.equal(`${call.method} ${call.url}`, 'POST /v1/decisions')
   assert.equal(call.headers['content-type'], 'application/json')
-  assert.equal(await text(call), charge.toString('utf8'))
+  assert.equal(await text(call), sampleCharge.toString('utf8'))
   reply.end('{"outcome":"approve"}')
   await paid
 })
@@ -87,7 +74,7 @@ test('calls one after another share a connection', async () => {
     ports.add(call.socket)
     call.resume().once('end', () => reply.end('{"outcome":"approve"}'))
   })
-  for (let count = 0; count < 5; count++) await pay()
+  for (let count = 0; count < 5; count++) await sample.pay()
   assert.equal(ports.size, 1)
 })
 
@@ -95,7 +82,7 @@ for (const status of [400, 409, 413]) {
   test(`${status} of Weir is the caller's to mend, and says how`, async () => {
     const body = { field: 'amount', expected: 'a decimal', found: 'twelve' }
     await answerWith((_, reply) => reply.writeHead(status).end(JSON.stringify(body)))
-    assert.deepEqual(await pay(), [status, body])
+    assert.deepEqual(await sample.pay(), [status, body])
   })
 }
 
@@ -111,22 +98,22 @@ const silences: readonly (readonly [string, Answer])[] = [
 for (const [title, answer] of silences) {
   test(`the charge is held when ${title}`, async () => {
     await answerWith(answer)
-    assert.deepEqual(await pay(), [202, { charge: 'held' }])
+    assert.deepEqual(await sample.pay(), [202, { charge: 'held' }])
   })
 }
 
 test('the charge is held when no answer comes in time', { timeout: 20_000 }, async () => {
-  const { url } = await startSample(50)
+  const hasty = await startSample(50)
   await answerWith(() => undefined)
-  assert.deepEqual(await pay(url), [202, { charge: 'held' }])
+  assert.deepEqual(await hasty.pay(), [202, { charge: 'held' }])
 })
 
 test('without Weir charges are held; once it is there they are decided', async () => {
-  assert.deepEqual(await pay(), [202, { charge: 'held' }])
+  assert.deepEqual(await sample.pay(), [202, { charge: 'held' }])
   const large = Buffer.alloc(1_000_000, 32)
-  assert.deepEqual(await pay(sample.url, large), [202, { charge: 'held' }])
+  assert.deepEqual(await sample.pay(large), [202, { charge: 'held' }])
   await answerWith((_, reply) => reply.end('{"outcome":"deny"}'))
-  assert.deepEqual(await pay(), [402, { charge: 'refused' }])
+  assert.deepEqual(await sample.pay(), [402, { charge: 'refused' }])
 })
 
 test('the sample lives without Weir, and knows one route more', async () => {
@@ -135,9 +122,10 @@ test('the sample lives without Weir, and knows one route more', async () => {
 })
 
 test('SIGTERM: the open charge is answered, then the sample ends', async () => {
-  const { child, url } = await startSample(60_000)
+  const ending = await startSample(60_000)
+  const { child, url } = ending
   const server = await answerWith(() => undefined)
-  const paid = pay(url)
+  const paid = ending.pay()
   const [, reply] = await nextCall(server)
   child.kill('SIGTERM')
   await waitForRefusal(url)

@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { hashKeyOf, loadConfig } from '../engine/config.ts'
 import { EngineProcess } from '../engine/testing/engine-process.ts'
-import { environmentOf, writeMounts } from './testing/container-world.ts'
+import { weirOf } from './testing/container-world.ts'
 import { parseObjects, podsOf, readRendering } from './testing/objects.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-k8s-'))
@@ -17,18 +17,9 @@ after(() => {
 const objects = parseObjects(readRendering('dev'))
 const [checkout, stream] = podsOf(objects)
 
-/** Starts nothing: the container's files below `folder`, its environment, and the path of its configuration there. */
-function prepare(pod: typeof checkout) {
-  const container = pod!.containers.find(({ name }) => name === 'weir')!
-  const environment = environmentOf(container, objects)
-  writeMounts(container, pod!, objects, folder)
-  const file = join(folder, environment['WEIR_CONFIG']!)
-  return { container, environment, file }
-}
-
 for (const pod of [checkout, stream]) {
   test(`${pod!.name}: the engine takes the configuration without a fault or a warning`, () => {
-    const { container, environment, file } = prepare(pod)
+    const { container, environment, file } = weirOf(pod!, objects, folder)
     const loaded = loadConfig({ file, environment, folder })
     assert.deepEqual(loaded.warnings, [])
     assert.deepEqual(loaded.config.kafka.brokers, ['kafka.default:9092'])
@@ -42,6 +33,41 @@ for (const pod of [checkout, stream]) {
       [loaded.config.http.port],
     )
   })
+}
+
+test('the sidecar and the stream share a Redis, a key and the topic from the one to the other', () => {
+  const [one, other] = [checkout, stream].map((pod) => {
+    const { environment, file } = weirOf(pod!, objects, folder)
+    const { config } = loadConfig({ file, environment, folder })
+    const { brokers, transactions } = config.kafka
+    const { url, buckets } = config.redis
+    return { brokers, transactions, url, buckets, hashKey: config.hashKey, source: config.source }
+  })
+  assert.deepEqual(one, other)
+})
+
+/** What Weir takes before it holds anything, and messages of a stream that wait (engine/stream/epoch.ts). */
+const ownBytes = 160 * 2 ** 20
+const fetchedBytes = 64 * 2 ** 20
+/** Measured of a sidecar at both bounds: what the process takes for each byte of answers and backlog. */
+const bytesPerByte = 2.5
+
+for (const pod of [checkout, stream]) {
+  test(`${pod!.name}: the memory that Weir requests has room for all that its settings let it hold`, () => {
+    const { container, environment, file } = weirOf(pod!, objects, folder)
+    const { http, redis } = loadConfig({ file, environment, folder }).config
+    const isSidecar = container.args!.includes('serve')
+    const bounded = bytesPerByte * (http.answerBytesMax + http.backlogBytesMax)
+    const mostBytes = ownBytes + redis.heldBytesMax + (isSidecar ? bounded : fetchedBytes)
+    const { requests, limits } = container.resources!
+    assert.ok(bytesOf(requests!['memory']!) >= mostBytes, `${mostBytes} B`)
+    assert.ok(bytesOf(limits!['memory']!) >= 1.25 * mostBytes, `${mostBytes} B`)
+  })
+}
+
+function bytesOf(quantity: string | number): number {
+  const [, count, unit] = /^(\d+)(Mi|Gi)$/.exec(String(quantity))!
+  return Number(count) * (unit === 'Mi' ? 2 ** 20 : 2 ** 30)
 }
 
 test('the sample calls the socket on which the sidecar listens, and both have its folder mounted', () => {
@@ -60,7 +86,7 @@ test('the sample calls the socket on which the sidecar listens, and both have it
 })
 
 test('the engine decides the sample charge with the mapping, the catalog and the model', async () => {
-  const { environment, file } = prepare(checkout)
+  const { environment, file } = weirOf(checkout!, objects, folder)
   const charge = fileURLToPath(import.meta.resolve('#root/k8s/sample-charge.json'))
   const line = JSON.stringify(JSON.parse(readFileSync(charge, 'utf8')))
   writeFileSync(join(folder, 'charges.jsonl'), `${line}\n`)

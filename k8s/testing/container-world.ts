@@ -5,6 +5,21 @@ import { join } from 'node:path'
 import type { IContainer } from 'kubernetes-models/v1'
 import type { KubernetesObject, Labels, Pod } from './objects.ts'
 
+export interface World {
+  readonly container: IContainer
+  readonly environment: Labels
+  /** Where its configuration lies. */
+  readonly file: string
+}
+
+/** What Weir's container of a pod finds, its files below `folder`. Starts nothing. */
+export function weirOf(pod: Pod, objects: readonly KubernetesObject[], folder: string): World {
+  const container = pod.containers.find(({ name }) => name === 'weir')!
+  const environment = environmentOf(container, objects)
+  writeMounts(container, pod, objects, folder)
+  return { container, environment, file: join(folder, environment['WEIR_CONFIG']!) }
+}
+
 /** The container's environment. Throws TypeError where a name leads nowhere (references.ts says which). */
 export function environmentOf(container: IContainer, objects: readonly KubernetesObject[]): Labels {
   const environment: Record<string, string> = {}
