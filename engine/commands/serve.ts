@@ -26,8 +26,8 @@ import { openStore } from './store.ts'
 export type ServeOptions = Readonly<Record<string, never>>
 
 const stopMsMax = 9000
-/** How long a stop waits for Kafka. */
-const drainMsMax = 5000
+/** Of it, for closing connections once all is said; what the calls leave of the rest is for Kafka. */
+const closeMsMax = 2000
 /** How long a start waits to hear that the topic is there. */
 const topicMsMax = 5000
 const bodyBytesMax = 1024 * 1024
@@ -70,7 +70,7 @@ export const serveLine: CommandLine<ServeOptions> = {
 }
 
 export const runServe: Run<ServeOptions> = async (_, context) => {
-  const { loaded, log, stderr, stop } = context
+  const { loaded, log, stderr, stop, clock } = context
   const { http } = loaded.config
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   requireJson(assembly, loaded.config.source)
@@ -94,12 +94,14 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
     stderr.write(`weir: answering on ${places.join(' and ')}\n`)
     if (!stop.aborted) await once(stop, 'abort')
   } finally {
+    const stopBeganUs = clock.monotonicUs()
     const limit = setTimeout(() => {
       log.error({}, 'stopping took too long')
       process.exit(1)
     }, stopMsMax)
     await Promise.all([server.close(), drain()])
-    const unsent = (await outflow?.close(drainMsMax)) ?? 0
+    const leftMs = stopMsMax - closeMsMax - (clock.monotonicUs() - stopBeganUs) / 1000
+    const unsent = (await outflow?.close(leftMs)) ?? 0
     if (unsent > 0) log.error({ unsent }, 'calls were answered and never came to Kafka')
     await store.close().catch(() => undefined)
     await assembly.model?.close()
