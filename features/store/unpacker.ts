@@ -125,9 +125,8 @@ export class Unpacker {
     const low = data.getUint32(incarnation + 4, true)
     const high = data.getUint32(incarnation + 8, true)
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    if (call.held[place]! > 0 && journals.isIncarnation(named, generation, low, high)) {
-      this.#isBehind = true
-    }
+    const lacksHeld = call.held[place]! > 0 || before < call.forgotten[place]!
+    if (lacksHeld && journals.isIncarnation(named, generation, low, high)) this.#isBehind = true
     const successor = this.#replaced.get(named)
     let journal = successor ?? named
     const count = journals.count(journal)
