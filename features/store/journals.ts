@@ -228,10 +228,7 @@ export class Journals {
     }
   }
 
-  /**
-   * Puts an empty journal of the same incarnation in this one's place, which lives on for those who have pinned it; returns
-   * the new one. Where this one was detached before, that is what took its place then.
-   */
+  /** Puts an empty journal of its incarnation in this one's place, which lives on for who has it pinned; returns what is there. */
   detach(journal: number): number {
     const row = this.#directory.words(journal).slice(this.#directory.at(journal))
     this.#room.remove(journal)
