@@ -228,7 +228,7 @@ export class Journals {
     }
   }
 
-  /** Puts an empty journal of its incarnation in this one's place, which lives on for who has it pinned; returns what is there. */
+  /** Puts an empty journal of its incarnation in this one's place, which lives on for who has it pinned; returns the new one. */
   detach(journal: number): number {
     const row = this.#directory.words(journal).slice(this.#directory.at(journal))
     this.#room.remove(journal)
