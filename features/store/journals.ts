@@ -149,12 +149,8 @@ export class Journals {
 
   /** What the primary's record at `ordinal` says of another one with its identity. */
   compare(journal: number, ordinal: number, words: Uint32Array, from: number): Seen {
-    const row = this.#directory.words(journal)
-    const at = this.#directory.at(journal)
-    const width = this.#layouts.widths[row[at + flagsAt]! & layoutMask]!
-    const held = this.#slabs.slabs[row[at + placeAt]!]!.words
-    const record = (row[at + blockAt]! + (ordinal - this.#directory.base(journal)) * width) >>> 2
-    return compareSources(held, record, words, from)
+    const record = this.recordStart(journal, ordinal) >>> 2
+    return compareSources(this.#held(journal), record, words, from)
   }
 
   /** True if the primary's record at `ordinal` was appended without a source, and nothing here knows of a message since. */
@@ -232,11 +228,13 @@ export class Journals {
     }
   }
 
-  /** Puts an empty journal in this one's place, which lives on for those who have pinned it; returns the new one. */
+  /** Puts an empty journal of its incarnation in this one's place, which lives on for who has it pinned; returns the new one. */
   detach(journal: number): number {
     const row = this.#directory.words(journal).slice(this.#directory.at(journal))
     this.#room.remove(journal)
-    return this.#room.row(row[tenantAt]!, (row[flagsAt]! & kindMask) >>> kindShift, row, 0)
+    const anew = this.open(row[tenantAt]!, (row[flagsAt]! & kindMask) >>> kindShift, row, 0)
+    this.setIncarnation(anew, row[generationAt]!, row[incarnationAt]!, row[incarnationAt + 1]!)
+    return anew
   }
 
   /** Forgets a journal, as `clear` does all. */

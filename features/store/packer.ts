@@ -111,6 +111,7 @@ export class Packer {
     this.#placeOf.clear()
     call.firstSlots.length = 0
     call.held.length = 0
+    call.forgotten.length = 0
     call.starts.length = 0
     call.journalOf.length = 0
     call.located.length = 0
@@ -128,6 +129,7 @@ export class Packer {
         call.firstSlots.push(slot)
         const held = this.#journals.count(journal)
         call.held.push(held)
+        call.forgotten.push(0)
         const start = headerBytes + (held - 1) * this.#width(batch, slot)
         call.starts.push(held === 0 ? '' : String(start))
       }
@@ -155,6 +157,7 @@ export class Packer {
     this.#journals.pin(anew)
     this.#journals.unpin(journal)
     call.journals[place] = anew
+    call.forgotten[place] = call.held[place]!
     call.held[place] = 0
     call.starts[place] = ''
   }

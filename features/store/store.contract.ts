@@ -213,6 +213,23 @@ export function storeContract(name: string, start: () => Promise<StoreWorld>): v
       assert.deepEqual([next.ordinal[0], next.ordinal[1], next.ordinal[2]], [3, 3, 3])
     })
 
+    it('names the message that adopted in the same batch, whatever of the batch is read before', async () => {
+      const plans = freshPlans()
+      const store = await world.open(plans)
+      const call = (id: string) => row(-1, 'a', { partition: -1, id })
+      await observe(store, plans, [call('x')])
+      // The card is read by the first rows already, as the call left it.
+      const before = Array.from({ length: 20 }, (_, at) => row(at, at % 8 === 0 ? 'a' : `b${at}`))
+      const message = (offset: number, id: string) => row(offset, 'a', { id })
+      const rows = [...before, message(20, 'x'), message(21, 'x')]
+      const mixed = [call('y'), message(22, 'y'), message(23, 'y')]
+      const batch = await observe(await world.open(plans), plans, [...rows, ...mixed])
+      const seen = [Seen.adopted, Seen.duplicate, Seen.fresh, Seen.adopted, Seen.duplicate]
+      assert.deepEqual([...batch.seen.slice(20, 25)], seen)
+      assert.deepEqual([...batch.firstPartition.slice(20, 25)], [-1, 0, -1, -1, 0])
+      assert.deepEqual([...batch.firstOffset.slice(20, 25)], [-1, 20, -1, -1, 22])
+    })
+
     it('never counts a call again whose record has left an exact tail', async () => {
       const plans = freshPlans(kinds.map((kind, at) => ({ ...kind, cap: at === 1 ? 8 : 512 })))
       const store = await world.open(plans)

@@ -125,9 +125,8 @@ export class Unpacker {
     const low = data.getUint32(incarnation + 4, true)
     const high = data.getUint32(incarnation + 8, true)
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    if (call.held[place]! > 0 && journals.isIncarnation(named, generation, low, high)) {
-      this.#isBehind = true
-    }
+    const lacksHeld = call.held[place]! > 0 || before < call.forgotten[place]!
+    if (lacksHeld && journals.isIncarnation(named, generation, low, high)) this.#isBehind = true
     const successor = this.#replaced.get(named)
     let journal = successor ?? named
     const count = journals.count(journal)
@@ -160,10 +159,18 @@ export class Unpacker {
         if (isOther && slot > 0) continue
         this.#answerSlot(call, batch, at, data.getFloat64(values + at * 8, true))
       }
+      if (seen === Seen.adopted) this.#adopt(batch, row)
       if (isOther) this.#note(noteFirst, batch, row)
       else if (seen === Seen.redelivery && batch.partition[row]! < 0)
         this.#note(noteBringer, batch, row)
     }
+  }
+
+  /** What is held may be older than the adoption: appended or read by a call before this one, or by a row. */
+  #adopt(batch: Observation, row: number): void {
+    const slot = row * batch.entityCount + this.#plans.primary
+    const word = (slot * batch.recordStride) >>> 2
+    this.#journals.adopt(batch.handle[slot]!, batch.ordinal[slot]!, this.#words, word)
   }
 
   #answerSlot(call: Call, batch: Observation, at: number, value: number): void {
