@@ -1,6 +1,6 @@
 // Answers that calls were given before their transaction came by the topic: they are what the topic's outcome says. Sealed
 // ones travel with the transaction; the others are where calls keep them.
-import type { Addresser, Answer, AnswerSeal } from '../../features/answer.ts'
+import type { Addresser, Answer, AnswerAddress, AnswerSeal } from '../../features/answer.ts'
 import { type Observation, Seen } from '../../features/observation.ts'
 import { Kind, type Transaction } from '../../features/transaction.ts'
 import { type Rung, rungs } from './decision.ts'
@@ -26,7 +26,6 @@ export interface GivenParts {
 
 interface Wanted {
   readonly row: number
-  readonly sealed: Answer | null
   readonly fingerprint: string
 }
 
@@ -34,23 +33,20 @@ export class GivenAnswers {
   readonly #parts: GivenParts
   readonly #given = new Array<Given | null>(batchRowsMax).fill(null)
   readonly #wanted: Wanted[] = []
-  readonly #addresses: Answer[] = []
+  readonly #addresses: AnswerAddress[] = []
 
   constructor(parts: GivenParts) {
     this.#parts = parts
   }
 
-  /**
-   * What the transaction of a row was answered; null without an answer. Of a duplicate: only an answer that is not the one
-   * that is kept, so that some caller acts on another than the rest.
-   */
+  /** What the transaction of a row was answered; null without an answer. Of a duplicate: what came with it. */
   at(row: number): Given | null {
     return this.#given[row]!
   }
 
   /**
    * Finds the answers of an observed batch; `rowOf` has the row of each message, -1 without one. Asks `kept` only where a
-   * call's record was adopted without an answer beside it, and for duplicates with one. Rejects with StoreError.
+   * call's record was adopted without an answer beside it. Rejects with StoreError.
    */
   async find(
     messages: readonly Message[],
@@ -71,10 +67,9 @@ export class GivenAnswers {
     }
     if (this.#wanted.length === 0) return
     const found = await this.#parts.kept.find(this.#addresses)
-    for (const [at, { row, sealed, fingerprint }] of this.#wanted.entries()) {
-      const kept = found[at]?.fingerprint === fingerprint ? found[at] : null
-      if (batch.seen[row] === Seen.adopted) this.#given[row] = kept && read(kept)
-      else if (sealed !== null && kept?.body !== sealed.body) this.#given[row] = read(sealed)
+    for (const [at, { row, fingerprint }] of this.#wanted.entries()) {
+      const kept = found[at] ?? null
+      if (kept?.fingerprint === fingerprint) this.#given[row] = read(kept)
     }
   }
 
@@ -89,11 +84,11 @@ export class GivenAnswers {
       const { partition, offset } = message
       log.warn({ partition, offset }, 'an answer beside a transaction is not sealed with our key')
     }
-    if (seen !== Seen.duplicate && sealed !== null) {
+    if (sealed !== null) {
       this.#given[row] = read(sealed)
-    } else if (seen === Seen.adopted || sealed !== null) {
-      this.#wanted.push({ row, sealed, fingerprint })
-      this.#addresses.push({ ...address, fingerprint, body: '' })
+    } else if (seen === Seen.adopted) {
+      this.#wanted.push({ row, fingerprint })
+      this.#addresses.push(address)
     }
   }
 }
