@@ -167,7 +167,7 @@ export class Sidecar {
       await Promise.all(this.#settling)
     }
     // What has just been answered flows out first.
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
   }
 
   #start(): void {
@@ -220,7 +220,8 @@ export class Sidecar {
       }
     }
     if (shared === null) return
-    if (firsts.length > 0) this.#await(this.#keep(firsts, shared))
+    // Their replies are written first: sending to Redis costs as much as that.
+    if (firsts.length > 0) this.#await(nextTurn().then(() => this.#keep(firsts, shared)))
     if (repeats.length > 0) this.#await(this.#repeat(repeats, shared))
   }
 
@@ -336,6 +337,10 @@ export class Sidecar {
 
 function isRetriable(error: unknown): boolean {
   return errorKinds[codeOf(error)].isRetriable
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function pause(ms = retryPauseMs): Promise<void> {
