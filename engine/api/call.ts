@@ -13,6 +13,8 @@ export class Call {
   /** What it was answered; null without one, or for a call that gets no decision. */
   answer: Answer | null = null
   isAnswered = false
+  /** Its records are in the journals. */
+  isCounted = false
   /** Who brought its transaction before. */
   earlier: Outcome['earlier'] = 'nobody'
   /** Until when it waits for another replica's answer, on the monotonic clock. */

@@ -170,6 +170,7 @@ test('the first reply does not wait until it is kept; another replica waits for 
   }
   const world = new SidecarWorld({ shared })
   const reply = await world.ask({ id: 'f' })
+  await until(() => held.length === 1)
   const replica = new SidecarWorld({ store: world.store, shared, fallback: 'approve' })
   const asked = replica.ask({ id: 'f' })
   await until(() => replica.store.batches.length === 2)

@@ -204,6 +204,7 @@ export class Sidecar {
     for (const [at, call] of batch.entries()) {
       const { type, value, reject, earlier } = outcomes[at]!
       const { address, fingerprint, isTransaction } = call.known
+      call.isCounted = true
       if (type === 'rejected') {
         call.send(problemReply(reject?.reason === 'id_conflict' ? 409 : 400, reject!))
       } else if (!isTransaction) {
@@ -287,7 +288,7 @@ export class Sidecar {
 
   #giveUp(calls: readonly Call[]): void {
     for (const call of calls) this.#due(call)
-    this.#counts.uncounted += calls.length
+    this.#counts.uncounted += calls.filter(({ isCounted }) => !isCounted).length
   }
 
   /** The deadline is here: what is known goes out. */

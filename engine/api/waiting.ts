@@ -53,7 +53,7 @@ export class Waiting {
   #addLate(calls: readonly Call[]): void {
     for (const call of calls) {
       if (this.#late.length < this.#lateMax) this.#late.push(call)
-      else this.dropped++
+      else if (!call.isCounted) this.dropped++
     }
   }
 }
