@@ -145,6 +145,8 @@ test('the sidecar is killed with a charge open: it is held at once, as are those
   const { redis, sample } = pod
   const killed = await pod.startWeir()
   assert.deepEqual(await sample.pay(chargeOf('before')), [201, { charge: 'accepted' }])
+  // What waits for Kafka dies with it.
+  await pod.charges(1)
   redis.pause()
   const paid = sample.pay(chargeOf('open'))
   await pod.untilCallWaits()

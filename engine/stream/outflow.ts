@@ -41,7 +41,6 @@ export class KafkaOutflow implements Outflow {
   #unplaced: NewRecord[] = []
   #partitions = 0
   readonly #isSending: boolean[] = []
-  #isAsking = false
   #isAway = false
   #isClosed = false
   readonly #changed = new Change()
@@ -50,6 +49,7 @@ export class KafkaOutflow implements Outflow {
   constructor(parts: OutflowParts) {
     this.#parts = parts
     this.#producer = RenewedProducer.later(parts.client)
+    void this.#ask()
   }
 
   get stats(): OutflowStats {
@@ -66,10 +66,7 @@ export class KafkaOutflow implements Outflow {
     this.#stats.waiting++
     this.#stats.waitingBytes += bytesOf(record)
     if (this.#partitions > 0) this.#place(record)
-    else {
-      this.#unplaced.push(record)
-      void this.#ask()
-    }
+    else this.#unplaced.push(record)
   }
 
   /** Waits until all that was taken is acknowledged, at most `ms`; returns how many are not, which nobody will send. */
@@ -101,10 +98,12 @@ export class KafkaOutflow implements Outflow {
     if (this.#isSending[partition] !== true) void this.#send(partition)
   }
 
+  /** Once: connects, and finds out where records belong. */
   async #ask(): Promise<void> {
-    if (this.#isAsking) return
-    this.#isAsking = true
-    const count = await this.#insist(() => this.#parts.countPartitions())
+    const count = await this.#insist(async () => {
+      await this.#producer.connect()
+      return this.#parts.countPartitions()
+    })
     if (count === null) return
     this.#partitions = count
     const records = this.#unplaced

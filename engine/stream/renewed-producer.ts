@@ -27,9 +27,14 @@ export class RenewedProducer {
     return new RenewedProducer(client, await connected(client))
   }
 
-  /** Connects with its first send. */
+  /** Connects when it is told to, or with its first send. */
   static later(client: KafkaClient): RenewedProducer {
     return new RenewedProducer(client, null)
+  }
+
+  /** Rejects with EngineError. */
+  async connect(): Promise<void> {
+    if (this.#producer === null) await this.#open()
   }
 
   /** One at a time per partition. Rejects with EngineError; then it is not known what was written. */
