@@ -5,8 +5,9 @@ import { createServer } from 'node:http'
 const [port, socket, bytes] = process.argv.slice(2)
 const body = JSON.stringify({ filler: 'x'.repeat(Number(bytes) - 13) })
 
+let listening = 0
 for (const place of [{ port: Number(port), host: '127.0.0.1' }, { path: socket }]) {
-  createServer((request, response) => {
+  const server = createServer((request, response) => {
     request.on('data', () => undefined)
     request.on('end', () => {
       response.writeHead(200, {
@@ -15,6 +16,8 @@ for (const place of [{ port: Number(port), host: '127.0.0.1' }, { path: socket }
       })
       response.end(body)
     })
-  }).listen(place)
+  })
+  server.listen(place, () => {
+    if (++listening === 2) process.stderr.write('answering on both\n')
+  })
 }
-process.stderr.write('answering on both\n')

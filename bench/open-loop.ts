@@ -22,6 +22,8 @@ export interface Measured {
 
 /** Connections are opened as they are needed and kept: as many as calls were ever open at once, at most so many. */
 const connectionsMax = 64
+/** More than a timer is late. */
+const spinMs = 1.2
 
 /** `check` is given status and body of each reply, and its place. Rejects when a call fails. */
 export async function openLoop(
@@ -38,8 +40,7 @@ export async function openLoop(
   const calls: Promise<void>[] = []
   for (let at = 0; at < bodies.length; at++) {
     const due = beganUs + dueUs[at]!
-    // Spinning through the event loop: timers would be late by up to a millisecond.
-    while (systemClock.monotonicUs() < due) await new Promise((resolve) => setImmediate(resolve))
+    await until(due)
     lateUs[at] = systemClock.monotonicUs() - due
     calls.push(
       post(target, agent, bodies[at]!).then(({ status, body }) => {
@@ -52,6 +53,13 @@ export async function openLoop(
   await Promise.all(calls)
   agent.destroy()
   return { latencyUs: latencyUs.sort(), lateUs: lateUs.sort(), replyBytes }
+}
+
+/** Sleeps, then spins through the event loop: timers are late by up to a millisecond, and spinning takes from the server. */
+async function until(dueUs: number): Promise<void> {
+  const leftMs = (dueUs - systemClock.monotonicUs()) / 1000 - spinMs
+  if (leftMs >= 1) await new Promise((resolve) => setTimeout(resolve, leftMs))
+  while (systemClock.monotonicUs() < dueUs) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Of ascending numbers; `share` of them are at most so large. */

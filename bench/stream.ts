@@ -1,6 +1,6 @@
 // `weir stream` as users run it, from a real broker to a real broker with journals in a real Redis, catching up on a topic
 // that was filled before: what a decision costs, and whether memory grows.
-// Usage: stream.js <transactions> <warm-up>. Prints one line of JSON.
+// Usage: stream.js <transactions> <warm-up> <bound of held journals>. Prints one line of JSON.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { shipped } from '../engine/assemble.ts'
 import { systemClock } from '../engine/clock.ts'
@@ -18,6 +18,7 @@ const partitions = 4
 const chunk = 10_000
 const count = Number(process.argv[2] ?? '1500000')
 const warmUp = Number(process.argv[3] ?? '500000')
+const heldBytesMax = process.argv[4] ?? '256MiB'
 
 const kafka = await KafkaServer.start()
 const redis = await RedisServer.start()
@@ -103,7 +104,7 @@ kafka:
   decisions: ${topics.decisions}
   dead_letters: ${topics.deadLetters}
   group: ${topics.transactions}
-redis: { url: '${redis.url}' }
+redis: { url: '${redis.url}', held_bytes_max: ${heldBytesMax} }
 hash_key: 00112233445566778899aabbccddeeff
 `
 }
