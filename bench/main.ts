@@ -40,7 +40,7 @@ const variants: readonly Variant[] = [
     script: script('sidecar'),
     args: ['20000', '5000', '400'],
     about:
-      'weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: 5,000 calls each, Poisson arrivals at 400 a second, after 20,000 of history; from due to the end of the reply, so the client is in all of it. The generator spins on one of the cores.',
+      'weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: 5,000 calls each, Poisson arrivals at 400 a second, after 20,000 of history; from due to the end of the reply, so the client is in all of it. The generator spins for the millisecond before each call.',
   },
   {
     name: 'training',

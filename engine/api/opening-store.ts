@@ -107,5 +107,6 @@ const nothing: StoreStats = {
   bytesReceived: 0,
   heldJournals: 0,
   heldBytes: 0,
+  losses: 0,
   isAway: true,
 }

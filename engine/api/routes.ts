@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { primaryHashPattern } from '../../features/answer.ts'
 import type { Clock } from '../core/ports.ts'
+import { traceparentOf } from '../core/traceparent.ts'
 import { type BodyBounds, readBody } from './body.ts'
 import { checkContent, readDeadline, refuse } from './headers.ts'
 import type { Intake } from './intake.ts'
@@ -107,7 +108,7 @@ async function decide(serving: Serving, request: IncomingMessage): Promise<Reply
       body,
       arrivedMs: clock.nowMs(),
       dueUs: arrivedUs + deadlineMs * 1000,
-      traceparent: typeof traceparent === 'string' ? traceparent : null,
+      traceparent: typeof traceparent === 'string' ? traceparentOf(traceparent) : null,
     })
   } finally {
     sidecar.leave()

@@ -2,6 +2,7 @@
 // the next fetch is not held up; committed only when the driver says that their outcomes were acknowledged. It never
 // hands over a message of an assignment that is no more, and never one after a gap.
 import type { Log, Message } from '../core/ports.ts'
+import { traceparentOf } from '../core/traceparent.ts'
 import { EngineError } from '../errors.ts'
 import { within } from './deadline.ts'
 import {
@@ -255,10 +256,9 @@ function toMessage(partition: number, message: KafkaMessage): Message {
     key: message.key,
     value: message.value,
     timestampMs: Number(message.timestamp),
-    traceparent:
-      Buffer.isBuffer(traceparent) && traceparent.length <= 256
-        ? traceparent.toString('utf8')
-        : null,
+    traceparent: Buffer.isBuffer(traceparent)
+      ? traceparentOf(traceparent.toString('latin1'))
+      : null,
     answer: Buffer.isBuffer(answer) ? answer : null,
   }
 }

@@ -37,6 +37,10 @@ function cardCount(document: ReturnType<typeof documentOf>): number | null | und
   return document.features?.['card_count_1d']
 }
 
+function trace(n: number): string {
+  return `00-${n.toString(16).padStart(32, 'a')}-00f067aa0ba902b7-01`
+}
+
 describe('weir stream', { concurrency: 2 }, () => {
   test('the corpus: the right reason each, dead letters whole, and the good ones decided right', async (t) => {
     const deployment = await Deployment.make(t)
@@ -44,7 +48,7 @@ describe('weir stream', { concurrency: 2 }, () => {
     const engine = deployment.start()
     const sent: Partial<NewRecord>[] = []
     for (const [index, { bytes }] of cases.entries()) {
-      const headers = { 'x-many': 'y'.repeat(1000), traceparent: `00-${index}` }
+      const headers = { 'x-many': 'y'.repeat(1000), traceparent: trace(index) }
       sent.push({ ...bad(bytes), headers }, good(`good-${index}`, 'steady'))
     }
     await topics.produce(0, sent)
@@ -52,7 +56,7 @@ describe('weir stream', { concurrency: 2 }, () => {
     for (const [index, { name, reason }] of cases.entries()) {
       const outcome = outcomes[index * 2]!
       assert.equal(documentOf(outcome).reason ?? null, reason, name)
-      assert.equal(outcome.headers['traceparent']?.toString(), `00-${index}`)
+      assert.equal(outcome.headers['traceparent']?.toString(), trace(index))
       assert.equal(cardCount(documentOf(outcomes[index * 2 + 1]!)), index + 1)
     }
     const rejected = cases.filter(({ reason }) => reason !== null)

@@ -87,6 +87,11 @@ export const storeMetrics = {
     '0 or 1',
     '1 while there is no connection to Redis. Calls that only time out are failures.',
   ),
+  losses: counter(
+    'weir_store_losses_total',
+    'times',
+    'It was noticed that Redis had lost records, or that offsets began anew: the history of a bucket starts anew, the log says which. Anything but 0 needs somebody to look.',
+  ),
   heldJournals: gauge('weir_store_held_journals', 'journals', 'Journals in this process.'),
   heldBytes: gauge('weir_store_held_bytes', 'bytes', 'Memory of these journals.'),
   calls: counter('weir_store_calls_total', 'batches', 'Batches that the store was asked for.'),

@@ -85,6 +85,7 @@ export class MemoryStore implements Store {
       bytesReceived: 0,
       heldJournals: this.#journals.live,
       heldBytes: this.#journals.bytes,
+      losses: 0,
       isAway: false,
     }
   }

@@ -111,6 +111,11 @@ export class Observer {
     this.#observations.delete(batch)
   }
 
+  /** Noticed since the start. */
+  get losses(): number {
+    return this.#losses
+  }
+
   view(handle: number, ordinal: number, out: View): void {
     this.journals.view(handle, ordinal, out)
   }

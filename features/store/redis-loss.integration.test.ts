@@ -50,6 +50,7 @@ describe('a Redis that forgets', () => {
     // Of what came before the newest of them, something may be missing.
     assert.equal(batch.historySinceMs[0], 1e12 + 10)
     assert.deepEqual(levels(), ['error'])
+    assert.equal(store.stats().losses > 0, true)
     assert.deepEqual(engines.said[0]!.fields, {
       bucket: 0,
       chain: 'transactions',

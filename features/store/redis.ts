@@ -82,6 +82,7 @@ export class RedisStore implements Store {
       bytesReceived: this.#connection.bytesReceived,
       heldJournals: this.#observer.journals.live,
       heldBytes: this.#observer.journals.bytes,
+      losses: this.#observer.losses,
       isAway: this.#connection.isAway,
     }
   }

@@ -13,6 +13,8 @@ export interface StoreStats {
   readonly bytesReceived: number
   readonly heldJournals: number
   readonly heldBytes: number
+  /** How often it was noticed that the store had lost records, or that offsets began anew. Never in memory. */
+  readonly losses: number
   /** There is no connection at the moment. Never in memory. */
   readonly isAway: boolean
 }
