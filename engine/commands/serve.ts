@@ -12,6 +12,7 @@ import { dispatch } from '../api/routes.ts'
 import { ApiServer } from '../api/server.ts'
 import { Sidecar } from '../api/sidecar.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
+import { maskedConfig } from '../config.ts'
 import type { Answers } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
 import { KafkaOutflow } from '../stream/outflow.ts'
@@ -75,6 +76,7 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
   requireJson(assembly, loaded.config.source)
   tellAbsent(assembly, context)
+  log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
   const isShared = isRedisSet(context) || loaded.config.kafka.brokers.length > 0
   const hashKey = openHashKey(context, !isShared)
   const outflow = await openOutflow(hashKey, context)
@@ -108,6 +110,7 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
     clearTimeout(limit)
   }
   const { calls, standIns, shed, uncounted } = sidecar.stats
+  log.info({ calls, standIns, shed, uncounted }, 'stopped')
   stderr.write(
     `weir: stopped after ${calls} calls: ${standIns} stand-ins (${uncounted} not counted), ${shed} refused\n`,
   )
