@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { call } from '../engine/api/testing/http-client.ts'
-import { partitionOf } from '../engine/stream/kafka.ts'
+import { partitionerOf } from '../engine/stream/kafka.ts'
 import { EngineProcess } from '../engine/testing/engine-process.ts'
 import { freePort } from '../engine/testing/sidecar-process.ts'
 import { TestTopics } from '../engine/testing/topics.ts'
@@ -75,7 +75,7 @@ class CheckoutPod {
 
   /** What the transaction topic has of the sample's card. */
   async charges(count: number) {
-    const partition = partitionOf('card-7f3a', partitions)
+    const partition = partitionerOf(partitions)('card-7f3a')
     const records = await this.topics.waitFor(this.topics.transactions, partition, count)
     return records.map(({ key, value, headers }) => ({
       key: String(key),

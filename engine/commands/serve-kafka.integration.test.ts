@@ -8,7 +8,7 @@ import { RedisServer } from '../../features/testing/redis-server.ts'
 import type { Response } from '../api/testing/http-client.ts'
 import { documentOf as replyOf } from '../api/testing/sidecar-world.ts'
 import { decisionCore } from '../core/decision.ts'
-import { type LogRecord, partitionOf } from '../stream/kafka.ts'
+import { type LogRecord, partitionerOf } from '../stream/kafka.ts'
 import {
   assertEvery,
   assertNoneTwice,
@@ -84,7 +84,9 @@ test('a stream and two sidecars on the same cards at once, and the payment syste
     const card = `card-${n % cards}`
     const change = { id: `n${n}`, card, merchant: 'busy' }
     const produce = () =>
-      topics.produce(partitionOf(card, partitions), [{ key: card, value: transactionJson(change) }])
+      topics.produce(partitionerOf(partitions)(card), [
+        { key: card, value: transactionJson(change) },
+      ])
     const call = async (at: number) => {
       check(await sidecars[at]!.ask(change), change.id)
     }

@@ -241,7 +241,7 @@ export class Pipeline {
       }
       const answer = given === null ? null : given.at(row)
       const transaction = this.#transactions[row]!
-      if (this.#isDecided(row)) onRow?.(transaction, rows, row * featureCount)
+      if (onRow !== null && this.#isDecided(row)) onRow(transaction, rows, row * featureCount)
       outcomes[m] = this.#outcomes.of(message, row, transaction, answer, latency)
     }
     return outcomes

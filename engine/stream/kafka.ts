@@ -213,8 +213,8 @@ async function end(disconnect: () => Promise<void>, sockets: Sockets): Promise<v
   sockets.close()
 }
 
-/** Where a key belongs, as the producers of the Java client and of kafkajs have it. */
-export function partitionOf(key: Buffer | string, count: number): number {
+/** Where keys belong among so many partitions, as the producers of the Java client and of kafkajs have it. */
+export function partitionerOf(count: number): (key: Buffer | string) => number {
   const partitionMetadata = Array.from({ length: count }, (_, partitionId) => ({
     partitionErrorCode: 0,
     partitionId,
@@ -222,7 +222,7 @@ export function partitionOf(key: Buffer | string, count: number): number {
     replicas: [],
     isr: [],
   }))
-  return partitioner({ topic: '', partitionMetadata, message: { key, value: null } })
+  return (key) => partitioner({ topic: '', partitionMetadata, message: { key, value: null } })
 }
 
 const partitioner = Partitioners.DefaultPartitioner()

@@ -4,7 +4,7 @@
 import type { Answer, AnswerSeal } from '../../features/answer.ts'
 import type { Log, Message, Outflow } from '../core/ports.ts'
 import { Change, within } from './deadline.ts'
-import { isTooLarge, type KafkaClient, type NewRecord, partitionOf } from './kafka.ts'
+import { isTooLarge, type KafkaClient, type NewRecord, partitionerOf } from './kafka.ts'
 import { bytesOf, chunksOf, RenewedProducer } from './renewed-producer.ts'
 
 /** The header in which a sealed answer travels with its transaction. */
@@ -25,7 +25,6 @@ export interface OutflowParts {
 export interface OutflowStats {
   readonly waiting: number
   readonly waitingBytes: number
-  readonly sent: number
   /** Larger than the topic takes. */
   readonly lost: number
 }
@@ -39,12 +38,13 @@ export class KafkaOutflow implements Outflow {
   /** Of each partition, what waits; and what waits for the number of partitions to be known. */
   readonly #lanes: NewRecord[][] = []
   #unplaced: NewRecord[] = []
-  #partitions = 0
+  /** Null until the number of partitions is known. */
+  #partitionOf: ((key: Buffer | string) => number) | null = null
   readonly #isSending: boolean[] = []
   #isAway = false
   #isClosed = false
   readonly #changed = new Change()
-  #stats = { waiting: 0, waitingBytes: 0, sent: 0, lost: 0 }
+  #stats = { waiting: 0, waitingBytes: 0, lost: 0 }
 
   constructor(parts: OutflowParts) {
     this.#parts = parts
@@ -65,8 +65,8 @@ export class KafkaOutflow implements Outflow {
     const record = this.#toRecord(message, answer)
     this.#stats.waiting++
     this.#stats.waitingBytes += bytesOf(record)
-    if (this.#partitions > 0) this.#place(record)
-    else this.#unplaced.push(record)
+    if (this.#partitionOf === null) this.#unplaced.push(record)
+    else this.#place(record, this.#partitionOf(record.key!))
   }
 
   /** Waits until all that was taken is acknowledged, at most `ms`; returns how many are not, which nobody will send. */
@@ -92,8 +92,7 @@ export class KafkaOutflow implements Outflow {
     return { key: key!, value: value!, headers, timestampMs: message.timestampMs }
   }
 
-  #place(record: NewRecord): void {
-    const partition = partitionOf(record.key!, this.#partitions)
+  #place(record: NewRecord, partition: number): void {
     ;(this.#lanes[partition] ??= []).push(record)
     if (this.#isSending[partition] !== true) void this.#send(partition)
   }
@@ -105,10 +104,11 @@ export class KafkaOutflow implements Outflow {
       return this.#parts.countPartitions()
     })
     if (count === null) return
-    this.#partitions = count
+    const partitionOf = partitionerOf(count)
+    this.#partitionOf = partitionOf
     const records = this.#unplaced
     this.#unplaced = []
-    for (const record of records) this.#place(record)
+    for (const record of records) this.#place(record, partitionOf(record.key!))
   }
 
   /** Sends what gathers for a partition until nothing is left. */
@@ -140,7 +140,6 @@ export class KafkaOutflow implements Outflow {
       return
     }
     if (isLarge) this.#lose(records[0]!)
-    else this.#stats.sent += records.length
     this.#stats.waiting -= records.length
     for (const record of records) this.#stats.waitingBytes -= bytesOf(record)
     this.#changed.tell()
