@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Addresser, AnswerSeal } from '../features/answer.ts'
 import { type Catalog, compileCatalog } from '../features/catalog.ts'
+import { refuseLacking } from '../features/catalog-lacks.ts'
 import { DocumentError, type Fault } from '../features/document.ts'
 import { Fold } from '../features/fold.ts'
 import { compileMapping, type Mapping } from '../features/mapping.ts'
@@ -64,7 +65,13 @@ export async function assemble(
     }
   }
   const mapping = attempt(() => readMapping(files.mapping))
-  const catalog = attempt(() => compileCatalog(readDocument(files.catalog)))
+  const catalogDocument = attempt(() => readDocument(files.catalog))
+  const catalog = catalogDocument && attempt(() => compileCatalog(catalogDocument))
+  if (mapping && catalog) {
+    attempt(() => {
+      refuseLacking(catalogDocument, catalog, mapping.schema, shippedCatalog())
+    })
+  }
   const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
   // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.
   if (policyDocument) attempt(() => compilePolicy(policyDocument, noModelThresholds))
@@ -95,8 +102,11 @@ export function hasShippedFeatures(catalogFile: string): boolean {
     throw error
   }
   const own = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
-  const { features } = compileCatalog(readDocument(shipped.catalog))
-  return features.every(({ name, definition }) => own.get(name) === definition)
+  return shippedCatalog().features.every(({ name, definition }) => own.get(name) === definition)
+}
+
+function shippedCatalog(): Catalog {
+  return compileCatalog(readDocument(shipped.catalog))
 }
 
 export interface PipelineOptions {

@@ -3,6 +3,7 @@
 // same blocks, and no answer depends on whether there are any.
 import { blockRecords } from './journal.ts'
 import { kindOf, type RecordLayout, timeOf, verdictOf } from './layout.ts'
+import { splitSquare } from './window-sums.ts'
 
 /** Places in a block, in float64s. Sums are of its transactions. */
 export const Block = {
@@ -27,8 +28,15 @@ export const Block = {
 
 const two32 = 2 ** 32
 
+const squareFloats = 4
+
 /** float64s of a block. */
-export function blockFloats({ label }: RecordLayout): number {
+export function blockFloats(layout: RecordLayout): number {
+  return squaresAt(layout) + (layout.hasSquares ? squareFloats : 0)
+}
+
+/** Where the squares of a block's amounts stand in it, four limbs, in layouts that need them. */
+export function squaresAt({ label }: RecordLayout): number {
   return Block.arrivals + (label >= 0 ? blockRecords : 0)
 }
 
@@ -40,7 +48,7 @@ export function sumBlock(
   out: Float64Array,
   at: number,
 ): void {
-  out.fill(0, at, at + Block.arrivals)
+  out.fill(0, at, at + blockFloats(layout))
   out[at + Block.minMs] = Infinity
   out[at + Block.maxMs] = -Infinity
   out[at + Block.min] = Infinity
@@ -56,12 +64,13 @@ export function sumBlock(
     const timeMs = timeOf(data, record)
     out[at + Block.minMs] = Math.min(out[at + Block.minMs]!, timeMs)
     out[at + Block.maxMs] = Math.max(out[at + Block.maxMs]!, timeMs)
-    if (layout.amount >= 0) addAmount(out, at, data.getFloat64(record + layout.amount, true))
+    if (layout.amount >= 0)
+      addAmount(layout, out, at, data.getFloat64(record + layout.amount, true))
     if (layout.label >= 0) addLabel(layout, out, at, data, record, r)
   }
 }
 
-function addAmount(out: Float64Array, at: number, amount: number): void {
+function addAmount(layout: RecordLayout, out: Float64Array, at: number, amount: number): void {
   if (Number.isNaN(amount)) return
   const high = Math.floor(amount / two32)
   out[at + Block.amounts]!++
@@ -69,7 +78,13 @@ function addAmount(out: Float64Array, at: number, amount: number): void {
   out[at + Block.low]! += amount - high * two32
   out[at + Block.min] = Math.min(out[at + Block.min]!, amount)
   out[at + Block.max] = Math.max(out[at + Block.max]!, amount)
+  if (!layout.hasSquares) return
+  splitSquare(amount, square)
+  const squares = at + squaresAt(layout)
+  for (let limb = 0; limb < squareFloats; limb++) out[squares + limb]! += square[limb]!
 }
+
+const square = new Float64Array(squareFloats)
 
 function addLabel(
   layout: RecordLayout,

@@ -32,7 +32,18 @@ const count = 'entity: card, aggregate: count, window: 1h'
 describe('what a catalog says', () => {
   test('a value, a calendar and an aggregate are read with their defaults', () => {
     const nothing = { value: null, calendar: null, between: null, tz: 'UTC', aggregate: null }
-    const none = { entity: null, of: null, windowMs: 0, delayMs: 0, isCurrentIncluded: true }
+    const none = {
+      entity: null,
+      entityParts: [],
+      of: null,
+      windowMs: 0,
+      delayMs: 0,
+      shortMs: 0,
+      isCurrentIncluded: true,
+      basis: 'net',
+      where: null,
+      smoothing: null,
+    }
     const read = (text: string): Partial<Feature> => {
       const { name, definition, ...rest } = feature(`name: f, ${text}`)
       assert.equal(name, 'f')
@@ -47,7 +58,13 @@ describe('what a catalog says', () => {
       between: [22, 6],
       tz: 'Europe/Berlin',
     })
-    const aggregate = { ...nothing, ...none, entity: 'card', windowMs: hourMs }
+    const aggregate = {
+      ...nothing,
+      ...none,
+      entity: 'card',
+      entityParts: ['card'],
+      windowMs: hourMs,
+    }
     assert.deepEqual(read(count), { ...aggregate, aggregate: 'count' })
     assert.deepEqual(read('entity: card, aggregate: sum, window: 1h'), {
       ...aggregate,
@@ -174,7 +191,7 @@ const faults: readonly (readonly [string, ...string[]])[] = [
   ],
   [
     'name: a, entity: card, aggregate: cuont, window: 1d',
-    'features[0].aggregate: expected one of count, sum, avg, min, max, distinct, since_last, fraud_count, fraud_rate, found "cuont" (did you mean count?)',
+    'features[0].aggregate: expected one of count, sum, avg, min, max, stddev, ratio, zscore, distinct, share, new_value, first, last, since_first, since_last, speed, acceleration, fraud_count, fraud_rate, reversals, decline_rate, found "cuont" (did you mean count?)',
   ],
   [
     'name: a, entity: card, aggregate: count, window: 0d',
@@ -203,7 +220,7 @@ const faults: readonly (readonly [string, ...string[]])[] = [
   ['name: a, aggregate: count, window: 1d', 'features[0].entity: expected a text, found nothing'],
   [
     `name: a, ${count}, curent: excluded`,
-    'features[0].curent: expected one of name, value, calendar, between, tz, entity, aggregate, of, window, delay, current, found "curent" (did you mean current?)',
+    'features[0].curent: expected one of name, value, calendar, between, tz, aggregate, entity, of, window, delay, current, basis, where, short, smoothing, found "curent" (did you mean current?)',
   ],
   [
     `name: a, ${count}, current: false`,
@@ -211,8 +228,59 @@ const faults: readonly (readonly [string, ...string[]])[] = [
   ],
   [`name: a, ${count}, of: amount`, 'features[0].of: expected no `of` with count, found "amount"'],
   [
-    `name: a, ${count}, delay: 1d`,
-    'features[0].delay: expected delay only with fraud_count, fraud_rate, found "count"',
+    `name: a, ${count}, delay: 1d, current: included`,
+    'features[0].current: expected excluded or nothing: with a delay the transaction lies outside of its window, found "included"',
+  ],
+  [
+    'name: a, entity: card, aggregate: last, window: 1d, current: included',
+    'features[0].current: expected excluded or nothing: last speaks of earlier transactions alone, found "included"',
+  ],
+  [`name: a, ${count}, short: 1m`, 'features[0].short: expected no short with count, found "1m"'],
+  [
+    'name: a, entity: card, aggregate: acceleration, window: 1h, short: 1h',
+    'features[0].short: expected a duration shorter than the window, found "1h"',
+  ],
+  [
+    'name: a, entity: card, aggregate: acceleration, window: 1h',
+    'features[0].short: expected a duration above zero such as 30s, 5m, 1h or 7d, found nothing',
+  ],
+  [
+    `name: a, ${count}, smoothing: 1`,
+    'features[0].smoothing: expected no smoothing with count, found 1',
+  ],
+  [
+    'name: a, entity: card, aggregate: fraud_rate, window: 1h, smoothing: { weight: 0, prior: 2 }',
+    'features[0].smoothing.weight: expected a number from 5e-324 to 1000000000, found 0',
+    'features[0].smoothing.prior: expected a number from 0 to 1, found 2',
+  ],
+  [
+    'name: a, entity: card, aggregate: reversals, window: 1h, basis: gross',
+    'features[0].basis: expected no basis with reversals, found "gross"',
+  ],
+  [
+    `name: a, ${count}, basis: groß`,
+    'features[0].basis: expected one of net, gross, found "groß" (did you mean gross?)',
+  ],
+  [
+    `name: a, ${count}, where: ecom`,
+    'features[0].where: expected an object of names, found "ecom"',
+  ],
+  [
+    `name: a, ${count}, where: {}`,
+    'features[0].where: expected a field with its value, such as { channel: ecom }, found {}',
+  ],
+  [
+    `name: a, ${count}, where: { channel: [], mcc: [{}] }`,
+    'features[0].where.channel: expected one to 64 values, found []',
+    'features[0].where.mcc[0]: expected a text or number, found {}',
+  ],
+  [
+    'name: a, entity: [card], aggregate: count, window: 1h',
+    'features[0].entity: expected one entity, or two to 3 different ones, found ["card"]',
+  ],
+  [
+    'name: a, entity: [card, card], aggregate: count, window: 1h',
+    'features[0].entity: expected one entity, or two to 3 different ones, found ["card","card"]',
   ],
   [
     'name: a, entity: card, aggregate: sum, of: amuont, window: 1d',
@@ -223,6 +291,18 @@ const faults: readonly (readonly [string, ...string[]])[] = [
     'features[0].of: expected a text, found nothing',
   ],
 ]
+
+test('an entity has bits for twelve different conditions', () => {
+  const of = (n: number): string => `name: f${n}, ${count}, where: { mcc: "${n % 13}" }`
+  const twelve = Array.from({ length: 12 }, (_, n) => of(n))
+  assert.equal(catalogOf(...twelve, of(0).replace('f0', 'again')).features.length, 13)
+  assert.deepEqual(
+    faultsOf(() => catalogOf(...twelve, of(12))),
+    [
+      'catalog.yaml:14: features[12].where: expected at most 12 different conditions for an entity, found {"mcc":"12"}',
+    ],
+  )
+})
 
 describe('what is wrong with a catalog', () => {
   for (const [text, ...expected] of faults) {
@@ -270,7 +350,7 @@ describe('what is wrong with a catalog', () => {
       'catalog.yaml:1: features: expected at least one feature, found []',
     ])
     assert.deepEqual(said('features: [5]'), [
-      'catalog.yaml:1: features[0]: expected an object with name, value, calendar, between, tz, entity, aggregate, of, window, delay, current, found 5',
+      'catalog.yaml:1: features[0]: expected an object with name, value, calendar, between, tz, aggregate, entity, of, window, delay, current, basis, where, short, smoothing, found 5',
     ])
   })
 })

@@ -1,21 +1,12 @@
 // Features are declared, not coded: this reads a catalog document into a list of definitions. What they need of a
 // journal is features/plan.ts, what they compute is features/fold.ts.
 import { createHash } from 'node:crypto'
+import type { Aggregate, Basis, Smoothing } from './aggregate.ts'
+import { readAggregate } from './catalog-aggregate.ts'
+import type { Where } from './condition.ts'
 import { type Document, DocumentReader, type Path } from './document.ts'
+import { filtersMax } from './layout.ts'
 import { isZone } from './zone.ts'
-
-export const aggregates = [
-  'count',
-  'sum',
-  'avg',
-  'min',
-  'max',
-  'distinct',
-  'since_last',
-  'fraud_count',
-  'fraud_rate',
-] as const
-export type Aggregate = (typeof aggregates)[number]
 
 export const calendars = ['hour', 'weekday', 'weekend', 'day'] as const
 /** hour 0–23, weekday 0 (Monday) – 6, weekend 0 or 1, day of the month 1–31. */
@@ -33,14 +24,22 @@ export interface Feature {
   readonly between: readonly [number, number] | null
   readonly tz: string
   readonly aggregate: Aggregate | null
+  /** Kind of entity; of several together, `card_x_merchant`. */
   readonly entity: string | null
-  /** `amount` for sum, avg, min, max; a field or an entity for distinct. */
+  /** The mapped kinds that it is made of, sorted: one, or the several. */
+  readonly entityParts: readonly string[]
+  /** `amount`, a field or an entity, as the aggregate has it. */
   readonly of: string | null
   /** ms; 0 for values and calendar. */
   readonly windowMs: number
-  /** ms between a transaction and the newest that a label window sees. */
+  /** ms between a transaction and the newest that the window sees. */
   readonly delayMs: number
+  /** acceleration: ms of the short window; else 0. */
+  readonly shortMs: number
   readonly isCurrentIncluded: boolean
+  readonly basis: Basis
+  readonly where: Where
+  readonly smoothing: Smoothing | null
 }
 
 /** The column that rows of features begin with. */
@@ -52,19 +51,23 @@ export interface Catalog {
   readonly hash: string
 }
 
-const keys = [
-  'name',
-  'value',
-  'calendar',
-  'between',
-  'tz',
-  'entity',
-  'aggregate',
-  'of',
-  'window',
-  'delay',
-  'current',
-] as const
+/** What a feature may say beside its name, by what it is. */
+export const featureKeys = {
+  value: ['value'],
+  calendar: ['calendar', 'between', 'tz'],
+  aggregate: [
+    'aggregate',
+    'entity',
+    'of',
+    'window',
+    'delay',
+    'current',
+    'basis',
+    'where',
+    'short',
+    'smoothing',
+  ],
+} as const
 
 /** Compiles a catalog document (`features: [...]`). Throws DocumentError with all its faults. */
 export function compileCatalog(document: Document): Catalog {
@@ -80,6 +83,12 @@ export function compileCatalog(document: Document): Catalog {
     }
     seen.add(name)
   }
+  for (const [index, feature] of features.entries()) {
+    if (!isCrowded(features.slice(0, index + 1), feature)) continue
+    const path = ['features', index, 'where']
+    const expected = `at most ${filtersMax} different conditions for an entity`
+    reader.fault(path, expected, (list[index] as Record<string, unknown>)['where'])
+  }
   reader.finish()
   return Object.freeze({
     features,
@@ -87,27 +96,51 @@ export function compileCatalog(document: Document): Catalog {
   })
 }
 
+/** A record has a bit for each condition; true for the first features that have none left. */
+function isCrowded(features: readonly Feature[], { entity, where }: Feature): boolean {
+  if (where === null) return false
+  const own = features.filter((feature) => feature.entity === entity && feature.where !== null)
+  return new Set(own.map((feature) => JSON.stringify(feature.where))).size > filtersMax
+}
+
 function readFeature(reader: DocumentReader, item: unknown, path: Path): Feature {
+  const keys = ['name', ...Object.values(featureKeys).flat()]
   const object = reader.object(item, path, keys) ?? {}
   const name = reader.name(object['name'], [...path, 'name'])
   if (name === idColumn) {
     reader.fault([...path, 'name'], `another name than ${idColumn}, the first column of rows`, name)
   }
-  const sources = ['value', 'calendar', 'aggregate'].filter((key) => object[key] !== undefined)
+  const sources = Object.keys(featureKeys).filter((key) => object[key] !== undefined)
   if (sources.length !== 1) {
     reader.fault(path, 'exactly one of value, calendar, aggregate', sources.join(', ') || undefined)
   }
   const parts = readParts(reader, object, path)
-  return Object.freeze({ name, definition: hash16(parts), ...parts })
+  return Object.freeze({ name, definition: definitionOf(parts), ...parts })
 }
 
-type Parts = Omit<Feature, 'name' | 'definition'>
+/** What a feature is, whatever its name. */
+export type Parts = Omit<Feature, 'name' | 'definition'>
+
+/** What came later in the life of catalogs counts only where it is used, so that older definitions keep their hash. */
+function definitionOf(parts: Parts): string {
+  const { entityParts, shortMs, basis, where, smoothing, ...rest } = parts
+  return hash16({
+    ...rest,
+    ...(entityParts.length > 1 && { entityParts }),
+    ...(shortMs > 0 && { shortMs }),
+    ...(basis !== 'net' && { basis }),
+    ...(where !== null && { where }),
+    ...(smoothing !== null && { smoothing }),
+  })
+}
 
 function readParts(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {
-  if (object['aggregate'] !== undefined) return readAggregate(reader, object, path)
-  refuse(reader, object, path, ['entity', 'of', 'window', 'delay', 'current'], 'aggregate')
-  if (object['calendar'] !== undefined) return readCalendar(reader, object, path)
-  refuse(reader, object, path, ['between', 'tz'], 'calendar')
+  const kind = (['aggregate', 'calendar'] as const).find((key) => object[key] !== undefined)
+  for (const other of ['aggregate', 'calendar'] as const) {
+    if (other !== kind) refuse(reader, object, path, other)
+  }
+  if (kind === 'aggregate') return { ...nothing, ...readAggregate(reader, object, path) }
+  if (kind === 'calendar') return readCalendar(reader, object, path)
   const value = object['value']
   return { ...nothing, value: value === undefined ? '' : reader.name(value, [...path, 'value']) }
 }
@@ -119,10 +152,15 @@ const nothing: Parts = {
   tz: 'UTC',
   aggregate: null,
   entity: null,
+  entityParts: [],
   of: null,
   windowMs: 0,
   delayMs: 0,
+  shortMs: 0,
   isCurrentIncluded: true,
+  basis: 'net',
+  where: null,
+  smoothing: null,
 }
 
 function readCalendar(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {
@@ -156,58 +194,15 @@ function readBetween(
   ]
 }
 
-function readAggregate(reader: DocumentReader, object: Record<string, unknown>, path: Path): Parts {
-  refuse(reader, object, path, ['between', 'tz'], 'calendar')
-  const aggregate = reader.oneOf(object['aggregate'], [...path, 'aggregate'], aggregates)
-  const entity = reader.name(object['entity'], [...path, 'entity'])
-  const windowMs = reader.durationMs(object['window'], [...path, 'window'])
-  const isLabelled = aggregate === 'fraud_count' || aggregate === 'fraud_rate'
-  let delayMs = 0
-  if (object['delay'] !== undefined) {
-    if (isLabelled) delayMs = reader.durationMs(object['delay'], [...path, 'delay'], 'zero allowed')
-    else reader.fault([...path, 'delay'], 'delay only with fraud_count, fraud_rate', aggregate)
-  }
-  const choices = ['included', 'excluded'] as const
-  const current = object['current'] ?? 'included'
-  const isIncluded = reader.oneOf(current, [...path, 'current'], choices) === 'included'
-  // The newest earlier record and labels never speak of the transaction itself.
-  const isCurrentIncluded = isIncluded && !isLabelled && aggregate !== 'since_last'
-  const of = readOf(reader, aggregate, object['of'], [...path, 'of'])
-  return { ...nothing, aggregate, entity, of, windowMs, delayMs, isCurrentIncluded }
-}
-
-function readOf(
-  reader: DocumentReader,
-  aggregate: Aggregate,
-  value: unknown,
-  path: Path,
-): string | null {
-  switch (aggregate) {
-    case 'sum':
-    case 'avg':
-    case 'min':
-    case 'max':
-      return value === undefined ? 'amount' : reader.oneOf(value, path, ['amount'])
-    case 'distinct':
-      return reader.name(value, path)
-    case 'count':
-    case 'since_last':
-    case 'fraud_count':
-    case 'fraud_rate':
-      if (value !== undefined) reader.fault(path, `no \`of\` with ${aggregate}`, value)
-      return null
-  }
-}
-
+/** Faults for what is said that only makes sense beside `only`. */
 function refuse(
   reader: DocumentReader,
   object: Record<string, unknown>,
   path: Path,
-  refused: readonly string[],
-  only: string,
+  only: 'aggregate' | 'calendar',
 ): void {
-  for (const key of refused) {
-    if (object[key] !== undefined) {
+  for (const key of featureKeys[only]) {
+    if (key !== only && object[key] !== undefined) {
       reader.fault([...path, key], `${key} only beside ${only}`, object[key])
     }
   }

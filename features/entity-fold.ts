@@ -1,32 +1,68 @@
 // One entity's features from one view: its exact tail, then its hops, then what reversals and labels change. Allocates
 // nothing unless the journal holds reversals or label messages. The contract is docs/windows.md; the naive twin is
-// testing/oracle.ts.
-import { HopSums } from './hop-sums.ts'
+// features/by-hand.ts.
+import type { EntityFeature, EntityPlan, WindowGroup } from './entity-plan.ts'
+import { addHops } from './hop-sums.ts'
+import type { PlacedSeries } from './hops.ts'
 import { hopBoundary } from './journal.ts'
-import { Lifecycle } from './lifecycle.ts'
-import type { EntityFeature, EntityPlan } from './plan.ts'
+import { LabelSums } from './label-sums.ts'
+import { isMet, wordOf } from './layout.ts'
+import { Lifecycle, type Undone } from './lifecycle.ts'
+import { MessageSums } from './message-sums.ts'
 import { Tail } from './tail.ts'
-import type { View } from './view.ts'
+import type { Hops, View } from './view.ts'
 import { WindowSums } from './window-sums.ts'
+import { type Sketched, WindowValues } from './window-values.ts'
+
+/** A group of windows with what it gathers. */
+interface Group {
+  readonly plan: WindowGroup
+  readonly sums: WindowSums
+  readonly tail: Tail
+  readonly values: WindowValues
+  readonly series: readonly PlacedSeries[]
+}
 
 export class EntityFold {
   readonly #plan: EntityPlan
-  readonly #sums: WindowSums
-  readonly #tail: Tail
-  readonly #hops: HopSums
+  readonly #groups: readonly Group[]
+  readonly #labels: LabelSums
+  readonly #messages: MessageSums
+  readonly #labelSeries: readonly PlacedSeries[]
+  readonly #messageSeries: readonly PlacedSeries[]
   readonly #lifecycle: Lifecycle | null
+  /** Scratch for hops that the holder has not cached. */
+  #scratch: Hops | null = null
+  #newestMs = -Infinity
 
   constructor(plan: EntityPlan) {
     this.#plan = plan
-    this.#sums = new WindowSums(plan.windowsMs.length, plan.labelWindows.length)
-    this.#tail = new Tail(plan, this.#sums)
-    this.#hops = new HopSums(plan, this.#sums)
-    this.#lifecycle = plan.layout.named >= 0 ? new Lifecycle(plan.layout) : null
+    const { layout, labelWindows, messageWindows } = plan
+    this.#labels = new LabelSums(labelWindows)
+    this.#messages = new MessageSums(messageWindows)
+    let series = 0
+    let sketch = 0
+    const take = (count: number): readonly PlacedSeries[] =>
+      plan.hops.series.slice(series, (series += count))
+    this.#groups = plan.groups.map((group, g) => {
+      const sums = new WindowSums(group.windowsMs.length, group)
+      const labels = g === 0 && labelWindows.length > 0 ? this.#labels : null
+      const tail = new Tail(plan, group, sums, labels)
+      const sketched = new Map<number, Sketched>()
+      for (const column of group.sketched) {
+        sketched.set(column, { at: plan.hops.sketches[sketch++]!.at })
+      }
+      const values = new WindowValues(layout, group, sums, tail, sketched)
+      return { plan: group, sums, tail, values, series: take(group.windowsMs.length) }
+    })
+    this.#labelSeries = take(labelWindows.length)
+    this.#messageSeries = take(messageWindows.length)
+    this.#lifecycle = layout.named >= 0 ? new Lifecycle(layout) : null
   }
 
   /** Time of the newest transaction in the view of the last `fill`, ms; -Infinity when there is none. */
   get newestMs(): number {
-    return this.#sums.newestMs
+    return this.#newestMs
   }
 
   /**
@@ -48,108 +84,131 @@ export class EntityFold {
     const boundary = hopBoundary(view.ordinal, this.#plan.cap)
     const lifecycle =
       this.#lifecycle?.gather(view, boundary, timeMs) === true ? this.#lifecycle : null
-    this.#sums.clear()
-    this.#tail.add(view, boundary, timeMs, lifecycle)
-    this.#sums.merge()
-    if (boundary > 0) this.#hops.add(view, boundary, timeMs)
-    if (lifecycle !== null) this.#addLifecycle(lifecycle, timeMs, boundary > 0)
-    const isExact = boundary === 0 && !isPresentView
+    const hops = boundary > 0 ? this.#hopsAt(view, boundary) : null
+    this.#labels.clear()
+    this.#messages.clear()
+    for (const { plan, sums, tail, series } of this.#groups) {
+      sums.clear()
+      tail.add(view, boundary, timeMs, lifecycle, record, recordAt)
+      if (hops !== null) addHops(hops, plan, series, sums, timeMs)
+    }
+    this.#newestMs = this.#groups[0]!.tail.newestMs
+    if (hops !== null) {
+      this.#newestMs = Math.max(this.#newestMs, hops[0]!)
+      this.#labels.addHops(hops, this.#labelSeries, timeMs)
+      this.#messages.addHops(hops, this.#messageSeries, timeMs)
+    }
+    if (lifecycle !== null) this.#addLifecycle(lifecycle, timeMs, hops !== null)
+    const word = wordOf(record, recordAt)
+    for (const { values } of this.#groups) values.begin(view.data, record, recordAt, timeMs, hops)
     for (const feature of this.#plan.features) {
-      rows[rowAt + feature.output] = this.#value(feature, record, recordAt)
-      if (isExact) continue
-      const isApproximate = isPresentView || this.#isFeatureApproximate(feature)
+      rows[rowAt + feature.output] = this.#value(feature, word, hops !== null)
+      if (hops === null && !isPresentView) continue
+      const isApproximate = isPresentView || this.#isApproximate(feature)
       approximate[approximateAt + feature.output] = isApproximate ? 1 : 0
     }
   }
 
-  /** Label messages count by themselves; a reversal of a transaction that lies in hops is taken out by its own copy. */
+  /** Sums of the records before `boundary`: the holder's, or built here from an older sum and the records since. */
+  #hopsAt(view: View, boundary: number): Hops {
+    if (view.hopsCached !== null && view.hopsThrough === boundary) return view.hopsCached
+    this.#scratch ??= new Float64Array(this.#plan.hopFloats)
+    if (view.hops === null) this.#plan.clearHops(this.#scratch)
+    else this.#scratch.set(view.hops)
+    this.#plan.addToHops(this.#scratch, view.data, view.start, boundary - view.base)
+    return this.#scratch
+  }
+
+  /** Label messages count by themselves; of what lies in hops, a reversal takes out its own copy. */
   #addLifecycle(lifecycle: Lifecycle, timeMs: number, hasHops: boolean): void {
-    const sums = this.#sums
-    for (const { recordMs, verdict, arrivalMs } of lifecycle.labels()) {
-      this.#tail.addLabel(recordMs, verdict, arrivalMs, timeMs)
-      if (hasHops) sums.isLabelApproximate.fill(1)
+    for (const { recordMs, word, verdict, arrivalMs, isUndone } of lifecycle.labels()) {
+      this.#labels.add(recordMs, word, verdict, arrivalMs, timeMs, isUndone)
+      if (hasHops) this.#labels.isApproximate.fill(1)
     }
-    if (!hasHops) return
-    for (const { recordMs, amount } of lifecycle.unmatched()) {
-      const ageMs = timeMs - recordMs
-      for (let w = 0; w < this.#plan.windowsMs.length; w++) {
-        if (ageMs < 0 || ageMs >= this.#plan.windowsMs[w]!) continue
-        sums.isApproximate[w] = 1
-        sums.isSinceApproximate[w] = 1
-        sums.count[w]!--
-        sums.takeAmount(w, amount)
-      }
-      for (const [w, { windowMs, delayMs }] of this.#plan.labelWindows.entries()) {
-        // Its label, if it had one in its row, is in the hops.
-        if (ageMs >= delayMs && ageMs < delayMs + windowMs) sums.isLabelApproximate[w] = 1
-      }
+    for (const undone of lifecycle.undone()) {
+      this.#messages.add(undone, timeMs)
+      if (!hasHops || undone.isMatched) continue
+      for (const group of this.#groups) takeOut(group, undone, timeMs)
+      this.#labels.markUndone(undone.recordMs, undone.word, timeMs)
     }
   }
 
-  #value(feature: EntityFeature, record: DataView, at: number): number {
+  #value(feature: EntityFeature, word: number, hasHops: boolean): number {
     const w = feature.window
-    const sums = this.#sums
-    const one = feature.isCurrentIncluded ? 1 : 0
     switch (feature.aggregate) {
-      case 'count':
-        return sums.count[w]! + one
-      case 'since_last':
-        return sums.since[w]! === Infinity ? Number.NaN : sums.since[w]!
-      case 'distinct':
-        return this.#distinct(feature, record, at)
       case 'fraud_count':
-        return sums.frauds[w]!
+        return this.#labels.frauds[w]!
       case 'fraud_rate':
-        return sums.labelled[w]! > 0 ? sums.frauds[w]! / sums.labelled[w]! : Number.NaN
-      case 'sum':
-      case 'avg':
-      case 'min':
-      case 'max':
-        break
-    }
-    const own = one === 1 ? record.getFloat64(at + this.#plan.layout.amount, true) : 0
-    if (Number.isNaN(own)) return Number.NaN
-    const amounts = sums.amounts[w]! + one
-    if (feature.aggregate === 'sum') return sums.sum(w, own)
-    if (amounts === 0) return Number.NaN
-    if (feature.aggregate === 'avg') return sums.sum(w, own) / amounts
-    if (feature.aggregate === 'min') {
-      return one === 1 ? Math.min(sums.min[w]!, own) : sums.min[w]!
-    }
-    return one === 1 ? Math.max(sums.max[w]!, own) : sums.max[w]!
-  }
-
-  #distinct(
-    { column, window, isCurrentIncluded }: EntityFeature,
-    record: DataView,
-    at: number,
-  ): number {
-    const set = this.#tail.sets[column]!
-    const count = set.counts[window]!
-    if (!isCurrentIncluded) return count
-    const place = at + this.#plan.layout.columns[column]!.at
-    const low = record.getInt32(place, true)
-    const high = record.getInt32(place + 4, true)
-    if ((low | high) === 0) return count
-    const seen = set.windowOf(low, high)
-    return seen >= 0 && seen <= window ? count : count + 1
-  }
-
-  #isFeatureApproximate({ aggregate, window }: EntityFeature): boolean {
-    switch (aggregate) {
-      case 'distinct':
-        return this.#sums.reachesHops[window] === 1 || this.#sums.isApproximate[window] === 1
-      case 'since_last':
-        return this.#sums.isSinceApproximate[window] === 1
-      case 'fraud_count':
-      case 'fraud_rate':
-        return this.#sums.isLabelApproximate[window] === 1
+        return rate(this.#labels.frauds[w]!, this.#labels.labelled[w]!, feature)
+      case 'reversals':
+        return this.#messages.count[feature.messages]!
+      case 'decline_rate': {
+        // Who knows a transaction by its decline alone still knows of it; of one in hops the hops count.
+        const { count, unmatched } = this.#messages
+        const alone = hasHops ? 0 : unmatched[feature.messages]!
+        const all = this.#groups[feature.group]!.sums.count[w]! + alone
+        return rate(count[feature.messages]!, all, feature)
+      }
       case 'count':
       case 'sum':
       case 'avg':
       case 'min':
       case 'max':
-        return this.#sums.isApproximate[window] === 1
+      case 'stddev':
+      case 'ratio':
+      case 'zscore':
+      case 'distinct':
+      case 'share':
+      case 'new_value':
+      case 'first':
+      case 'last':
+      case 'since_first':
+      case 'since_last':
+      case 'speed':
+      case 'acceleration': {
+        const isIncluded = feature.isCurrentIncluded && isMet(word, feature.mask)
+        return this.#groups[feature.group]!.values.of(feature, isIncluded ? 1 : 0)
+      }
     }
   }
+
+  #isApproximate(feature: EntityFeature): boolean {
+    const group = this.#groups[feature.group]
+    switch (feature.aggregate) {
+      case 'fraud_count':
+      case 'fraud_rate':
+        return this.#labels.isApproximate[feature.window] === 1
+      case 'reversals':
+        return this.#messages.isApproximate[feature.messages] === 1
+      case 'decline_rate': {
+        const isOfMessages = this.#messages.isApproximate[feature.messages] === 1
+        return isOfMessages || group!.sums.isApproximate[feature.window] === 1
+      }
+      default:
+        return group!.values.isApproximate(feature)
+    }
+  }
+}
+
+/** A transaction that lies in hops was reversed or declined: its windows lose its copy, and are not exact any more. */
+function takeOut({ plan, sums }: Group, undone: Undone, timeMs: number): void {
+  if (plan.isGross || !isMet(undone.word, plan.mask)) return
+  const ageMs = timeMs - plan.delayMs - undone.recordMs
+  if (ageMs < 0) return
+  for (let w = 0; w < plan.windowsMs.length; w++) {
+    if (ageMs >= plan.windowsMs[w]!) continue
+    sums.isApproximate[w] = 1
+    sums.isFirstApproximate[w] = 1
+    sums.isLastApproximate[w] = 1
+    sums.count[w]!--
+    sums.takeAmount(w, undone.amount)
+  }
+}
+
+/** Absent when there is nothing to divide by. */
+function rate(positive: number, all: number, { smoothing }: EntityFeature): number {
+  if (smoothing !== null) {
+    return (positive + smoothing.weight * smoothing.prior) / (all + smoothing.weight)
+  }
+  return all > 0 ? positive / all : Number.NaN
 }

@@ -1,6 +1,7 @@
 // Fills a transaction's row of features: the numbers of the transaction alone, then each entity's from its view.
 import { calendarValue } from './calendar.ts'
 import { EntityFold } from './entity-fold.ts'
+import { numberOf } from './number.ts'
 import type { Observation } from './observation.ts'
 import type { Plan, RowFeature } from './plan.ts'
 import type { Transaction } from './transaction.ts'
@@ -76,9 +77,4 @@ function rowValue({ feature, field }: RowFeature, transaction: Transaction): num
     default:
       return numberOf(transaction.fields[field] ?? null)
   }
-}
-
-/** A field read as a number: plain decimal text, else absent. */
-function numberOf(text: string | null): number {
-  return text !== null && /^-?\d{1,17}(\.\d{1,17})?$/.test(text) ? Number(text) : Number.NaN
 }

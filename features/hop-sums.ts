@@ -1,115 +1,121 @@
-// Adds a long journal's hops to an entity's windows, and says what that makes approximate (hops.ts has the rule).
-import {
-  type HopSeries,
-  ringSize,
-  Slice,
-  seriesFloats,
-  seriesStart,
-  sliceAt,
-  sliceMs,
-} from './hops.ts'
-import type { EntityPlan } from './plan.ts'
-import type { Hops, View } from './view.ts'
+// Adds a long journal's hops to a group of an entity's windows, and says what that makes approximate (hops.ts has the rule).
+import type { WindowGroup } from './entity-plan.ts'
+import { endFloats, locationFloats, type PlacedSeries, Slice, squareFloats } from './hops.ts'
+import type { Hops } from './view.ts'
 import type { WindowSums } from './window-sums.ts'
 
-export class HopSums {
-  readonly #plan: EntityPlan
-  readonly #sums: WindowSums
-  /** Scratch for hops that the holder has not cached. */
-  #scratch: Hops | null = null
-
-  constructor(plan: EntityPlan, sums: WindowSums) {
-    this.#plan = plan
-    this.#sums = sums
+/** Adds what the records in `hops` were to a transaction at `timeMs`. `series`: of each window of the group. */
+export function addHops(
+  hops: Hops,
+  group: WindowGroup,
+  series: readonly PlacedSeries[],
+  sums: WindowSums,
+  timeMs: number,
+): void {
+  for (let w = 0; w < series.length; w++) {
+    addWindow(hops, group, series[w]!, sums, w, timeMs - group.delayMs)
   }
+}
 
-  /** Adds what the records before `boundary` were to a transaction at `timeMs`. */
-  add(view: View, boundary: number, timeMs: number): void {
-    const hops = this.#hopsAt(view, boundary)
-    this.#sums.newestMs = Math.max(this.#sums.newestMs, hops[0]!)
-    let seriesAt = seriesStart
-    for (let s = 0; s < this.#plan.series.length; s++) {
-      const series = this.#plan.series[s]!
-      const windows = this.#plan.windowsMs.length
-      if (s < windows) this.#addWindow(hops, seriesAt, series, s, timeMs)
-      else this.#addLabels(hops, seriesAt, series, s - windows, timeMs)
-      seriesAt += seriesFloats(series)
+function addWindow(
+  hops: Hops,
+  group: WindowGroup,
+  series: PlacedSeries,
+  sums: WindowSums,
+  w: number,
+  nowMs: number,
+): void {
+  const { at: seriesAt, size, sliceMs, sliceFloats, windowMs } = series
+  const afterMs = nowMs - windowMs
+  if (afterMs < hops[seriesAt]!) {
+    sums.isApproximate[w] = 1
+    sums.isFirstApproximate[w] = 1
+    sums.isLastApproximate[w] = 1
+  }
+  const firstNumber = Math.floor(afterMs / sliceMs)
+  for (let slice = 0; slice < size; slice++) {
+    const at = seriesAt + 1 + slice * sliceFloats
+    // An empty slice has the number -1.
+    if (hops[at]! < firstNumber || hops[at]! < 0) continue
+    const maxMs = hops[at + Slice.maxMs]!
+    const minMs = hops[at + Slice.minMs]!
+    if (maxMs <= afterMs || minMs > nowMs) continue
+    sums.reachesHops[w] = 1
+    const isTouched = hops[at + Slice.isTouched] === 1
+    const isBeyond = maxMs > nowMs
+    const isBefore = minMs <= afterMs
+    if (isTouched || isBeyond) sums.isLastApproximate[w] = 1
+    else sums.youngest[w] = Math.min(sums.youngest[w]!, nowMs - maxMs)
+    if (isTouched || isBefore) sums.isFirstApproximate[w] = 1
+    const oldestMs = isBefore ? Math.min(maxMs, nowMs) : minMs
+    sums.oldest[w] = Math.max(sums.oldest[w]!, nowMs - oldestMs)
+    if (series.hasLocation || series.numbers.length > 0) {
+      addEnds(hops, at, series, group, sums, w, afterMs, nowMs)
     }
+    if (isTouched || isBefore || isBeyond) sums.isApproximate[w] = 1
+    if ((isBefore || isBeyond) && !isMostlyInside(minMs, maxMs, afterMs, nowMs)) continue
+    addSlice(hops, at, sums, w)
   }
+}
 
-  /** Sums of the records before `boundary`: the holder's, or built here from an older sum and the records since. */
-  #hopsAt(view: View, boundary: number): Hops {
-    if (view.hopsCached !== null && view.hopsThrough === boundary) return view.hopsCached
-    this.#scratch ??= new Float64Array(this.#plan.hopFloats)
-    if (view.hops === null) this.#plan.clearHops(this.#scratch)
-    else this.#scratch.set(view.hops)
-    this.#plan.addToHops(this.#scratch, view.data, view.start, boundary - view.base)
-    return this.#scratch
+function addSlice(hops: Hops, at: number, sums: WindowSums, w: number): void {
+  sums.count[w]! += hops[at + Slice.count]!
+  sums.amounts[w]! += hops[at + Slice.amounts]!
+  sums.high[w]! += hops[at + Slice.sumHigh]!
+  sums.low[w]! += hops[at + Slice.sumLow]!
+  sums.min[w] = Math.min(sums.min[w]!, hops[at + Slice.min]!)
+  sums.max[w] = Math.max(sums.max[w]!, hops[at + Slice.max]!)
+  for (let limb = 0; limb < sums.squares.length; limb++) {
+    sums.squares[limb]![w]! += hops[at + Slice.more + limb]!
   }
+}
 
-  #addWindow(hops: Hops, seriesAt: number, series: HopSeries, w: number, timeMs: number): void {
-    const sums = this.#sums
-    const afterMs = timeMs - series.windowMs
-    if (afterMs < hops[seriesAt]!) {
-      sums.isApproximate[w] = 1
-      sums.isSinceApproximate[w] = 1
+/** Hops hold lesser ordinals than the tail: at the same ms theirs is the first, and not the last. */
+function addEnds(
+  hops: Hops,
+  at: number,
+  { hasSquares, hasLocation }: PlacedSeries,
+  { windowsMs, numbers }: WindowGroup,
+  sums: WindowSums,
+  w: number,
+  afterMs: number,
+  nowMs: number,
+): void {
+  let more = at + Slice.more + (hasSquares ? squareFloats : 0)
+  if (hasLocation) {
+    const locatedMs = hops[more]!
+    if (locatedMs > afterMs && locatedMs <= nowMs) {
+      sums.addOlderLocation(w, locatedMs, hops[more + 1]!, hops[more + 2]!)
     }
-    const size = ringSize(series)
-    const firstNumber = Math.floor(afterMs / sliceMs(series))
-    for (let slice = 0; slice < size; slice++) {
-      const at = sliceAt(seriesAt, slice)
-      // An empty slice has the number -1.
-      if (hops[at]! < firstNumber || hops[at]! < 0) continue
-      const maxMs = hops[at + Slice.maxMs]!
-      const minMs = hops[at + Slice.minMs]!
-      if (maxMs <= afterMs || minMs > timeMs) continue
-      sums.reachesHops[w] = 1
-      const isTouched = hops[at + Slice.isTouched] === 1
-      if (isTouched) sums.isApproximate[w] = 1
-      if (isTouched || maxMs > timeMs) sums.isSinceApproximate[w] = 1
-      else sums.since[w] = Math.min(sums.since[w]!, timeMs - maxMs)
-      if (minMs <= afterMs || maxMs > timeMs) {
-        sums.isApproximate[w] = 1
-        if (!isMostlyInside(minMs, maxMs, afterMs, timeMs)) continue
-      }
-      sums.count[w]! += hops[at + Slice.count]!
-      sums.amounts[w]! += hops[at + Slice.amounts]!
-      sums.high[w]! += hops[at + Slice.sumHigh]!
-      sums.low[w]! += hops[at + Slice.sumLow]!
-      sums.min[w] = Math.min(sums.min[w]!, hops[at + Slice.min]!)
-      sums.max[w] = Math.max(sums.max[w]!, hops[at + Slice.max]!)
-    }
+    more += locationFloats
   }
-
-  #addLabels(hops: Hops, seriesAt: number, series: HopSeries, w: number, timeMs: number): void {
-    const sums = this.#sums
-    const untilMs = timeMs - series.delayMs
-    const afterMs = untilMs - series.windowMs
-    if (afterMs < hops[seriesAt]!) sums.isLabelApproximate[w] = 1
-    const size = ringSize(series)
-    for (let slice = 0; slice < size; slice++) {
-      const at = sliceAt(seriesAt, slice)
-      if (hops[at]! < 0) continue
-      const minMs = hops[at + Slice.minMs]!
-      const maxMs = hops[at + Slice.maxMs]!
-      if (maxMs <= afterMs || minMs > untilMs) continue
-      if (hops[at + Slice.isTouched] === 1) sums.isLabelApproximate[w] = 1
-      if (hops[at + Slice.arrivalMax]! > timeMs) {
-        sums.isLabelApproximate[w] = 1
-        continue
-      }
-      if (minMs <= afterMs || maxMs > untilMs) {
-        sums.isLabelApproximate[w] = 1
-        if (!isMostlyInside(minMs, maxMs, afterMs, untilMs)) continue
-      }
-      sums.labelled[w]! += hops[at + Slice.count]!
-      sums.frauds[w]! += hops[at + Slice.frauds]!
+  for (let n = 0; n < numbers.length; n++, more += endFloats) {
+    const place = n * windowsMs.length + w
+    const firstMs = hops[more]!
+    const lastMs = hops[more + 2]!
+    if (firstMs > afterMs && firstMs <= nowMs && firstMs <= sums.firstMs[place]!) {
+      sums.firstMs[place] = firstMs
+      sums.first[place] = hops[more + 1]!
+    }
+    if (lastMs > afterMs && lastMs <= nowMs && lastMs > sums.lastMs[place]!) {
+      sums.lastMs[place] = lastMs
+      sums.last[place] = hops[more + 3]!
+    }
+    // The first after the edge is not known: the last is at least one of them.
+    if (firstMs <= afterMs && lastMs > afterMs && lastMs <= sums.firstMs[place]!) {
+      sums.firstMs[place] = lastMs
+      sums.first[place] = hops[more + 3]!
     }
   }
 }
 
 /** Whether more of [minMs, maxMs] lies inside (afterMs, untilMs] than outside. */
-function isMostlyInside(minMs: number, maxMs: number, afterMs: number, untilMs: number): boolean {
+export function isMostlyInside(
+  minMs: number,
+  maxMs: number,
+  afterMs: number,
+  untilMs: number,
+): boolean {
   const inside = Math.min(maxMs, untilMs) - Math.max(minMs, afterMs)
   return inside * 2 >= maxMs - minMs
 }

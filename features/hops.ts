@@ -1,167 +1,225 @@
-// Hops: the old records of a long journal as sums per slice of time, one ring of slices per window. Adding records
-// commutes: the same records in any order and any split give the same bits.
+// Hops: the old records of a long journal as sums per slice of time, one ring of slices per window, and sketches of different
+// values. Records are added in the order of their ordinals; in whatever pieces, the bits are the same.
 //
-//   [newestMs | ring of a series | ring of a series | …], newestMs: time of the newest transaction
+//   [newestMs | ring of a series | ring of a series | … | sketch | …], newestMs: time of the newest transaction
 //   ring of one series: [droppedMaxMs | slice | slice | …], slice number s = ⌊time / sliceMs⌋ at place s mod ring size
 //
 // A slice keeps the least and the greatest time in it. One that lies wholly inside a window counts exactly, one wholly
 // outside does not count, one that straddles an edge counts as a whole when more of its span lies inside than outside;
 // then the feature is approximate, by at most what that slice holds: a 64th of the window.
-import { kindOf, type RecordLayout, timeOf, verdictOf } from './layout.ts'
+import { isMet, kindOf, nowhere, type RecordLayout, timeOf, verdictOf, wordOf } from './layout.ts'
+import { addToSketch, clearSketch, type HopSketch, sketchFloats } from './sketch.ts'
 import { Kind, Verdict } from './transaction.ts'
 import type { Hops } from './view.ts'
+import { splitSquare } from './window-sums.ts'
 
-/** One ring of slices. */
+/** What a series of slices is of. */
 export interface HopSeries {
   readonly windowMs: number
   readonly delayMs: number
-  readonly isLabel: boolean
+  /** Filters that a record has to meet (layout.ts); 0 for all. */
+  readonly mask: number
+  readonly counts: 'transactions' | 'labels' | 'reversals' | 'declines'
+  /** True if reversals and declines take nothing out. */
+  readonly isGross: boolean
+  /** Of transactions: squares of the amounts; where the newest was; first and last of the f64 at these bytes of a record. */
+  readonly hasSquares: boolean
+  readonly hasLocation: boolean
+  readonly numbers: readonly number[]
 }
 
-/** Places in a slice. Label slices use the first four and `frauds`, `arrivalMax` in place of sums. */
+/** A series with its place in the hops, floats from their begin. */
+export interface PlacedSeries extends HopSeries {
+  readonly at: number
+  /** Slices in the ring: enough for window and delay, and the two that straddle its ends. */
+  readonly size: number
+  /** ms of a slice: a 64th of the window, coarser where the delay would need more than 1,024 of them. */
+  readonly sliceMs: number
+  readonly sliceFloats: number
+}
+
+export interface HopPlan {
+  readonly series: readonly PlacedSeries[]
+  readonly sketches: readonly (HopSketch & { readonly at: number })[]
+  readonly floats: number
+}
+
+/** Places in a slice. Those of labels and messages end with `arrivalMax`. */
 export const Slice = {
   number: 0,
   minMs: 1,
   maxMs: 2,
-  /** Transactions; in label slices: labelled ones. */
+  /** Transactions; labelled ones; messages. */
   count: 3,
-  amounts: 4,
-  sumHigh: 5,
-  sumLow: 6,
-  min: 7,
-  max: 8,
   /**
-   * 1 when the sums may count what they should not: a reversal was taken out (least and greatest may be its), or, in label
-   * slices, a message speaks of a transaction that is reversed or labelled elsewhere.
+   * 1 when the sums may count what they should not: a reversal was taken out (least and greatest may be its), or a message speaks
+   * of a transaction that is reversed, labelled or undone elsewhere too.
    */
-  isTouched: 9,
-  frauds: 4,
-  arrivalMax: 5,
+  isTouched: 4,
+  amounts: 5,
+  sumHigh: 6,
+  sumLow: 7,
+  min: 8,
+  max: 9,
+  frauds: 5,
+  arrivalMax: 6,
+  /** From here on, of those that are kept: four limbs of squares; ms, latitude, longitude; per number first ms, first, last ms, last. */
+  more: 10,
 } as const
 
-export const sliceFloats = 10
+export const squareFloats = 4
+export const locationFloats = 3
+export const endFloats = 4
 const slicesPerWindow = 64
 const slicesMax = 1024
 const two32 = 2 ** 32
 
-/** ms of a slice: a 64th of the window, coarser where the delay would need more than 1,024 of them. */
-export function sliceMs({ windowMs, delayMs }: HopSeries): number {
-  return Math.max(
-    Math.ceil(windowMs / slicesPerWindow),
-    Math.ceil((windowMs + delayMs) / slicesMax),
-  )
-}
+/** Before the first series stands the time of the newest transaction. */
+const seriesStart = 1
 
-/** Slices in the ring: enough for window and delay, and the two that straddle its ends. */
-export function ringSize(series: HopSeries): number {
-  return Math.ceil((series.windowMs + series.delayMs) / sliceMs(series)) + 2
-}
-
-export function seriesFloats(series: HopSeries): number {
-  return 1 + ringSize(series) * sliceFloats
-}
-
-/** Where the first series begins; before it stands the time of the newest transaction. */
-export const seriesStart = 1
-
-export function hopFloats(all: readonly HopSeries[]): number {
-  return all.reduce((sum, series) => sum + seriesFloats(series), seriesStart)
-}
-
-export function clearHops(all: readonly HopSeries[], hops: Hops): void {
-  hops.fill(0)
-  hops[0] = -Infinity
-  let at = seriesStart
-  for (const series of all) {
-    hops[at] = -Infinity
-    for (let slice = 0; slice < ringSize(series); slice++) hops[sliceAt(at, slice)] = -1
-    at += seriesFloats(series)
+export function planHops(series: readonly HopSeries[], sketches: readonly HopSketch[]): HopPlan {
+  let floats = seriesStart
+  const place = (length: number): number => {
+    floats += length
+    return floats - length
+  }
+  return {
+    series: series.map((one) => {
+      const spanMs = one.windowMs + one.delayMs
+      const sliceMs = Math.max(
+        Math.ceil(one.windowMs / slicesPerWindow),
+        Math.ceil(spanMs / slicesMax),
+      )
+      const size = Math.ceil(spanMs / sliceMs) + 2
+      const sliceFloats = floatsOfSlice(one)
+      return { ...one, sliceMs, size, sliceFloats, at: place(1 + size * sliceFloats) }
+    }),
+    sketches: sketches.map((sketch) => ({ ...sketch, at: place(sketchFloats) })),
+    floats,
   }
 }
 
-/** Where a slice's floats begin. */
-export function sliceAt(seriesAt: number, slice: number): number {
-  return seriesAt + 1 + slice * sliceFloats
+function floatsOfSlice({ counts, hasSquares, hasLocation, numbers }: HopSeries): number {
+  if (counts !== 'transactions') return Slice.arrivalMax + 1
+  let floats: number = Slice.more
+  if (hasSquares) floats += squareFloats
+  if (hasLocation) floats += locationFloats
+  return floats + numbers.length * endFloats
+}
+
+export function clearHops({ series, sketches }: HopPlan, hops: Hops): void {
+  hops.fill(0)
+  hops[0] = -Infinity
+  for (const { at, size, sliceFloats } of series) {
+    hops[at] = -Infinity
+    for (let slice = 0; slice < size; slice++) hops[at + 1 + slice * sliceFloats] = -1
+  }
+  for (const { at } of sketches) clearSketch(hops, at)
 }
 
 export function addToHops(
-  all: readonly HopSeries[],
+  { series, sketches }: HopPlan,
   layout: RecordLayout,
   hops: Hops,
   data: DataView,
   start: number,
   count: number,
 ): void {
-  for (let r = 0; r < count; r++) {
-    const record = start + r * layout.width
-    if (kindOf(data, record) === Kind.transaction)
-      hops[0] = Math.max(hops[0]!, timeOf(data, record))
+  const end = start + count * layout.width
+  for (let record = start; record < end; record += layout.width) {
+    if (kindOf(data, record) !== Kind.transaction) continue
+    hops[0] = Math.max(hops[0]!, timeOf(data, record))
   }
-  let seriesAt = seriesStart
-  for (const series of all) {
-    for (let r = 0; r < count; r++) {
-      addRecord(series, layout, hops, seriesAt, data, start + r * layout.width)
+  for (const one of series) {
+    for (let record = start; record < end; record += layout.width) {
+      addRecord(one, layout, hops, data, record)
     }
-    seriesAt += seriesFloats(series)
+  }
+  for (const sketch of sketches) {
+    for (let record = start; record < end; record += layout.width) {
+      addToSketch(sketch, hops, sketch.at, data, record)
+    }
+  }
+}
+
+/** Whether a record of that kind leaves anything in the series. */
+function isCounted({ counts, isGross }: HopSeries, kind: number, verdict: number): boolean {
+  const isUndone = kind === Kind.reversal || kind === Kind.decline
+  switch (counts) {
+    case 'transactions':
+      return kind === Kind.transaction || (isUndone && !isGross)
+    case 'labels':
+      return isUndone ? !isGross : verdict !== Verdict.none
+    case 'reversals':
+      return kind === Kind.reversal
+    case 'declines':
+      return kind === Kind.decline
   }
 }
 
 function addRecord(
-  series: HopSeries,
+  series: PlacedSeries,
   layout: RecordLayout,
   hops: Hops,
-  seriesAt: number,
   data: DataView,
   record: number,
 ): void {
   const kind = kindOf(data, record)
-  if (series.isLabel) {
-    if (kind !== Kind.reversal && verdictOf(data, record) === Verdict.none) return
-  } else if (kind !== Kind.transaction && kind !== Kind.reversal) return
+  if (!isMet(wordOf(data, record), series.mask)) return
+  if (!isCounted(series, kind, verdictOf(data, record))) return
   const timeMs = timeOf(data, record)
-  const number = Math.floor(timeMs / sliceMs(series))
-  const at = sliceAt(seriesAt, number % ringSize(series))
+  const number = Math.floor(timeMs / series.sliceMs)
+  const at = series.at + 1 + (number % series.size) * series.sliceFloats
   const held = hops[at]!
   if (held > number) {
-    hops[seriesAt] = Math.max(hops[seriesAt]!, timeMs)
+    hops[series.at] = Math.max(hops[series.at]!, timeMs)
     return
   }
   if (held < number) {
-    if (held >= 0) hops[seriesAt] = Math.max(hops[seriesAt]!, hops[at + Slice.maxMs]!)
-    openSlice(hops, at, number)
+    if (held >= 0) hops[series.at] = Math.max(hops[series.at]!, hops[at + Slice.maxMs]!)
+    openSlice(series, hops, at, number)
   }
   hops[at + Slice.minMs] = Math.min(hops[at + Slice.minMs]!, timeMs)
   hops[at + Slice.maxMs] = Math.max(hops[at + Slice.maxMs]!, timeMs)
-  if (series.isLabel ? kind !== Kind.transaction : kind === Kind.reversal) {
-    hops[at + Slice.isTouched] = 1
+  if (kind !== Kind.transaction) hops[at + Slice.isTouched] = 1
+  const isUndone = kind === Kind.reversal || kind === Kind.decline
+  if (series.counts === 'transactions') {
+    addAmount(series, layout, hops, at, data, record, isUndone ? -1 : 1)
+    if (!isUndone) addEnds(series, layout, hops, at, data, record, timeMs)
+  } else if (series.counts !== 'labels')
+    addArrival(hops, at, data.getFloat64(record + layout.own, true))
+  else if (!isUndone) {
+    addArrival(hops, at, data.getFloat64(record + layout.label, true))
+    if (verdictOf(data, record) === Verdict.fraud) hops[at + Slice.frauds]!++
   }
-  if (!series.isLabel) addAmount(layout, hops, at, data, record, kind === Kind.reversal ? -1 : 1)
-  else if (kind !== Kind.reversal) addLabel(layout, hops, at, data, record)
 }
 
-function openSlice(hops: Hops, at: number, number: number): void {
-  hops.fill(0, at, at + sliceFloats)
+function openSlice(series: PlacedSeries, hops: Hops, at: number, number: number): void {
+  hops.fill(0, at, at + series.sliceFloats)
   hops[at] = number
   hops[at + Slice.minMs] = Infinity
   hops[at + Slice.maxMs] = -Infinity
+  if (series.counts !== 'transactions') return
   hops[at + Slice.min] = Infinity
   hops[at + Slice.max] = -Infinity
+  let more = at + Slice.more + (series.hasSquares ? squareFloats : 0)
+  if (series.hasLocation) {
+    hops[more] = -Infinity
+    more += locationFloats
+  }
+  for (let n = 0; n < series.numbers.length; n++, more += endFloats) {
+    hops[more] = Infinity
+    hops[more + 2] = -Infinity
+  }
 }
 
-function addLabel(
-  layout: RecordLayout,
-  hops: Hops,
-  at: number,
-  data: DataView,
-  record: number,
-): void {
+function addArrival(hops: Hops, at: number, arrivalMs: number): void {
   hops[at + Slice.count]!++
-  if (verdictOf(data, record) === Verdict.fraud) hops[at + Slice.frauds]!++
-  const arrival = data.getFloat64(record + layout.label, true)
-  hops[at + Slice.arrivalMax] = Math.max(hops[at + Slice.arrivalMax]!, arrival)
+  hops[at + Slice.arrivalMax] = Math.max(hops[at + Slice.arrivalMax]!, arrivalMs)
 }
 
 function addAmount(
+  series: PlacedSeries,
   layout: RecordLayout,
   hops: Hops,
   at: number,
@@ -177,8 +235,50 @@ function addAmount(
   hops[at + Slice.amounts]! += sign
   hops[at + Slice.sumHigh]! += sign * high
   hops[at + Slice.sumLow]! += sign * (amount - high * two32)
+  if (series.hasSquares) {
+    splitSquare(amount, square)
+    for (let limb = 0; limb < squareFloats; limb++) {
+      hops[at + Slice.more + limb]! += sign * square[limb]!
+    }
+  }
   if (sign > 0) {
     hops[at + Slice.min] = Math.min(hops[at + Slice.min]!, amount)
     hops[at + Slice.max] = Math.max(hops[at + Slice.max]!, amount)
+  }
+}
+
+const square = new Float64Array(squareFloats)
+
+/** Of records at the same ms the first is the one with the least ordinal, the last the one with the greatest. */
+function addEnds(
+  series: PlacedSeries,
+  layout: RecordLayout,
+  hops: Hops,
+  at: number,
+  data: DataView,
+  record: number,
+  timeMs: number,
+): void {
+  let more = at + Slice.more + (series.hasSquares ? squareFloats : 0)
+  if (series.hasLocation) {
+    const latitude = data.getInt32(record + layout.location, true)
+    if (latitude !== nowhere && timeMs >= hops[more]!) {
+      hops[more] = timeMs
+      hops[more + 1] = latitude
+      hops[more + 2] = data.getInt32(record + layout.location + 4, true)
+    }
+    more += locationFloats
+  }
+  for (let n = 0; n < series.numbers.length; n++, more += endFloats) {
+    const number = data.getFloat64(record + series.numbers[n]!, true)
+    if (Number.isNaN(number)) continue
+    if (timeMs < hops[more]!) {
+      hops[more] = timeMs
+      hops[more + 1] = number
+    }
+    if (timeMs >= hops[more + 2]!) {
+      hops[more + 2] = timeMs
+      hops[more + 3] = number
+    }
   }
 }

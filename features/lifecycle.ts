@@ -1,23 +1,31 @@
-// What reversals and label messages in an entity's exact tail do to its transactions. Only journals of mappings that
+// What reversals, declines and label messages in an entity's exact tail do to its transactions. Only journals of mappings that
 // declare kinds spend anything on this, and only tails that hold such a record allocate.
 
 import { Block, blockFloats } from './blocks.ts'
 import { blockRecords, identityAt } from './journal.ts'
-import type { RecordLayout } from './layout.ts'
-import { timeOf, verdictOf } from './layout.ts'
+import { kindOf, type RecordLayout, timeOf, verdictOf, wordOf } from './layout.ts'
 import { Kind } from './transaction.ts'
 import type { View } from './view.ts'
 
-interface Reversal {
+/** A transaction that was reversed or declined, by what the messages say of it. */
+export interface Undone {
   readonly recordMs: number
+  /** Second word of a message (layout.ts), with its filters. */
+  readonly word: number
   readonly amount: number
+  isReversed: boolean
+  isDeclined: boolean
+  /** Its transaction is in the exact tail. */
   isMatched: boolean
 }
 
 interface Label {
   readonly recordMs: number
+  readonly word: number
   readonly verdict: number
   readonly arrivalMs: number
+  /** Its transaction was reversed or declined. */
+  isUndone: boolean
 }
 
 /** Reused per view: `gather`, then ask. */
@@ -25,7 +33,7 @@ export class Lifecycle {
   readonly #layout: RecordLayout
   readonly #blockFloats: number
   /** By identity of the transaction that they name. */
-  readonly #reversals = new Map<string, Reversal>()
+  readonly #undone = new Map<string, Undone>()
   readonly #labels = new Map<string, Label>()
 
   constructor(layout: RecordLayout) {
@@ -36,7 +44,7 @@ export class Lifecycle {
   /** Takes what had happened by `timeMs` from the records of `view` from ordinal `boundary` on; false when nothing had. */
   gather(view: View, boundary: number, timeMs: number): boolean {
     if (this.#labels.size > 0) this.#labels.clear()
-    if (this.#reversals.size > 0) this.#reversals.clear()
+    if (this.#undone.size > 0) this.#undone.clear()
     const { width } = this.#layout
     const { data, start, base, ordinal } = view
     const first = boundary - base
@@ -48,14 +56,16 @@ export class Lifecycle {
       }
       from = next
     }
-    if (this.#reversals.size > 0) {
+    if (this.#undone.size > 0) {
       this.#match(data, start + first * width, start + (ordinal - base) * width)
+      for (const [name, label] of this.#labels) label.isUndone = this.#undone.has(name)
     }
-    return this.#reversals.size > 0 || this.#labels.size > 0
+    return this.#undone.size > 0 || this.#labels.size > 0
   }
 
-  isReversed(data: DataView, at: number): boolean {
-    return this.#reversals.size > 0 && this.#reversals.has(identityText(data, at + identityAt))
+  /** Reversed or declined. */
+  isUndone(data: DataView, at: number): boolean {
+    return this.#undone.size > 0 && this.#undone.has(identityText(data, at + identityAt))
   }
 
   /** True when a label message speaks for the transaction: its own label came earlier, or has not come by `timeMs`. */
@@ -74,9 +84,8 @@ export class Lifecycle {
     return this.#labels.values()
   }
 
-  /** Reversals whose transaction is not in the exact tail. */
-  *unmatched(): Iterable<Reversal> {
-    for (const reversal of this.#reversals.values()) if (!reversal.isMatched) yield reversal
+  undone(): Iterable<Undone> {
+    return this.#undone.values()
   }
 
   /** Whether the records at positions [from, next) are known to be transactions. */
@@ -87,18 +96,32 @@ export class Lifecycle {
   }
 
   #gatherRecords(data: DataView, start: number, end: number, timeMs: number): void {
-    const { width, own, named, amount } = this.#layout
+    const { width, own, named } = this.#layout
     for (let at = start; at < end; at += width) {
-      const kind = data.getUint8(at + 6)
-      if (kind !== Kind.reversal && kind !== Kind.label) continue
-      if (data.getFloat64(at + own, true) > timeMs) continue
+      const kind = kindOf(data, at)
+      if (kind === Kind.transaction || data.getFloat64(at + own, true) > timeMs) continue
       const name = identityText(data, at + named)
       if (kind === Kind.label) this.#gatherLabel(data, at, name)
-      else {
-        const value = amount < 0 ? Number.NaN : data.getFloat64(at + amount, true)
-        this.#reversals.set(name, { recordMs: timeOf(data, at), amount: value, isMatched: false })
-      }
+      else this.#gatherUndone(data, at, name, kind)
     }
+  }
+
+  #gatherUndone(data: DataView, at: number, name: string, kind: number): void {
+    const { amount } = this.#layout
+    let undone = this.#undone.get(name)
+    if (undone === undefined) {
+      undone = {
+        recordMs: timeOf(data, at),
+        word: wordOf(data, at),
+        amount: amount < 0 ? Number.NaN : data.getFloat64(at + amount, true),
+        isReversed: false,
+        isDeclined: false,
+        isMatched: false,
+      }
+      this.#undone.set(name, undone)
+    }
+    if (kind === Kind.reversal) undone.isReversed = true
+    else undone.isDeclined = true
   }
 
   /** The latest verdict wins; of two at the same ms the later record. */
@@ -107,14 +130,21 @@ export class Lifecycle {
     const held = this.#labels.get(name)
     if (held !== undefined && held.arrivalMs > arrivalMs) return
     const verdict = verdictOf(data, at)
-    this.#labels.set(name, { recordMs: timeOf(data, at), verdict, arrivalMs })
+    const word = wordOf(data, at)
+    this.#labels.set(name, {
+      recordMs: timeOf(data, at),
+      word,
+      verdict,
+      arrivalMs,
+      isUndone: false,
+    })
   }
 
   #match(data: DataView, start: number, end: number): void {
     for (let at = start; at < end; at += this.#layout.width) {
-      if (data.getUint8(at + 6) !== Kind.transaction) continue
-      const reversal = this.#reversals.get(identityText(data, at + identityAt))
-      if (reversal !== undefined) reversal.isMatched = true
+      if (kindOf(data, at) !== Kind.transaction) continue
+      const undone = this.#undone.get(identityText(data, at + identityAt))
+      if (undone !== undefined) undone.isMatched = true
     }
   }
 }

@@ -93,10 +93,14 @@ test('windows are kept once each, the shortest first, and label windows by windo
     [count('ip', '1d'), count('ip', '1h'), count('ip', '24h'), { ...rate, entity: 'ip' }],
     { hasLabel: true },
   )
-  const { windowsMs, labelWindows, series } = journals[1]!
-  assert.deepEqual(windowsMs, [3_600_000, 86_400_000])
-  assert.deepEqual(labelWindows, [{ windowMs: 3_600_000, delayMs: 3_600_000 }])
-  assert.equal(series.length, 3)
+  const { groups, labelWindows, hops } = journals[1]!
+  assert.deepEqual(
+    groups.map(({ windowsMs }) => windowsMs),
+    [[3_600_000, 86_400_000]],
+  )
+  const window = { windowMs: 3_600_000, delayMs: 3_600_000, mask: 0, isGross: false }
+  assert.deepEqual(labelWindows, [window])
+  assert.equal(hops.series.length, 3)
 })
 
 test('the namespace changes with layouts, windows and caps, not with names or features of the row', () => {

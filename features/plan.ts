@@ -1,46 +1,10 @@
 // Binds a catalog to what a mapping can deliver: which journals are kept, what a record holds, what each entity computes.
 import { createHash } from 'node:crypto'
-import { blockFloats, sumBlock } from './blocks.ts'
-import type { Aggregate, Catalog, Feature } from './catalog.ts'
-import { addToHops, clearHops, type HopSeries, hopFloats } from './hops.ts'
-import {
-  fingerprintBytes,
-  identityAt,
-  identityBytes,
-  type JournalPlan,
-  type JournalPlans,
-  sourceBytes,
-} from './journal.ts'
-import type { Column, RecordLayout } from './layout.ts'
+import { ruleOf } from './aggregate.ts'
+import type { Catalog, Feature } from './catalog.ts'
+import { type EntityPlan, planEntity } from './entity-plan.ts'
+import type { JournalPlans } from './journal.ts'
 import type { TransactionSchema } from './transaction.ts'
-
-/** One aggregate of an entity: where its number goes and what it reads. */
-export interface EntityFeature {
-  readonly output: number
-  readonly aggregate: Aggregate
-  /** Index into the entity's `windowsMs`, or into `labelWindows` for fraud_count and fraud_rate. */
-  readonly window: number
-  /** Index into the layout's columns; -1 for none. */
-  readonly column: number
-  readonly isCurrentIncluded: boolean
-}
-
-export interface LabelWindow {
-  readonly windowMs: number
-  readonly delayMs: number
-}
-
-export interface EntityPlan extends JournalPlan {
-  /** Index into the schema's entities. */
-  readonly schemaIndex: number
-  readonly layout: RecordLayout
-  readonly features: readonly EntityFeature[]
-  /** Ascending, each once. */
-  readonly windowsMs: readonly number[]
-  readonly labelWindows: readonly LabelWindow[]
-  /** One of each window, then one of each label window. */
-  readonly series: readonly HopSeries[]
-}
 
 /** A feature of the transaction alone. */
 export interface RowFeature {
@@ -72,7 +36,7 @@ export class Plan implements JournalPlans {
     this.schema = schema
     this.features = catalog.features
     const caps = new Map(Object.entries(options.caps ?? {}))
-    const absent = new Set(catalog.features.filter((f) => !isDeliverable(f, schema)))
+    const absent = new Set(catalog.features.filter((f) => lackOf(f, schema) !== null))
     this.absent = [...absent].map(({ name }) => name)
     const present = catalog.features
       .map((feature, output) => ({ feature, output }))
@@ -84,12 +48,15 @@ export class Plan implements JournalPlans {
         output,
         field: schema.fields.indexOf(feature.value ?? ''),
       }))
-    this.journals = schema.entities
-      .map((kind, schemaIndex) => {
+    this.journals = kindsOf(
+      present.map(({ feature }) => feature),
+      schema,
+    )
+      .map(({ kind, schemaIndexes }) => {
         const own = present.filter(({ feature }) => feature.entity === kind)
-        const isPrimary = schemaIndex === schema.primary
+        const isPrimary = schemaIndexes.length === 1 && schemaIndexes[0] === schema.primary
         const cap = caps.get(kind) ?? capDefault
-        return planEntity(kind, schemaIndex, isPrimary, cap, own, schema)
+        return planEntity({ kind, schemaIndexes, isPrimary, cap }, own, schema)
       })
       .filter((entity) => entity.isPrimary || entity.features.length > 0)
     this.primary = this.journals.findIndex((entity) => entity.isPrimary)
@@ -98,128 +65,79 @@ export class Plan implements JournalPlans {
   }
 }
 
-function isDeliverable(feature: Feature, schema: TransactionSchema): boolean {
-  if (feature.entity !== null && !schema.entities.includes(feature.entity)) return false
-  if (feature.of !== null && feature.of !== 'amount') {
-    return schema.entities.includes(feature.of) || schema.fields.includes(feature.of)
-  }
-  if (feature.aggregate === 'fraud_count' || feature.aggregate === 'fraud_rate') {
-    return schema.hasLabel
-  }
-  if (feature.value === 'latitude' || feature.value === 'longitude') return schema.hasLocation
-  if (feature.value !== null && feature.value !== 'amount') {
-    return schema.fields.includes(feature.value)
-  }
-  return true
+interface EntityKind {
+  readonly kind: string
+  readonly schemaIndexes: readonly number[]
 }
 
-interface Placed {
-  readonly feature: Feature
-  readonly output: number
+/** The mapped kinds in their order, then those that features make of several, by name. */
+function kindsOf(features: readonly Feature[], schema: TransactionSchema): EntityKind[] {
+  const single = schema.entities.map((kind, index) => ({ kind, schemaIndexes: [index] }))
+  const several = new Map<string, EntityKind>()
+  for (const { entity, entityParts } of features) {
+    if (entity === null || entityParts.length < 2) continue
+    const schemaIndexes = entityParts.map((part) => schema.entities.indexOf(part))
+    several.set(entity, { kind: entity, schemaIndexes })
+  }
+  return [...single, ...[...several.values()].sort((a, b) => (a.kind < b.kind ? -1 : 1))]
 }
 
-function planEntity(
-  kind: string,
-  schemaIndex: number,
-  isPrimary: boolean,
-  cap: number,
-  own: readonly Placed[],
-  schema: TransactionSchema,
-): EntityPlan {
-  const layout = makeLayout(isPrimary, own, schema)
-  const isLabelled = ({ feature }: Placed): boolean =>
-    feature.aggregate === 'fraud_count' || feature.aggregate === 'fraud_rate'
-  const plain = own.filter((placed) => !isLabelled(placed))
-  const windowsMs = [...new Set(plain.map(({ feature }) => feature.windowMs))].sort((a, b) => a - b)
-  const labelWindows = distinctLabelWindows(own.filter(isLabelled))
-  const features = own.map(({ feature, output }): EntityFeature => {
-    const { windowMs, delayMs } = feature
-    const labelWindow = labelWindows.findIndex(
-      (w) => w.windowMs === windowMs && w.delayMs === delayMs,
-    )
-    const isLabel = isLabelled({ feature, output })
-    return {
-      output,
-      aggregate: feature.aggregate!,
-      window: isLabel ? labelWindow : windowsMs.indexOf(windowMs),
-      column: layout.columns.findIndex(({ name }) => name === feature.of),
-      isCurrentIncluded: feature.isCurrentIncluded,
+/** What of a feature the mapping cannot deliver. */
+export interface Lack {
+  /** The key of the feature that asks for it. */
+  readonly key: 'entity' | 'of' | 'value' | 'where' | 'aggregate'
+  readonly found: string
+  /** What the mapping has of the kind. */
+  readonly known: readonly string[]
+  /** For features that need more than a name: what the mapping would have to declare. */
+  readonly needs: string | null
+}
+
+/** Null for a feature that the mapping can deliver. */
+export function lackOf(feature: Feature, schema: TransactionSchema): Lack | null {
+  const { aggregate, entityParts, of, value, where } = feature
+  const { entities, fields } = schema
+  const lack = (
+    key: Lack['key'],
+    found: string,
+    known: readonly string[],
+    needs: string | null = null,
+  ): Lack => ({ key, found, known, needs })
+  const all = [...entities, ...fields]
+  if (aggregate === null) {
+    if (value === null || value === 'amount') return null
+    if (value === 'latitude' || value === 'longitude') {
+      return schema.hasLocation ? null : lack('value', value, ['amount', ...fields], 'location')
     }
-  })
-  const series: HopSeries[] = [
-    ...windowsMs.map((windowMs) => ({ windowMs, delayMs: 0, isLabel: false })),
-    ...labelWindows.map((window) => ({ ...window, isLabel: true })),
-  ]
-  return {
-    kind,
-    schemaIndex,
-    isPrimary,
-    width: layout.width,
-    cap,
-    layout,
-    features,
-    windowsMs,
-    labelWindows,
-    series,
-    hopFloats: hopFloats(series),
-    clearHops: (hops) => {
-      clearHops(series, hops)
-    },
-    addToHops: (hops, data, start, count) => {
-      addToHops(series, layout, hops, data, start, count)
-    },
-    blockFloats: own.length > 0 ? blockFloats(layout) : 0,
-    sumBlock: (data, start, blocks, at) => {
-      sumBlock(layout, data, start, blocks, at)
-    },
+    return fields.includes(value) ? null : lack('value', value, ['amount', ...fields])
   }
-}
-
-function distinctLabelWindows(own: readonly Placed[]): LabelWindow[] {
-  const windows = new Map<string, LabelWindow>()
-  for (const { feature } of own) {
-    const { windowMs, delayMs } = feature
-    windows.set(`${windowMs}/${delayMs}`, { windowMs, delayMs })
+  for (const part of entityParts) {
+    if (!entities.includes(part)) return lack('entity', part, entities)
   }
-  return [...windows.values()]
-}
-
-function makeLayout(
-  isPrimary: boolean,
-  own: readonly Placed[],
-  schema: TransactionSchema,
-): RecordLayout {
-  let width = identityAt + identityBytes + (isPrimary ? fingerprintBytes + sourceBytes : 0)
-  const place = (isNeeded: boolean): number => {
-    if (!isNeeded) return -1
-    width += 8
-    return width - 8
+  for (const { name } of where ?? []) {
+    if (!all.includes(name)) return lack('where', name, all)
   }
-  const needs = (test: (feature: Feature) => boolean): boolean =>
-    own.some(({ feature }) => test(feature))
-  const amount = place(needs(({ of }) => of === 'amount'))
-  const label = place(needs(({ aggregate }) => aggregate?.startsWith('fraud_') === true))
-  const named = place(schema.hasKinds && own.length > 0)
-  const ownTime = place(schema.hasKinds && own.length > 0)
-  const names = own
-    .filter(({ feature }) => feature.aggregate === 'distinct')
-    .map(({ feature }) => feature.of!)
-  const columns = [...new Set(names)].sort().map((name): Column => {
-    const entity = schema.entities.indexOf(name)
-    const isEntity = entity >= 0
-    const index = isEntity ? entity : schema.fields.indexOf(name)
-    return { name, isEntity, index, at: place(true) }
-  })
-  return { width, amount, label, named, own: ownTime, columns }
+  const rule = ruleOf(aggregate)
+  if (rule.of === 'value' && !all.includes(of!)) return lack('of', of!, all)
+  if (rule.of === 'number' && of !== 'amount' && !fields.includes(of!)) {
+    return lack('of', of!, ['amount', ...fields])
+  }
+  if (rule.over === 'labels' && !schema.hasLabel) return lack('aggregate', aggregate, [], 'label')
+  if (rule.over === 'messages' && !schema.hasKinds) return lack('aggregate', aggregate, [], 'kind')
+  if (aggregate === 'speed' && !schema.hasLocation) {
+    return lack('aggregate', aggregate, [], 'location')
+  }
+  return null
 }
 
 /** Layouts and hop contents: journals written under another namespace are never read. */
 function namespaceOf(journals: readonly EntityPlan[]): string {
-  const content = journals.map(({ kind, isPrimary, layout, series, cap }) => ({
+  const content = journals.map(({ kind, isPrimary, layout, hops, cap, filterNames }) => ({
     kind,
     isPrimary,
     layout: { ...layout, columns: layout.columns.map(({ name, at }) => [name, at]) },
-    series,
+    hops,
+    filterNames,
     cap,
   }))
   return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 8)

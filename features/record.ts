@@ -1,11 +1,14 @@
 // Writes records: what a transaction, reversal, decline or label leaves in each of its entities' journals (layout.ts has the
 // bytes). Ids and texts only as keyed hashes: no raw id is ever in a record or a key.
 import assert from 'node:assert'
+import { matches } from './condition.ts'
+import type { EntityPlan } from './entity-plan.ts'
 import { SipHash } from './hash.ts'
 import { fingerprintAt, identityAt, sourceAt } from './journal.ts'
-import type { Column } from './layout.ts'
+import { type Column, degreeUnits, filterMask, nowhere } from './layout.ts'
+import { numberOf } from './number.ts'
 import type { Observation } from './observation.ts'
-import type { EntityPlan, Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import { Kind, type Transaction } from './transaction.ts'
 
 const two32 = 2 ** 32
@@ -55,10 +58,9 @@ export class Encoder {
     for (let e = 0; e < journals.length; e++) {
       const entity = journals[e]!
       const slot = first + e
-      const id = transaction.entities[entity.schemaIndex] ?? null
-      batch.present[slot] = id === null ? 0 : 1
-      if (id === null) continue
-      this.#key(batch.tenant[row]!, this.#kindTexts[e]!, id)
+      const isPresent = this.#key(batch.tenant[row]!, e, transaction)
+      batch.present[slot] = isPresent ? 1 : 0
+      if (!isPresent) continue
       batch.key[slot * 4] = this.#sip.w0
       batch.key[slot * 4 + 1] = this.#sip.w1
       batch.key[slot * 4 + 2] = this.#sip.w2
@@ -68,6 +70,7 @@ export class Encoder {
       data.setUint16(at + 4, Math.floor(transaction.timeMs / two32), true)
       data.setUint8(at + 6, transaction.kind)
       data.setUint8(at + 7, transaction.verdict)
+      if (entity.filters.length > 0) this.#filter(transaction, entity, data, at)
       data.setUint32(at + identityAt, identity0, true)
       data.setUint32(at + identityAt + 4, identity1, true)
       if (entity.layout.named >= 0) {
@@ -98,11 +101,29 @@ export class Encoder {
   ): void {
     if (layout.amount >= 0) data.setFloat64(at + layout.amount, transaction.amountMinor, true)
     if (layout.label >= 0) data.setFloat64(at + layout.label, transaction.labelMs, true)
+    if (layout.location >= 0) this.#location(transaction, data, at + layout.location)
+    for (const { index, at: place } of layout.numbers) {
+      data.setFloat64(at + place, numberOf(transaction.fields[index]!), true)
+    }
     for (let c = 0; c < columns.length; c++) {
       const to = at + layout.columns[c]!.at
       data.setUint32(to, this.#hashes[columns[c]! * 2]!, true)
       data.setUint32(to + 4, this.#hashes[columns[c]! * 2 + 1]!, true)
     }
+  }
+
+  #filter(transaction: Transaction, { filters }: EntityPlan, data: DataView, at: number): void {
+    let word = data.getInt32(at + 4, true)
+    for (let filter = 0; filter < filters.length; filter++) {
+      if (matches(filters[filter]!, transaction)) word |= filterMask(filter)
+    }
+    data.setInt32(at + 4, word, true)
+  }
+
+  #location({ latitude, longitude }: Transaction, data: DataView, at: number): void {
+    const isAbsent = Number.isNaN(latitude) || Number.isNaN(longitude)
+    data.setInt32(at, isAbsent ? nowhere : Math.round(latitude * degreeUnits), true)
+    data.setInt32(at + 4, isAbsent ? nowhere : Math.round(longitude * degreeUnits), true)
   }
 
   /** Fingerprint and source message, in the primary's record alone. */
@@ -152,13 +173,20 @@ export class Encoder {
     this.#sip.hash64(text.bytes, text.length)
   }
 
-  #key(tenant: string, kind: Uint8Array, id: string): void {
+  /** Hashes the id of journal `e`'s entity, or of the several that it is made of; false where one is absent. */
+  #key(tenant: string, e: number, { entities }: Transaction): boolean {
+    const { schemaIndexes } = this.#plan.journals[e]!
     const text = this.#text
     text.clear()
-    text.raw(kind)
+    text.raw(this.#kindTexts[e]!)
     text.add(tenant)
-    text.add(id)
+    for (const index of schemaIndexes) {
+      const id = entities[index] ?? null
+      if (id === null) return false
+      text.add(id)
+    }
     this.#sip.hash128(text.bytes, text.length)
+    return true
   }
 
   /** Hash of a column's text; zero for an absent one. */

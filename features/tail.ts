@@ -1,65 +1,104 @@
-// Adds the exact tail of a view to an entity's windows: one pass, newest first, over records or, where the holder keeps
-// blocks, over those that lie wholly in or out. Allocates nothing.
+// Adds the exact tail of a view to a group of an entity's windows: one pass, newest first, over records or, where the holder
+// keeps blocks, over those that lie wholly in or out. Allocates nothing.
 //
 // A record of age a belongs to every window longer than a. So each is added once, to the shortest window that holds it, and
 // at the end each window takes over what the shorter ones gathered (WindowSums.merge).
 import assert from 'node:assert'
-import { Block, blockFloats } from './blocks.ts'
+import { Block, blockFloats, squaresAt } from './blocks.ts'
 import { DistinctSet } from './distinct.ts'
+import type { EntityPlan, WindowGroup } from './entity-plan.ts'
 import { blockRecords } from './journal.ts'
-import { type RecordLayout, timeOf } from './layout.ts'
+import type { LabelSums } from './label-sums.ts'
+import { isMet, kindMask, nowhere, type RecordLayout } from './layout.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import type { EntityPlan, LabelWindow } from './plan.ts'
-import { Verdict } from './transaction.ts'
 import type { View } from './view.ts'
 import type { WindowSums } from './window-sums.ts'
 
 const two32 = 2 ** 32
-/** Of one entity: their indexes are bytes. */
+/** Of one group: their indexes are bytes. */
 const windowsMax = 256
-/** Where the kind stands in the second word of a record (layout.ts): zero is a transaction. */
-const kindMask = 0x00ff0000
 
 export class Tail {
-  /** One per column of the layout. */
-  readonly sets: readonly DistinctSet[]
+  /** By column of the layout; null where its different values are not counted. */
+  readonly sets: readonly (DistinctSet | null)[]
+  /** By column of the layout, then window: records that have the value of the transaction; null where nobody asks. */
+  readonly matches: readonly (Float64Array | null)[]
+  /** Time of the newest transaction in the view, ms; -Infinity when there is none. Of the first group alone. */
+  newestMs = -Infinity
   readonly #layout: RecordLayout
+  readonly #group: WindowGroup
   readonly #windowsMs: Float64Array
   readonly #longestMs: number
-  readonly #labelWindows: readonly LabelWindow[]
   readonly #blockFloats: number
+  readonly #squaresAt: number
   readonly #sums: WindowSums
-  /** No distinct count looks further back. */
-  readonly #columnsMs: number
+  readonly #labels: LabelSums | null
+  /** True if a record leaves more than a count and an amount; if a block cannot stand for its records. */
+  readonly #hasMore: boolean
+  readonly #needsRecords: boolean
   // Records whose columns count: where they begin, and the shortest window that holds them.
   readonly #starts: Int32Array
   readonly #windows: Uint8Array
   #listed = 0
 
-  constructor(plan: EntityPlan, sums: WindowSums) {
-    const { layout, windowsMs, labelWindows, cap } = plan
+  /** `labels` where this group's pass is the one that adds them. */
+  constructor(plan: EntityPlan, group: WindowGroup, sums: WindowSums, labels: LabelSums | null) {
+    const { layout, cap } = plan
+    const { windowsMs, hasSquares, hasLocation, numbers, mask, distinct, matched } = group
     assert(windowsMs.length <= windowsMax, `an entity has at most ${windowsMax} different windows`)
-    const distinct = plan.features.filter(({ aggregate }) => aggregate === 'distinct')
     this.#layout = layout
+    this.#group = group
     this.#windowsMs = Float64Array.from(windowsMs)
     this.#longestMs = windowsMs.at(-1) ?? 0
-    this.#labelWindows = labelWindows
     this.#blockFloats = blockFloats(layout)
+    this.#squaresAt = squaresAt(layout)
     this.#sums = sums
-    this.#columnsMs = Math.max(0, ...distinct.map(({ window }) => windowsMs[window]!))
+    this.#labels = labels
+    const hasEnds = hasLocation || numbers.length > 0
+    this.#hasMore = hasSquares || hasEnds
+    this.#needsRecords = hasEnds || mask !== 0
     const recordsMax = cap * 2
     this.#starts = new Int32Array(recordsMax)
     this.#windows = new Uint8Array(recordsMax)
-    this.sets = layout.columns.map(() => new DistinctSet(windowsMs.length, recordsMax))
+    this.sets = layout.columns.map((_, column) =>
+      distinct.includes(column) ? new DistinctSet(windowsMs.length, recordsMax) : null,
+    )
+    this.matches = layout.columns.map((_, column) =>
+      matched.includes(column) ? new Float64Array(windowsMs.length) : null,
+    )
   }
 
-  /** Adds the records from ordinal `boundary` on. `lifecycle`: what else happened to them, null for nothing. */
-  add(view: View, boundary: number, timeMs: number, lifecycle: Lifecycle | null): void {
+  /** Records whose columns were read by the last `add`, newest first; `windowOf` and `startOf` tell of each. */
+  get listed(): number {
+    return this.#listed
+  }
+
+  windowOf(index: number): number {
+    return this.#windows[index]!
+  }
+
+  startOf(index: number): number {
+    return this.#starts[index]!
+  }
+
+  /**
+   * Adds the records from ordinal `boundary` on. `lifecycle`: what else happened to them, null for nothing. The transaction's
+   * own record lies at byte `recordAt` of `record`.
+   */
+  add(
+    view: View,
+    boundary: number,
+    timeMs: number,
+    lifecycle: Lifecycle | null,
+    record: DataView,
+    recordAt: number,
+  ): void {
     const { width } = this.#layout
     const { data, start } = view
     const blocks = lifecycle === null ? view.blocks : null
     const first = boundary - view.base
     this.#listed = 0
+    this.newestMs = -Infinity
     for (let next = view.ordinal - view.base; next > first; ) {
       const at = blocks === null ? first : (next - 1) & -blockRecords
       const from = Math.max(first, at)
@@ -69,19 +108,8 @@ export class Tail {
       }
       next = from
     }
-    this.#addColumns(data)
-  }
-
-  /** Adds a label that became known at `arrivalMs`. */
-  addLabel(recordMs: number, verdict: number, arrivalMs: number, timeMs: number): void {
-    if (arrivalMs > timeMs) return
-    for (let w = 0; w < this.#labelWindows.length; w++) {
-      const { windowMs, delayMs } = this.#labelWindows[w]!
-      const ageMs = timeMs - delayMs - recordMs
-      if (ageMs < 0 || ageMs >= windowMs) continue
-      this.#sums.labelled[w]!++
-      if (verdict === Verdict.fraud) this.#sums.frauds[w]!++
-    }
+    this.#sums.merge()
+    if (this.#group.columnsMs > 0) this.#addColumns(data, record, recordAt)
   }
 
   /** In a journal in time order the shortest window only ever grows. */
@@ -93,7 +121,9 @@ export class Tail {
     lifecycle: Lifecycle | null,
   ): void {
     const { width, label, amount } = this.#layout
+    const { mask, delayMs, isGross, columnsMs } = this.#group
     const sums = this.#sums
+    const labels = this.#labels
     const windowsMs = this.#windowsMs
     const longestMs = this.#longestMs
     // The present window holds ages in [fromMs, toMs).
@@ -104,13 +134,19 @@ export class Tail {
       const word = data.getUint32(at + 4, true)
       if ((word & kindMask) !== 0) continue
       const recordMs = (word & 0xffff) * two32 + data.getUint32(at, true)
-      if (recordMs > sums.newestMs) sums.newestMs = recordMs
-      if (lifecycle?.isReversed(data, at) === true) continue
-      if (label >= 0 && word >>> 24 !== 0 && lifecycle?.isRelabelled(data, at, timeMs) !== true) {
-        this.addLabel(recordMs, word >>> 24, data.getFloat64(at + label, true), timeMs)
+      if (recordMs > this.newestMs) this.newestMs = recordMs
+      const isUndone = lifecycle?.isUndone(data, at) === true
+      if (labels !== null && word >>> 24 !== 0) {
+        const verdict = (word >>> 24) & 3
+        if (verdict !== 0 && lifecycle?.isRelabelled(data, at, timeMs) !== true) {
+          const arrivalMs = data.getFloat64(at + label, true)
+          labels.add(recordMs, word, verdict, arrivalMs, timeMs, isUndone)
+        }
       }
-      const ageMs = timeMs - recordMs
+      if (isUndone && !isGross) continue
+      const ageMs = timeMs - delayMs - recordMs
       if (ageMs < 0 || ageMs >= longestMs) continue
+      if (mask !== 0 && !isMet(word, mask)) continue
       while (ageMs >= toMs) {
         fromMs = toMs
         toMs = windowsMs[++window]!
@@ -120,39 +156,67 @@ export class Tail {
         fromMs = --window === 0 ? 0 : windowsMs[window - 1]!
       }
       sums.count[window]!++
-      if (ageMs < sums.since[window]!) sums.since[window] = ageMs
+      if (ageMs < sums.youngest[window]!) sums.youngest[window] = ageMs
+      if (ageMs > sums.oldest[window]!) sums.oldest[window] = ageMs
       if (amount >= 0) sums.addAmount(window, data.getFloat64(at + amount, true))
-      if (ageMs < this.#columnsMs) {
+      if (this.#hasMore) this.#addMore(data, at, window, recordMs)
+      if (ageMs < columnsMs) {
         this.#starts[this.#listed] = at
         this.#windows[this.#listed++] = window
       }
     }
   }
 
+  /** What only some catalogs ask for. */
+  #addMore(data: DataView, at: number, window: number, recordMs: number): void {
+    const { hasSquares, hasLocation, numbers } = this.#group
+    const { amount, location } = this.#layout
+    const sums = this.#sums
+    if (hasSquares) sums.addSquare(window, data.getFloat64(at + amount, true), 1)
+    if (hasLocation) {
+      const latitude = data.getInt32(at + location, true)
+      if (latitude !== nowhere) {
+        sums.addOlderLocation(window, recordMs, latitude, data.getInt32(at + location + 4, true))
+      }
+    }
+    for (let n = 0; n < numbers.length; n++) {
+      const number = data.getFloat64(at + numbers[n]!, true)
+      if (!Number.isNaN(number)) sums.addOlderEnd(n, window, recordMs, number)
+    }
+  }
+
   /** Adds the block of 32 records from position `from` on by its sums; false where it lies across an edge. */
   #addBlock(view: View, blocks: Float64Array, from: number, timeMs: number): boolean {
-    const sums = this.#sums
     const at = view.blocksAt + (from / blockRecords) * this.#blockFloats
     if (blocks[at + Block.others] !== 0) return false
-    const youngestMs = timeMs - blocks[at + Block.maxMs]!
-    const oldestMs = timeMs - blocks[at + Block.minMs]!
+    const nowMs = timeMs - this.#group.delayMs
+    const youngestMs = nowMs - blocks[at + Block.maxMs]!
+    const oldestMs = nowMs - blocks[at + Block.minMs]!
     const isOutside = youngestMs >= this.#longestMs || oldestMs < 0
     if (!isOutside) {
-      if (youngestMs < 0) return false
+      if (youngestMs < 0 || this.#needsRecords) return false
       let window = 0
       while (youngestMs >= this.#windowsMs[window]!) window++
       if (oldestMs >= this.#windowsMs[window]!) return false
-      this.#addToWindow(blocks, at, window, youngestMs)
-      if (youngestMs < this.#columnsMs) this.#list(view, from, window)
+      this.#addToWindow(blocks, at, window, youngestMs, oldestMs)
+      if (youngestMs < this.#group.columnsMs) this.#list(view, from, window)
     }
-    sums.newestMs = Math.max(sums.newestMs, blocks[at + Block.maxMs]!)
-    if (this.#layout.label >= 0 && blocks[at + Block.labelled]! > 0) {
-      this.#addLabels(view, blocks, at, from, timeMs)
+    this.newestMs = Math.max(this.newestMs, blocks[at + Block.maxMs]!)
+    if (this.#labels !== null && blocks[at + Block.labelled]! > 0) {
+      const { width } = this.#layout
+      const start = view.start + from * width
+      this.#labels.addBlock(blocks, at, view.data, start, width, timeMs)
     }
     return true
   }
 
-  #addToWindow(blocks: Float64Array, at: number, window: number, youngestMs: number): void {
+  #addToWindow(
+    blocks: Float64Array,
+    at: number,
+    window: number,
+    youngestMs: number,
+    oldestMs: number,
+  ): void {
     const sums = this.#sums
     sums.count[window]! += blockRecords
     sums.amounts[window]! += blocks[at + Block.amounts]!
@@ -160,7 +224,11 @@ export class Tail {
     sums.low[window]! += blocks[at + Block.low]!
     sums.min[window] = Math.min(sums.min[window]!, blocks[at + Block.min]!)
     sums.max[window] = Math.max(sums.max[window]!, blocks[at + Block.max]!)
-    sums.since[window] = Math.min(sums.since[window]!, youngestMs)
+    sums.youngest[window] = Math.min(sums.youngest[window]!, youngestMs)
+    sums.oldest[window] = Math.max(sums.oldest[window]!, oldestMs)
+    for (let limb = 0; limb < sums.squares.length; limb++) {
+      sums.squares[limb]![window]! += blocks[at + this.#squaresAt + limb]!
+    }
   }
 
   #list(view: View, from: number, window: number): void {
@@ -171,44 +239,27 @@ export class Tail {
     }
   }
 
-  #addLabels(view: View, blocks: Float64Array, at: number, from: number, timeMs: number): void {
-    const { labelled, frauds } = this.#sums
-    const minMs = blocks[at + Block.minMs]!
-    const maxMs = blocks[at + Block.maxMs]!
-    for (let w = 0; w < this.#labelWindows.length; w++) {
-      const { windowMs, delayMs } = this.#labelWindows[w]!
-      const untilMs = timeMs - delayMs
-      const afterMs = untilMs - windowMs
-      if (minMs > untilMs || maxMs <= afterMs) continue
-      const isInside = minMs > afterMs && maxMs <= untilMs
-      if (isInside && blocks[at + Block.arrivalMax]! <= timeMs) {
-        labelled[w]! += blocks[at + Block.labelled]!
-        frauds[w]! += blocks[at + Block.frauds]!
-        continue
-      }
-      const mask = blocks[at + Block.fraudMask]! >>> 0
-      for (let r = 0; r < blockRecords; r++) {
-        if (blocks[at + Block.arrivals + r]! > timeMs) continue
-        if (!isInside && !this.#isBetween(view, from + r, afterMs, untilMs)) continue
-        labelled[w]!++
-        if ((mask & (1 << r)) !== 0) frauds[w]!++
-      }
-    }
-  }
-
-  #isBetween(view: View, position: number, afterMs: number, untilMs: number): boolean {
-    const at = view.start + position * this.#layout.width
-    const recordMs = timeOf(view.data, at)
-    return recordMs > afterMs && recordMs <= untilMs
-  }
-
-  #addColumns(data: DataView): void {
+  #addColumns(data: DataView, record: DataView, recordAt: number): void {
     const { columns } = this.#layout
     for (let c = 0; c < columns.length; c++) {
-      const set = this.sets[c]!
-      set.clear(this.#listed)
-      set.addAll(data, columns[c]!.at, this.#starts, this.#windows, this.#listed)
-      set.merge()
+      const { at } = columns[c]!
+      const set = this.sets[c] ?? null
+      if (set !== null) {
+        set.clear(this.#listed)
+        set.addAll(data, at, this.#starts, this.#windows, this.#listed)
+        set.merge()
+      }
+      const matches = this.matches[c] ?? null
+      if (matches === null) continue
+      matches.fill(0)
+      const low = record.getInt32(recordAt + at, true)
+      const high = record.getInt32(recordAt + at + 4, true)
+      for (let r = 0; r < this.#listed; r++) {
+        const start = this.#starts[r]! + at
+        if (data.getInt32(start, true) !== low || data.getInt32(start + 4, true) !== high) continue
+        matches[this.#windows[r]!]!++
+      }
+      for (let w = 1; w < matches.length; w++) matches[w]! += matches[w - 1]!
     }
   }
 }

@@ -1,6 +1,7 @@
 // What `weir features` prints of a catalog that is bound to a mapping: definitions, journals, bytes. Pure text.
 import type { Catalog, Feature } from '../../features/catalog.ts'
-import type { EntityPlan, Plan } from '../../features/plan.ts'
+import type { EntityPlan } from '../../features/entity-plan.ts'
+import type { Plan } from '../../features/plan.ts'
 import { formatDuration } from '../setting.ts'
 
 export interface CatalogReport {

@@ -51,6 +51,7 @@ const mapping = compileMapping(
       currency: { field: 'currency', rates: 'rates' },
       primary: 'card',
       entities: { card: 'card', merchant: 'merchant' },
+      fields: { channel: 'channel' },
       label: {
         field: 'fraud',
         fraud: ['1'],
@@ -59,7 +60,7 @@ const mapping = compileMapping(
       },
       kind: {
         field: 'kind',
-        reversal: ['VOID'],
+        reversal: ['VOID', 'REFUND'],
         decline: ['DECLINED'],
         label: ['CHARGEBACK'],
         at: { field: 'at', as: 'epoch_ms' },
@@ -223,12 +224,42 @@ rule('6. A reversal takes its transaction out, from its own time on.', async () 
   }
 })
 
-rule('A decline is noted and takes nothing out.', async () => {
+rule('So does a decline by the issuer, and a refund, which is mapped as a reversal.', async () => {
   const one = new Deployment([count])
-  await one.decide({ id: 'a' })
+  await one.batch([{ id: 'a' }, { id: 'b' }, { id: 'c' }])
   assert.equal((await one.decide({ id: 'a', kind: 'DECLINED', at: t0 + 1 })).type, 'recorded')
-  assert.equal(await one.first({ time: t0 + 2 }), 2)
+  assert.equal((await one.decide({ id: 'b', kind: 'REFUND', at: t0 + 2 })).type, 'recorded')
+  assert.equal(await one.first({ time: t0 }), 4)
+  assert.equal(await one.first({ time: t0 + 1 }), 4, 'of the two later ones, one is declined')
+  assert.equal(await one.first({ time: t0 + 2 }), 4, 'and one refunded')
 })
+
+rule('A feature with basis: gross counts what was asked for, whatever became of it.', async () => {
+  const one = new Deployment([{ ...count, basis: 'gross' }, count])
+  await one.batch([{ id: 'a' }, { id: 'b' }])
+  await one.batch([
+    { id: 'a', kind: 'VOID', at: t0 + 1 },
+    { id: 'b', kind: 'DECLINED', at: t0 + 1 },
+  ])
+  assert.deepEqual((await one.decide({ time: t0 + 1 })).features, { f0: 3, f1: 1 })
+})
+
+rule(
+  'reversals counts the transactions of a window that were reversed; decline_rate is the declined ones by all, reversed and declined ones too.',
+  async () => {
+    const reversals: Json = { entity: 'card', aggregate: 'reversals', window: '10s' }
+    const one = new Deployment([reversals, { ...reversals, aggregate: 'decline_rate' }])
+    assert.deepEqual((await one.decide({ id: 'a' })).features, { f0: 0, f1: null })
+    await one.batch([{ id: 'b' }, { id: 'c' }, { id: 'd', time: t0 + 5 }])
+    await one.decide({ id: 'a', kind: 'VOID', at: t0 + 1 })
+    await one.decide({ id: 'a', kind: 'VOID', at: t0 + 2 })
+    await one.decide({ id: 'b', kind: 'DECLINED', at: t0 + 3 })
+    assert.deepEqual((await one.decide({ time: t0 + 2 })).features, { f0: 1, f1: 0 })
+    assert.deepEqual((await one.decide({ time: t0 + 5 })).features, { f0: 1, f1: 1 / 5 })
+    // The three at t0 are exactly ten seconds old; d and the two of above are left.
+    assert.deepEqual((await one.decide({ time: t0 + 10_000 })).features, { f0: 0, f1: 0 })
+  },
+)
 
 const frauds: Json = { entity: 'merchant', aggregate: 'fraud_count', window: '10s', delay: '5s' }
 const rate: Json = { ...frauds, aggregate: 'fraud_rate' }
@@ -304,14 +335,19 @@ rule(
 rule(
   'At ordinal n these are the first c(n) = max(0, ⌊n / cap⌋ − 1) · cap records, by slices of time, a 64th of the window each (cap is 512); all later ones are kept one by one.',
   async () => {
-    const distinct: Json = { entity: 'card', aggregate: 'distinct', of: 'merchant', window: '1d' }
-    const one = new Deployment([distinct, { ...count, window: '1d' }], 4)
+    const value: Json = { entity: 'card', of: 'merchant', window: '1d' }
+    const share: Json = { ...value, aggregate: 'share' }
+    const one = new Deployment(
+      [share, { ...count, window: '1d' }, { ...value, aggregate: 'distinct' }],
+      4,
+    )
     const inSums: number[] = []
     for (let n = 0; n < 16; n++) {
       const { features, approximate } = await one.decide({ time: t0 + n, merchant: `m${n}` })
-      inSums.push(n + 1 - features['f0']!)
+      // No merchant comes twice: one of those that are kept one by one, and e.
+      inSums.push(n + 1 - Math.round(1 / features['f0']!))
       assert.equal(features['f1'], n + 1, 'a window that holds all of a slice is exact')
-      assert.deepEqual(approximate, n < 8 ? [] : ['f0'])
+      assert.deepEqual(approximate, n < 8 ? [] : ['f0', 'f2'])
     }
     assert.deepEqual(inSums, [0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8])
   },
@@ -344,3 +380,40 @@ rule('11. A window may reach further back than the history.', async () => {
   assert.deepEqual((await one.decide({ time: t0 + 60_000 })).warming, ['f1'])
   assert.deepEqual((await one.decide({ time: t0 + 3_600_000 })).warming, [])
 })
+
+rule(
+  'where: { channel: ecom } counts the records whose own field says so; an absent value is none of any.',
+  async () => {
+    const ecom: Json = { ...count, where: { channel: 'ecom' } }
+    const either: Json = { ...count, where: { channel: ['ecom', 'moto'], merchant: 'm' } }
+    const one = new Deployment([ecom, either])
+    await one.batch([{ channel: 'ecom' }, { channel: 'pos' }, { channel: 'moto' }, {}])
+    await one.decide({ channel: 'ecom', merchant: 'other' })
+    assert.deepEqual((await one.decide({ channel: 'ecom' })).features, { f0: 3, f1: 3 })
+  },
+)
+
+rule(
+  'e itself counts if it meets the condition, and is compared with those that do in any case.',
+  async () => {
+    const where = { channel: 'ecom' }
+    const one = new Deployment([
+      { ...count, where },
+      { entity: 'card', aggregate: 'ratio', window: '10s', where },
+    ])
+    await one.decide({ channel: 'ecom', amount: '2.00' })
+    const { features } = await one.decide({ channel: 'pos', amount: '6.00' })
+    assert.deepEqual(features, { f0: 1, f1: 3 })
+  },
+)
+
+rule(
+  'A window of several entities together, such as [card, merchant], is one of the pair: e has it if it has both.',
+  async () => {
+    const one = new Deployment([{ ...count, entity: ['merchant', 'card'] }])
+    await one.batch([{}, { merchant: 'other' }, { card: 'other' }])
+    const decided = await one.decide({})
+    assert.deepEqual([decided.features['f0'], decided.ordinals['card_x_merchant']], [2, 1])
+    assert.equal(await one.first({ merchant: null }), null)
+  },
+)

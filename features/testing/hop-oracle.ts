@@ -1,22 +1,33 @@
 // The naive twin of hops: which numbers of a long journal may be off, why, and by how many transactions at most. It keeps
 // every old record and slices them afresh for every transaction.
+import { ruleOf } from '../aggregate.ts'
+import type { HandRecord } from '../by-hand.ts'
 import type { Feature } from '../catalog.ts'
 import { hopBoundary } from '../journal.ts'
 import { Kind, Verdict } from '../transaction.ts'
-import type { OracleRecord } from './oracle.ts'
 
 /** What hops make of a feature at one transaction. */
 export interface HopMark {
-  readonly isApproximate: boolean
+  /** Null where it depends on the hashes of values. */
+  readonly isApproximate: boolean | null
   /** Old records whose place in the window is not known exactly. */
-  readonly uncertain: readonly OracleRecord[]
+  readonly uncertain: readonly HandRecord[]
 }
 
 /** Of a slice of old records. */
 interface Slice {
-  readonly records: OracleRecord[]
+  readonly records: HandRecord[]
   readonly minMs: number
   readonly maxMs: number
+}
+
+type Counts = 'transactions' | 'labels' | 'reversals' | 'declines'
+
+interface Series {
+  readonly counts: Counts
+  readonly windowMs: number
+  readonly feature: Feature
+  readonly isGross: boolean
 }
 
 const slicesPerWindow = 64
@@ -25,92 +36,146 @@ const slicesMax = 1024
 /** The hops that one transaction at `timeMs` sees. `journal`: all records of the entity before it. */
 export class HopOracle {
   readonly #timeMs: number
-  readonly #old: readonly OracleRecord[]
-  readonly #tail: readonly OracleRecord[]
-  /** By window: features of one share it. */
+  readonly #old: readonly HandRecord[]
+  readonly #tail: readonly HandRecord[]
+  /** By series: features of one share it. */
   readonly #states = new Map<string, State>()
 
-  constructor(timeMs: number, journal: readonly OracleRecord[], cap: number) {
+  constructor(timeMs: number, journal: readonly HandRecord[], cap: number) {
     const boundary = hopBoundary(journal.length, cap)
     this.#timeMs = timeMs
     this.#old = journal.slice(0, boundary)
     this.#tail = journal.slice(boundary)
   }
 
-  mark({ aggregate, windowMs, delayMs }: Feature): HopMark {
-    const isLabel = aggregate === 'fraud_count' || aggregate === 'fraud_rate'
-    const key = `${isLabel} ${windowMs} ${delayMs}`
-    const state = this.#states.get(key) ?? this.#state(isLabel, windowMs, delayMs)
-    this.#states.set(key, state)
-    const { uncertain, isReached, isDoubtful, isEndDoubtful } = state
-    if (aggregate === 'distinct') return { isApproximate: isReached || isDoubtful, uncertain }
-    if (aggregate === 'since_last') return { isApproximate: isEndDoubtful, uncertain }
-    return { isApproximate: isDoubtful, uncertain }
-  }
-
-  #state(isLabel: boolean, windowMs: number, delayMs: number): State {
-    const untilMs = this.#timeMs - delayMs
-    const afterMs = untilMs - windowMs
-    const counted = this.#old.filter(isLabel ? isLabelling : isCounting)
-    const { slices, dropped } = sliced(counted, windowMs, delayMs)
-    const reached = slices.filter(({ minMs, maxMs }) => maxMs > afterMs && minMs <= untilMs)
-    const isTouched = ({ records }: Slice): boolean =>
-      records.some(({ kind }) => (isLabel ? kind !== Kind.transaction : kind === Kind.reversal))
-    const isUnarrived = ({ records }: Slice): boolean =>
-      isLabel && records.some(({ labelMs }) => labelMs > this.#timeMs)
-    const isBeyond = ({ maxMs }: Slice): boolean => maxMs > untilMs
-    const isAcross = (slice: Slice): boolean => slice.minMs <= afterMs || isBeyond(slice)
-    const doubtful = reached.filter((s) => isTouched(s) || isUnarrived(s) || isAcross(s))
-    const isDropped = dropped.some((r) => r.timeMs > afterMs)
-    const isTold = isDropped || this.#isToldOfOld(isLabel, afterMs, untilMs)
-    return {
-      uncertain: [...dropped, ...doubtful.flatMap(({ records }) => records)],
-      isReached: reached.length > 0,
-      isDoubtful: isTold || doubtful.length > 0,
-      // The newest of a slice that ends before the transaction is known, wherever the slice begins.
-      isEndDoubtful: isTold || reached.some((slice) => isTouched(slice) || isBeyond(slice)),
+  mark(feature: Feature): HopMark {
+    const { aggregate, windowMs, shortMs, basis } = feature
+    const { over } = ruleOf(aggregate!)
+    const isGross = basis === 'gross'
+    if (over === 'messages') {
+      const counts = aggregate === 'reversals' ? 'reversals' : 'declines'
+      const messages = this.#state({ counts, windowMs, feature, isGross: true })
+      const all = this.#state({ counts: 'transactions', windowMs, feature, isGross: true })
+      const isOff = messages.isReached || messages.isDropped
+      const isRateOff = aggregate === 'decline_rate' && all.isDoubtful
+      return { isApproximate: isOff || isRateOff, uncertain: messages.uncertain }
+    }
+    const counts = over === 'labels' ? 'labels' : 'transactions'
+    const state = this.#state({ counts, windowMs, feature, isGross })
+    const { uncertain } = state
+    switch (aggregate) {
+      case 'distinct':
+      case 'share':
+        return { isApproximate: state.isReached || state.isDoubtful, uncertain }
+      case 'new_value':
+        return { isApproximate: this.#old.length === 0 ? false : null, uncertain }
+      case 'first':
+      case 'since_first':
+        return { isApproximate: state.isFirstDoubtful, uncertain }
+      case 'last':
+      case 'since_last':
+      case 'speed':
+        return { isApproximate: state.isLastDoubtful, uncertain }
+      case 'acceleration': {
+        const short = this.#state({ counts, windowMs: shortMs, feature, isGross })
+        return { isApproximate: state.isDoubtful || short.isDoubtful, uncertain }
+      }
+      default:
+        return { isApproximate: state.isDoubtful, uncertain }
     }
   }
 
-  /** Whether the tail reverses or labels what may lie in hops. */
-  #isToldOfOld(isLabel: boolean, afterMs: number, untilMs: number): boolean {
+  #state(series: Series): State {
+    const { counts, windowMs, feature, isGross } = series
+    const key = JSON.stringify([counts, windowMs, feature.delayMs, feature.where, isGross])
+    const found = this.#states.get(key)
+    if (found !== undefined) return found
+    const state = this.#makeState(series)
+    this.#states.set(key, state)
+    return state
+  }
+
+  #makeState(series: Series): State {
+    const { counts, windowMs, feature } = series
+    const untilMs = this.#timeMs - feature.delayMs
+    const afterMs = untilMs - windowMs
+    const counted = this.#old.filter((r) => isWanted(r, feature) && isCounted(r, series))
+    const { slices, dropped } = sliced(counted, windowMs, feature.delayMs)
+    const reached = slices.filter(({ minMs, maxMs }) => maxMs > afterMs && minMs <= untilMs)
+    const isTouched = ({ records }: Slice): boolean =>
+      records.some(({ kind }) => kind !== Kind.transaction)
+    const isUnarrived = ({ records }: Slice): boolean =>
+      counts === 'labels' && records.some(({ labelMs }) => labelMs > this.#timeMs)
+    const isBeyond = ({ maxMs }: Slice): boolean => maxMs > untilMs
+    const isBefore = ({ minMs }: Slice): boolean => minMs <= afterMs
+    const doubtful = reached.filter(
+      (s) => isTouched(s) || isUnarrived(s) || isBefore(s) || isBeyond(s),
+    )
+    const isDropped = dropped.some((r) => r.timeMs > afterMs)
+    const isTold = isDropped || this.#isToldOfOld(series, afterMs, untilMs)
+    return {
+      uncertain: [...dropped, ...doubtful.flatMap(({ records }) => records)],
+      isDropped,
+      isReached: reached.length > 0,
+      isDoubtful: isTold || doubtful.length > 0,
+      isFirstDoubtful: isTold || reached.some((slice) => isTouched(slice) || isBefore(slice)),
+      // The newest of a slice that ends before the transaction is known, wherever the slice begins.
+      isLastDoubtful: isTold || reached.some((slice) => isTouched(slice) || isBeyond(slice)),
+    }
+  }
+
+  /** Whether the tail undoes or labels what may lie in hops. */
+  #isToldOfOld(series: Series, afterMs: number, untilMs: number): boolean {
     if (this.#old.length === 0) return false
     const here = new Set(
       this.#tail.flatMap(({ kind, id }) => (kind === Kind.transaction ? [id] : [])),
     )
-    return this.#tail.some(({ kind, id, timeMs, atMs }) => {
-      if (atMs > this.#timeMs) return false
-      if (kind === Kind.label) return isLabel
-      return kind === Kind.reversal && !here.has(id) && timeMs > afterMs && timeMs <= untilMs
+    return this.#tail.some((r) => {
+      if (r.atMs > this.#timeMs || r.kind === Kind.transaction) return false
+      if (r.kind === Kind.label) return series.counts === 'labels'
+      const isInside = r.timeMs > afterMs && r.timeMs <= untilMs
+      return !series.isGross && !here.has(r.id) && isInside && isWanted(r, series.feature)
     })
   }
 }
 
 interface State {
-  readonly uncertain: readonly OracleRecord[]
+  readonly uncertain: readonly HandRecord[]
+  readonly isDropped: boolean
   readonly isReached: boolean
   readonly isDoubtful: boolean
-  readonly isEndDoubtful: boolean
+  readonly isFirstDoubtful: boolean
+  readonly isLastDoubtful: boolean
 }
 
-function isCounting({ kind }: OracleRecord): boolean {
-  return kind === Kind.transaction || kind === Kind.reversal
+function isWanted({ values }: HandRecord, { where }: Feature): boolean {
+  return (where ?? []).every(({ name, values: wanted }) => wanted.includes(values[name] ?? ''))
 }
 
-function isLabelling({ kind, verdict }: OracleRecord): boolean {
-  return kind === Kind.reversal || verdict !== Verdict.none
+function isCounted({ kind, verdict }: HandRecord, { counts, isGross }: Series): boolean {
+  const isUndone = kind === Kind.reversal || kind === Kind.decline
+  switch (counts) {
+    case 'transactions':
+      return kind === Kind.transaction || (isUndone && !isGross)
+    case 'labels':
+      return isUndone ? !isGross : verdict !== Verdict.none
+    case 'reversals':
+      return kind === Kind.reversal
+    case 'declines':
+      return kind === Kind.decline
+  }
 }
 
 /** Slices by time; a ring has room for the window, its delay and two more: the newest of those that share a place stays. */
 function sliced(
-  old: readonly OracleRecord[],
+  old: readonly HandRecord[],
   windowMs: number,
   delayMs: number,
-): { slices: Slice[]; dropped: OracleRecord[] } {
+): { slices: Slice[]; dropped: HandRecord[] } {
   const spanMs = windowMs + delayMs
   const sliceMs = Math.max(Math.ceil(windowMs / slicesPerWindow), Math.ceil(spanMs / slicesMax))
   const places = Math.ceil(spanMs / sliceMs) + 2
-  const byNumber = new Map<number, OracleRecord[]>()
+  const byNumber = new Map<number, HandRecord[]>()
   const newest = new Map<number, number>()
   for (const r of old) {
     const number = Math.floor(r.timeMs / sliceMs)
@@ -120,7 +185,7 @@ function sliced(
     newest.set(number % places, Math.max(newest.get(number % places) ?? -1, number))
   }
   const slices: Slice[] = []
-  const dropped: OracleRecord[] = []
+  const dropped: HandRecord[] = []
   for (const [number, records] of byNumber) {
     const times = records.map(({ timeMs }) => timeMs)
     const slice = { records, minMs: Math.min(...times), maxMs: Math.max(...times) }

@@ -1,5 +1,5 @@
 // Seeded random transactions that are nasty on purpose: few entities, ties, out of order, far apart, absent values, huge
-// amounts, labels in the row, and, when asked for, reversals and label messages.
+// amounts, places, labels in the row, and, when asked for, reversals, declines and label messages.
 import { Kind, Transaction, type TransactionSchema, Verdict } from '../transaction.ts'
 
 /** mulberry32: small, seeded, good enough to choose test data. */
@@ -20,7 +20,7 @@ export interface RandomOptions {
   readonly entities: number
   /** Mean ms between two transactions. */
   readonly stepMs: number
-  /** Share of messages that are reversals or labels of an earlier transaction. */
+  /** Share of messages that are reversals, declines or labels of an earlier transaction. */
   readonly lifecycle: number
 }
 
@@ -57,6 +57,10 @@ export function* randomTransactions(
     for (let f = 0; f < schema.fields.length; f++) {
       transaction.fields[f] = random() < 0.1 ? null : String(pick(5))
     }
+    if (schema.hasLocation && random() < 0.8) {
+      transaction.latitude = pick(180_000_001) / 1e6 - 90
+      transaction.longitude = pick(360_000_001) / 1e6 - 180
+    }
     if (random() < 0.6) {
       transaction.verdict = random() < 0.3 ? Verdict.fraud : Verdict.legit
       transaction.labelMs = transaction.timeMs + pick(options.stepMs * 100) - options.stepMs
@@ -80,8 +84,9 @@ function followUp(
   message.amountMinor = named.amountMinor
   for (let e = 0; e < schema.entities.length; e++) message.entities[e] = named.entities[e]!
   for (let f = 0; f < schema.fields.length; f++) message.fields[f] = named.fields[f]!
-  if (random() < 0.5) {
-    message.kind = Kind.reversal
+  const fate = random()
+  if (fate < 0.6) {
+    message.kind = fate < 0.35 ? Kind.reversal : Kind.decline
     return message
   }
   message.kind = Kind.label

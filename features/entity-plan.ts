@@ -1,0 +1,319 @@
+// What one entity kind's features need: the groups of windows that its journals are read in, a record's layout, the hops.
+import { type Aggregate, ruleOf, type Smoothing } from './aggregate.ts'
+import { blockFloats, sumBlock } from './blocks.ts'
+import type { Feature } from './catalog.ts'
+import { bindWhere, type Filter } from './condition.ts'
+import { addToHops, clearHops, type HopPlan, type HopSeries, planHops } from './hops.ts'
+import {
+  fingerprintBytes,
+  identityAt,
+  identityBytes,
+  type JournalPlan,
+  sourceBytes,
+} from './journal.ts'
+import { type Column, filterMask, type RecordLayout } from './layout.ts'
+import { Kind, type TransactionSchema } from './transaction.ts'
+import type { Gathered } from './window-sums.ts'
+
+/** One aggregate of an entity: where its number goes and what it reads. Indexes are -1 where there is nothing. */
+export interface EntityFeature {
+  readonly output: number
+  readonly aggregate: Aggregate
+  /** Into `groups`; of a decline_rate, the one that counts all. */
+  readonly group: number
+  /** Into the group's windows, or into `labelWindows`. */
+  readonly window: number
+  /** acceleration: the short window. */
+  readonly short: number
+  /** reversals, decline_rate: into `messageWindows`. */
+  readonly messages: number
+  /** Into the layout's columns. */
+  readonly column: number
+  /** first, last: into the group's numbers. */
+  readonly number: number
+  readonly isCurrentIncluded: boolean
+  /** The transaction itself counts only if it meets these filters. */
+  readonly mask: number
+  readonly delayMs: number
+  readonly smoothing: Smoothing | null
+}
+
+/** Windows that count the same transactions: their records are read in one pass. */
+export interface WindowGroup extends Gathered {
+  readonly delayMs: number
+  /** Filters that a record has to meet; 0 for all. */
+  readonly mask: number
+  readonly isGross: boolean
+  /** Ascending, each once. */
+  readonly windowsMs: readonly number[]
+  /** Columns whose different values are counted; that are looked for in hops; that are compared with the transaction's. */
+  readonly distinct: readonly number[]
+  readonly sketched: readonly number[]
+  readonly matched: readonly number[]
+  /** The longest window that reads columns. */
+  readonly columnsMs: number
+}
+
+export interface LabelWindow {
+  readonly windowMs: number
+  readonly delayMs: number
+  readonly mask: number
+  readonly isGross: boolean
+}
+
+export interface MessageWindow {
+  readonly windowMs: number
+  readonly delayMs: number
+  readonly mask: number
+  readonly kind: Kind
+}
+
+export interface EntityPlan extends JournalPlan {
+  /** Indexes into the schema's entities: one, or those that the kind is made of. */
+  readonly schemaIndexes: readonly number[]
+  readonly layout: RecordLayout
+  readonly features: readonly EntityFeature[]
+  /** The first counts everything once, without delay: it is there for every kind. */
+  readonly groups: readonly WindowGroup[]
+  readonly labelWindows: readonly LabelWindow[]
+  readonly messageWindows: readonly MessageWindow[]
+  readonly filters: readonly Filter[]
+  /** What the filters are, for the namespace. */
+  readonly filterNames: readonly string[]
+  /** Series of each group's windows, then of label windows, then of message windows. */
+  readonly hops: HopPlan
+}
+
+export interface Placed {
+  readonly feature: Feature
+  readonly output: number
+}
+
+export interface EntityOptions {
+  readonly kind: string
+  readonly schemaIndexes: readonly number[]
+  readonly isPrimary: boolean
+  readonly cap: number
+}
+
+export function planEntity(
+  options: EntityOptions,
+  own: readonly Placed[],
+  schema: TransactionSchema,
+): EntityPlan {
+  const layout = makeLayout(options.isPrimary, own, schema)
+  const filters = new Named<Filter>()
+  const maskOf = ({ where }: Feature): number => {
+    if (where === null) return 0
+    return filterMask(filters.place(JSON.stringify(where), () => bindWhere(where, schema)))
+  }
+  const groups = new Named<GroupDraft>()
+  groups.place(groupName(0, 0, false), () => new GroupDraft(0, 0, false))
+  const labels = new Named<LabelWindow>()
+  const messages = new Named<MessageWindow>()
+  const drafts = own.map(({ feature, output }) => {
+    const { windowMs, delayMs } = feature
+    const mask = maskOf(feature)
+    const { over } = ruleOf(feature.aggregate!)
+    const isGross = over === 'messages' || feature.basis === 'gross'
+    const place = { output, mask, delayMs, isGross, group: -1, label: -1, messages: -1 }
+    if (over === 'labels') {
+      const name = `${windowMs} ${delayMs} ${mask} ${isGross}`
+      place.label = labels.place(name, () => ({ windowMs, delayMs, mask, isGross }))
+      return { feature, place }
+    }
+    if (over === 'messages') {
+      const kind = feature.aggregate === 'reversals' ? Kind.reversal : Kind.decline
+      const name = `${windowMs} ${delayMs} ${mask} ${kind}`
+      place.messages = messages.place(name, () => ({ windowMs, delayMs, mask, kind }))
+      if (feature.aggregate === 'reversals') return { feature, place }
+    }
+    const name = groupName(delayMs, mask, isGross)
+    place.group = groups.place(name, () => new GroupDraft(delayMs, mask, isGross))
+    groups.all[place.group]!.add(feature, layout)
+    return { feature, place }
+  })
+  const made = groups.all.map((draft) => draft.finish())
+  const features = drafts.map(({ feature, place }): EntityFeature => {
+    const group = made[place.group]
+    const windows = group?.windowsMs ?? []
+    return {
+      output: place.output,
+      aggregate: feature.aggregate!,
+      group: place.group,
+      window: place.label >= 0 ? place.label : windows.indexOf(feature.windowMs),
+      short: feature.shortMs > 0 ? windows.indexOf(feature.shortMs) : -1,
+      messages: place.messages,
+      column: layout.columns.findIndex(({ name }) => name === feature.of),
+      number: isEnd(feature) ? group!.numbers.indexOf(numberAt(layout, feature.of!)) : -1,
+      isCurrentIncluded: feature.isCurrentIncluded,
+      mask: place.mask,
+      delayMs: place.delayMs,
+      smoothing: feature.smoothing,
+    }
+  })
+  const hops = planHops(
+    [
+      ...made.flatMap((group) => group.windowsMs.map((windowMs) => seriesOf(group, windowMs))),
+      ...labels.all.map((window) => ({ ...plain, ...window, counts: 'labels' as const })),
+      ...messages.all.map(({ kind, ...window }) => ({
+        ...plain,
+        ...window,
+        isGross: true,
+        counts: kind === Kind.reversal ? ('reversals' as const) : ('declines' as const),
+      })),
+    ],
+    made.flatMap(({ mask, sketched }) =>
+      sketched.map((column) => ({ mask, column: layout.columns[column]!.at })),
+    ),
+  )
+  return {
+    ...options,
+    width: layout.width,
+    layout,
+    features,
+    groups: made,
+    labelWindows: labels.all,
+    messageWindows: messages.all,
+    filters: filters.all,
+    filterNames: filters.names,
+    hops,
+    hopFloats: hops.floats,
+    clearHops: (floats) => {
+      clearHops(hops, floats)
+    },
+    addToHops: (floats, data, start, count) => {
+      addToHops(hops, layout, floats, data, start, count)
+    },
+    blockFloats: own.length > 0 ? blockFloats(layout) : 0,
+    sumBlock: (data, start, blocks, at) => {
+      sumBlock(layout, data, start, blocks, at)
+    },
+  }
+}
+
+const plain = { hasSquares: false, hasLocation: false, numbers: [] }
+
+function seriesOf(group: WindowGroup, windowMs: number): HopSeries {
+  const { delayMs, mask, isGross, hasSquares, hasLocation, numbers } = group
+  const counts = 'transactions'
+  return { windowMs, delayMs, mask, isGross, counts, hasSquares, hasLocation, numbers }
+}
+
+function groupName(delayMs: number, mask: number, isGross: boolean): string {
+  return `${delayMs} ${mask} ${isGross}`
+}
+
+/** Things that are there once by name, in the order in which they were asked for. */
+class Named<T> {
+  readonly names: string[] = []
+  readonly all: T[] = []
+
+  place(name: string, make: () => T): number {
+    const found = this.names.indexOf(name)
+    if (found >= 0) return found
+    this.all.push(make())
+    return this.names.push(name) - 1
+  }
+}
+
+/** A group while its features are gathered. */
+class GroupDraft {
+  readonly #windowsMs = new Set<number>()
+  readonly #distinct = new Set<number>()
+  readonly #sketched = new Set<number>()
+  readonly #matched = new Set<number>()
+  readonly #numbers = new Set<number>()
+  #columnsMs = 0
+  #hasSquares = false
+  #hasLocation = false
+  readonly #delayMs: number
+  readonly #mask: number
+  readonly #isGross: boolean
+
+  constructor(delayMs: number, mask: number, isGross: boolean) {
+    this.#delayMs = delayMs
+    this.#mask = mask
+    this.#isGross = isGross
+  }
+
+  add(feature: Feature, layout: RecordLayout): void {
+    const { aggregate, windowMs, shortMs, of } = feature
+    this.#windowsMs.add(windowMs)
+    if (shortMs > 0) this.#windowsMs.add(shortMs)
+    if (isSquared(feature)) this.#hasSquares = true
+    if (aggregate === 'speed') this.#hasLocation = true
+    if (isEnd(feature)) this.#numbers.add(numberAt(layout, of!))
+    if (ruleOf(aggregate!).of !== 'value') return
+    const column = layout.columns.findIndex(({ name }) => name === of)
+    this.#columnsMs = Math.max(this.#columnsMs, windowMs)
+    if (aggregate === 'distinct') this.#distinct.add(column)
+    else this.#matched.add(column)
+    if (aggregate !== 'share') this.#sketched.add(column)
+  }
+
+  finish(): WindowGroup {
+    return {
+      delayMs: this.#delayMs,
+      mask: this.#mask,
+      isGross: this.#isGross,
+      windowsMs: [...this.#windowsMs].sort((a, b) => a - b),
+      distinct: [...this.#distinct],
+      sketched: [...this.#sketched],
+      matched: [...this.#matched],
+      columnsMs: this.#columnsMs,
+      hasSquares: this.#hasSquares,
+      hasLocation: this.#hasLocation,
+      numbers: [...this.#numbers],
+    }
+  }
+}
+
+function isSquared({ aggregate }: Feature): boolean {
+  return aggregate === 'stddev' || aggregate === 'zscore'
+}
+
+function isEnd({ aggregate }: Feature): boolean {
+  return aggregate === 'first' || aggregate === 'last'
+}
+
+/** Byte of the f64 that `of` names in a record. */
+function numberAt({ amount, numbers }: RecordLayout, of: string): number {
+  return of === 'amount' ? amount : numbers.find(({ name }) => name === of)!.at
+}
+
+function makeLayout(
+  isPrimary: boolean,
+  own: readonly Placed[],
+  schema: TransactionSchema,
+): RecordLayout {
+  let width = identityAt + identityBytes + (isPrimary ? fingerprintBytes + sourceBytes : 0)
+  const place = (isNeeded: boolean): number => {
+    if (!isNeeded) return -1
+    width += 8
+    return width - 8
+  }
+  const features = own.map(({ feature }) => feature)
+  const amount = place(features.some(({ of }) => of === 'amount'))
+  const label = place(features.some(({ aggregate }) => ruleOf(aggregate!).over === 'labels'))
+  const named = place(schema.hasKinds && own.length > 0)
+  const ownTime = place(schema.hasKinds && own.length > 0)
+  const location = place(features.some(({ aggregate }) => aggregate === 'speed'))
+  const ends = features.filter((feature) => isEnd(feature) && feature.of !== 'amount')
+  const numbers = namesOf(ends).map((name) => {
+    return { name, index: schema.fields.indexOf(name), at: place(true) }
+  })
+  const compared = features.filter(({ aggregate }) => ruleOf(aggregate!).of === 'value')
+  const columns = namesOf(compared).map((name): Column => {
+    const entity = schema.entities.indexOf(name)
+    const isEntity = entity >= 0
+    const index = isEntity ? entity : schema.fields.indexOf(name)
+    return { name, isEntity, index, at: place(true) }
+  })
+  const hasSquares = features.some(isSquared)
+  return { width, amount, label, named, own: ownTime, location, numbers, columns, hasSquares }
+}
+
+function namesOf(features: readonly Feature[]): string[] {
+  return [...new Set(features.map(({ of }) => of!))].sort()
+}
