@@ -70,7 +70,7 @@ export function* randomTransactions(
   }
 }
 
-function followUp(
+export function followUp(
   schema: TransactionSchema,
   named: Transaction,
   nowMs: number,
@@ -86,7 +86,7 @@ function followUp(
   for (let f = 0; f < schema.fields.length; f++) message.fields[f] = named.fields[f]!
   const fate = random()
   if (fate < 0.6) {
-    message.kind = fate < 0.35 ? Kind.reversal : Kind.decline
+    message.kind = fate < 0.3 ? Kind.reversal : Kind.decline
     return message
   }
   message.kind = Kind.label
