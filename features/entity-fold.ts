@@ -181,8 +181,10 @@ export class EntityFold {
       case 'reversals':
         return this.#messages.isApproximate[feature.messages] === 1
       case 'decline_rate': {
-        const isOfMessages = this.#messages.isApproximate[feature.messages] === 1
-        return isOfMessages || group!.sums.isApproximate[feature.window] === 1
+        // Of what only its decline speaks of, nobody knows whether it lies in hops.
+        const { isApproximate, unmatched } = this.#messages
+        if (isApproximate[feature.messages] === 1 || unmatched[feature.messages]! > 0) return true
+        return group!.sums.isApproximate[feature.window] === 1
       }
       default:
         return group!.values.isApproximate(feature)

@@ -57,7 +57,8 @@ export class HopOracle {
       const messages = this.#state({ counts, windowMs, feature, isGross: true })
       const all = this.#state({ counts: 'transactions', windowMs, feature, isGross: true })
       const isOff = messages.isReached || messages.isDropped
-      const isRateOff = aggregate === 'decline_rate' && all.isDoubtful
+      const isRateOff =
+        aggregate === 'decline_rate' && (all.isDoubtful || this.#isDeclineOfOld(feature))
       return { isApproximate: isOff || isRateOff, uncertain: messages.uncertain }
     }
     const counts = over === 'labels' ? 'labels' : 'transactions'
@@ -83,6 +84,24 @@ export class HopOracle {
       default:
         return { isApproximate: state.isDoubtful, uncertain }
     }
+  }
+
+  /** Whether the tail declines in the window what may lie in hops, or nowhere. */
+  #isDeclineOfOld(feature: Feature): boolean {
+    const untilMs = this.#timeMs - feature.delayMs
+    const here = this.#transactionsHere()
+    return (
+      this.#old.length > 0 &&
+      this.#tail.some((r) => {
+        if (r.kind !== Kind.decline || r.atMs > this.#timeMs || here.has(r.id)) return false
+        const isInside = r.timeMs > untilMs - feature.windowMs && r.timeMs <= untilMs
+        return isInside && isWanted(r, feature)
+      })
+    )
+  }
+
+  #transactionsHere(): Set<string> {
+    return new Set(this.#tail.flatMap(({ kind, id }) => (kind === Kind.transaction ? [id] : [])))
   }
 
   #state(series: Series): State {
@@ -127,9 +146,7 @@ export class HopOracle {
   /** Whether the tail undoes or labels what may lie in hops. */
   #isToldOfOld(series: Series, afterMs: number, untilMs: number): boolean {
     if (this.#old.length === 0) return false
-    const here = new Set(
-      this.#tail.flatMap(({ kind, id }) => (kind === Kind.transaction ? [id] : [])),
-    )
+    const here = this.#transactionsHere()
     return this.#tail.some((r) => {
       if (r.atMs > this.#timeMs || r.kind === Kind.transaction) return false
       if (r.kind === Kind.label) return series.counts === 'labels'
