@@ -8,8 +8,10 @@ import { Kind, Verdict } from './transaction.ts'
 /** What is remembered of one message. */
 export interface HandRecord {
   readonly kind: Kind
-  /** Of the transaction, with its primary. */
+  /** Of the transaction, with its primary: nothing else has the same. */
   readonly id: string
+  /** Its own id alone. */
+  readonly name: string
   readonly timeMs: number
   readonly atMs: number
   readonly amount: number

@@ -1,4 +1,5 @@
 // What `weir features` prints of a catalog that is bound to a mapping: definitions, journals, bytes. Pure text.
+import { ruleOf } from '../../features/aggregate.ts'
 import type { Catalog, Feature } from '../../features/catalog.ts'
 import type { EntityPlan } from '../../features/entity-plan.ts'
 import type { Plan } from '../../features/plan.ts'
@@ -71,27 +72,38 @@ export function catalogJson(report: CatalogReport): string {
 
 /** `distinct merchant per card over 1d`. */
 export function definitionText(feature: Feature): string {
-  const { value, calendar, between, tz, aggregate, entity, of, windowMs, delayMs } = feature
+  const { value, calendar, between, tz, aggregate, entityParts, of, windowMs, delayMs } = feature
   if (value !== null) return `${value} of the transaction`
   if (calendar !== null) {
     const range = between === null ? '' : ` in [${between[0]}, ${between[1]})`
     return `${calendar}${range}, ${tz}`
   }
+  if (aggregate === null) return ''
+  const { basis, where, shortMs, smoothing } = feature
+  const { isEarlierOnly } = ruleOf(aggregate)
+  const conditions = (where ?? []).map(({ name, values }) => `${name} ${values.join(' or ')}`)
+  const parts = [
+    delayMs > 0 ? `${formatDuration(delayMs)} late` : null,
+    shortMs > 0 ? `short ${formatDuration(shortMs)}` : null,
+    where === null ? null : `where ${conditions.join(' and ')}`,
+    basis === 'gross' ? 'gross' : null,
+    smoothing === null ? null : `smoothed by ${smoothing.weight} of ${smoothing.prior}`,
+    isEarlierOnly || feature.isCurrentIncluded || delayMs > 0 ? null : 'without itself',
+  ]
   const what = of === null ? aggregate : `${aggregate} ${of}`
-  const delay = delayMs > 0 ? `, ${formatDuration(delayMs)} late` : ''
-  const isCurrentTold = aggregate !== null && !labelled.has(aggregate) && aggregate !== 'since_last'
-  const current = isCurrentTold && !feature.isCurrentIncluded ? ', without itself' : ''
-  return `${what} per ${entity} over ${formatDuration(windowMs)}${delay}${current}`
+  const kinds = entityParts.join(' and ')
+  const head = `${what} per ${kinds} over ${formatDuration(windowMs)}`
+  return [head, ...parts.filter((part) => part !== null)].join(', ')
 }
-
-const labelled = new Set<string>(['fraud_count', 'fraud_rate'])
 
 function contentOf({ isPrimary, layout }: EntityPlan): string {
   const content = [
     isPrimary ? 'fingerprint, source message' : null,
     layout.amount >= 0 ? 'amount' : null,
     layout.label >= 0 ? 'label' : null,
-    layout.named >= 0 ? 'reversals and labels' : null,
+    layout.named >= 0 ? 'what reversals, declines and labels name' : null,
+    layout.location >= 0 ? 'location' : null,
+    ...layout.numbers.map(({ name }) => `${name} as a number`),
     ...layout.columns.map(({ name }) => `hash of ${name}`),
   ]
   return content.filter((part) => part !== null).join(', ')

@@ -1,86 +1,44 @@
-// The naive twin of the whole engine: one plain list per entity, every feature by hand for every transaction
-// (features/by-hand.ts). Memory and time grow without bound.
-import { ByHand, type HandRecord } from '../by-hand.ts'
+// The naive twin of the whole engine: every feature by hand for every transaction (features/by-hand.ts). Memory and time grow
+// without bound.
+import type { ByHand, HandRecord } from '../by-hand.ts'
 import type { Feature } from '../catalog.ts'
-import type { Transaction } from '../transaction.ts'
+import { HandJournals } from '../hand-journals.ts'
+import type { Transaction, TransactionSchema } from '../transaction.ts'
 
 /** Exact windows over everything ever added: no hops, no cap. */
 export class Oracle {
   readonly #features: readonly Feature[]
-  readonly #entities: readonly string[]
   readonly #fields: readonly string[]
-  readonly #primary: string
-  /** Kinds of entities that features are kept for, with the mapped ones that they are made of. */
-  readonly #kinds = new Map<string, readonly string[]>()
-  readonly #journals = new Map<string, HandRecord[]>()
+  readonly #journals: HandJournals
 
   constructor(
     features: readonly Feature[],
-    schema: { entities: readonly string[]; fields: readonly string[]; primary: number },
+    schema: Pick<TransactionSchema, 'entities' | 'fields' | 'primary'>,
   ) {
     this.#features = features
-    this.#entities = schema.entities
     this.#fields = schema.fields
-    this.#primary = schema.entities[schema.primary]!
-    for (const kind of schema.entities) this.#kinds.set(kind, [kind])
-    for (const { entity, entityParts } of features) {
-      if (entity !== null) this.#kinds.set(entity, entityParts)
-    }
+    this.#journals = new HandJournals(features, schema)
   }
 
   /** Adds the message to its journals and returns its row as of just before, by feature; null is absent. */
   add(transaction: Transaction): (number | null)[] {
-    const current = this.record(transaction)
-    const byKind = new Map<string, ByHand>()
+    const { tenant } = transaction
+    const current = this.#journals.record(transaction)
+    const byKind = new Map<string, ByHand | null>()
     const row = this.#features.map((feature) => {
       if (feature.aggregate === null) return this.#own(feature, transaction)
-      const id = this.#idOf(feature.entity!, current)
-      if (id === null) return null
-      let hand = byKind.get(feature.entity!)
-      if (hand === undefined) {
-        hand = new ByHand(current, this.journal(transaction.tenant, feature.entity!, id))
-        byKind.set(feature.entity!, hand)
-      }
-      return hand.value(feature).value
+      const kind = feature.entity!
+      const hand = byKind.get(kind) ?? this.#journals.of(kind, tenant, current)
+      byKind.set(kind, hand)
+      return hand === null ? null : hand.value(feature).value
     })
-    for (const kind of this.#kinds.keys()) {
-      const id = this.#idOf(kind, current)
-      if (id !== null) this.journal(transaction.tenant, kind, id).push(current)
-    }
+    this.#journals.add(tenant, current)
     return row
   }
 
   /** All records of an entity, in order. */
-  journal(tenant: string, kind: string, id: string): HandRecord[] {
-    const key = JSON.stringify([tenant, kind, id])
-    const journal = this.#journals.get(key) ?? []
-    this.#journals.set(key, journal)
-    return journal
-  }
-
-  record(transaction: Transaction): HandRecord {
-    const values: Record<string, string | null> = {}
-    this.#fields.forEach((name, index) => (values[name] = transaction.fields[index]!))
-    this.#entities.forEach((name, index) => (values[name] = transaction.entities[index]!))
-    return {
-      kind: transaction.kind,
-      id: `${values[this.#primary]} ${transaction.id}`,
-      timeMs: transaction.timeMs,
-      atMs: transaction.atMs,
-      amount: transaction.amountMinor,
-      verdict: transaction.verdict,
-      labelMs: transaction.labelMs,
-      latitude: transaction.latitude,
-      longitude: transaction.longitude,
-      values,
-    }
-  }
-
-  /** Of several kinds together the ids as one text; null where one is absent. */
-  #idOf(kind: string, { values }: HandRecord): string | null {
-    const ids = (this.#kinds.get(kind) ?? [kind]).map((part) => values[part] ?? null)
-    if (ids.includes(null)) return null
-    return ids.length === 1 ? ids[0]! : JSON.stringify(ids)
+  journal(tenant: string, kind: string, id: string): readonly HandRecord[] {
+    return this.#journals.journal(tenant, kind, id)
   }
 
   #own({ value, calendar, between }: Feature, transaction: Transaction): number | null {
