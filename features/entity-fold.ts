@@ -1,6 +1,7 @@
 // One entity's features from one view: its exact tail, then its hops, then what reversals and labels change. Allocates
 // nothing unless the journal holds reversals or label messages. The contract is docs/windows.md; the naive twin is
 // features/by-hand.ts.
+import { ruleOf } from './aggregate.ts'
 import type { EntityFeature, EntityPlan, WindowGroup } from './entity-plan.ts'
 import { addHops } from './hop-sums.ts'
 import type { PlacedSeries } from './hops.ts'
@@ -23,6 +24,12 @@ interface Group {
   readonly series: readonly PlacedSeries[]
 }
 
+/** A feature of transactions, and who has its number. */
+interface OfWindow {
+  readonly feature: EntityFeature
+  readonly values: WindowValues
+}
+
 export class EntityFold {
   readonly #plan: EntityPlan
   readonly #groups: readonly Group[]
@@ -31,6 +38,9 @@ export class EntityFold {
   readonly #labelSeries: readonly PlacedSeries[]
   readonly #messageSeries: readonly PlacedSeries[]
   readonly #lifecycle: Lifecycle | null
+  readonly #ofWindows: readonly OfWindow[]
+  /** Features of labels and of messages. */
+  readonly #others: readonly EntityFeature[]
   /** Scratch for hops that the holder has not cached. */
   #scratch: Hops | null = null
   #newestMs = -Infinity
@@ -58,6 +68,12 @@ export class EntityFold {
     this.#labelSeries = take(labelWindows.length)
     this.#messageSeries = take(messageWindows.length)
     this.#lifecycle = layout.named >= 0 ? new Lifecycle(layout) : null
+    const isOfWindow = ({ aggregate }: EntityFeature): boolean =>
+      ruleOf(aggregate).over === 'transactions'
+    this.#ofWindows = plan.features.filter(isOfWindow).map((feature) => {
+      return { feature, values: this.#groups[feature.group]!.values }
+    })
+    this.#others = plan.features.filter((feature) => !isOfWindow(feature))
   }
 
   /** Time of the newest transaction in the view of the last `fill`, ms; -Infinity when there is none. */
@@ -101,11 +117,22 @@ export class EntityFold {
     if (lifecycle !== null) this.#addLifecycle(lifecycle, timeMs, hops !== null)
     const word = wordOf(record, recordAt)
     for (const { values } of this.#groups) values.begin(view.data, record, recordAt, timeMs, hops)
-    for (const feature of this.#plan.features) {
-      rows[rowAt + feature.output] = this.#value(feature, word, hops !== null)
-      if (hops === null && !isPresentView) continue
-      const isApproximate = isPresentView || this.#isApproximate(feature)
-      approximate[approximateAt + feature.output] = isApproximate ? 1 : 0
+    for (const { feature, values } of this.#ofWindows) {
+      const isIncluded = feature.isCurrentIncluded && isMet(word, feature.mask)
+      rows[rowAt + feature.output] = values.of(feature, isIncluded ? 1 : 0)
+    }
+    for (const feature of this.#others) {
+      rows[rowAt + feature.output] = this.#value(feature, hops !== null)
+    }
+    if (hops !== null || isPresentView) this.#mark(isPresentView, approximate, approximateAt)
+  }
+
+  #mark(isPresentView: boolean, approximate: Uint8Array, at: number): void {
+    for (const { feature, values } of this.#ofWindows) {
+      if (isPresentView || values.isApproximate(feature)) approximate[at + feature.output] = 1
+    }
+    for (const feature of this.#others) {
+      if (isPresentView || this.#isApproximate(feature)) approximate[at + feature.output] = 1
     }
   }
 
@@ -133,7 +160,8 @@ export class EntityFold {
     }
   }
 
-  #value(feature: EntityFeature, word: number, hasHops: boolean): number {
+  /** Of labels and of messages. */
+  #value(feature: EntityFeature, hasHops: boolean): number {
     const w = feature.window
     switch (feature.aggregate) {
       case 'fraud_count':
@@ -142,52 +170,29 @@ export class EntityFold {
         return rate(this.#labels.frauds[w]!, this.#labels.labelled[w]!, feature)
       case 'reversals':
         return this.#messages.count[feature.messages]!
-      case 'decline_rate': {
+      default: {
         // Who knows a transaction by its decline alone still knows of it; of one in hops the hops count.
         const { count, unmatched } = this.#messages
         const alone = hasHops ? 0 : unmatched[feature.messages]!
         const all = this.#groups[feature.group]!.sums.count[w]! + alone
         return rate(count[feature.messages]!, all, feature)
       }
-      case 'count':
-      case 'sum':
-      case 'avg':
-      case 'min':
-      case 'max':
-      case 'stddev':
-      case 'ratio':
-      case 'zscore':
-      case 'distinct':
-      case 'share':
-      case 'new_value':
-      case 'first':
-      case 'last':
-      case 'since_first':
-      case 'since_last':
-      case 'speed':
-      case 'acceleration': {
-        const isIncluded = feature.isCurrentIncluded && isMet(word, feature.mask)
-        return this.#groups[feature.group]!.values.of(feature, isIncluded ? 1 : 0)
-      }
     }
   }
 
-  #isApproximate(feature: EntityFeature): boolean {
-    const group = this.#groups[feature.group]
-    switch (feature.aggregate) {
+  #isApproximate({ aggregate, group, window, messages }: EntityFeature): boolean {
+    switch (aggregate) {
       case 'fraud_count':
       case 'fraud_rate':
-        return this.#labels.isApproximate[feature.window] === 1
+        return this.#labels.isApproximate[window] === 1
       case 'reversals':
-        return this.#messages.isApproximate[feature.messages] === 1
-      case 'decline_rate': {
+        return this.#messages.isApproximate[messages] === 1
+      default: {
         // Of what only its decline speaks of, nobody knows whether it lies in hops.
         const { isApproximate, unmatched } = this.#messages
-        if (isApproximate[feature.messages] === 1 || unmatched[feature.messages]! > 0) return true
-        return group!.sums.isApproximate[feature.window] === 1
+        if (isApproximate[messages] === 1 || unmatched[messages]! > 0) return true
+        return this.#groups[group]!.sums.isApproximate[window] === 1
       }
-      default:
-        return group!.values.isApproximate(feature)
     }
   }
 }

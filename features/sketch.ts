@@ -7,11 +7,15 @@ import { Kind } from './transaction.ts'
 const registers = 128
 /** Ranks beyond the last count as the last: enough for 128 · 2^16 values. */
 const ranks = 16
-export const sketchFloats = registers * ranks
+/** Of a register: the greatest rank ever met, then the latest time of each rank. */
+const registerFloats = 1 + ranks
+export const sketchFloats = registers * registerFloats
 
 /** 1.04 / √128: standard error of a count, as a share of it. */
 export const sketchError = 1.04 / Math.sqrt(registers)
 
+/** 2^−rank. */
+const powers = Float64Array.from({ length: ranks + 1 }, (_, rank) => 2 ** -rank)
 const alpha = 0.7213 / (1 + 1.079 / registers)
 
 /** Whose values are kept: the u64 hash at byte `column` of records that meet `mask`. */
@@ -22,11 +26,17 @@ export interface HopSketch {
 
 export function clearSketch(floats: Float64Array, at: number): void {
   floats.fill(-Infinity, at, at + sketchFloats)
+  for (let register = 0; register < registers; register++)
+    floats[at + register * registerFloats] = 0
 }
 
-/** Place of a value within a sketch: its register's, plus its rank less one. */
-function placeOf(low: number, high: number): number {
-  return (low & (registers - 1)) * ranks + Math.min(ranks - 1, Math.clz32(high))
+function rankOf(high: number): number {
+  return 1 + Math.min(ranks - 1, Math.clz32(high))
+}
+
+/** Where a value's register begins within a sketch. */
+function registerOf(low: number): number {
+  return (low & (registers - 1)) * registerFloats
 }
 
 export function addToSketch(
@@ -40,8 +50,10 @@ export function addToSketch(
   const low = data.getInt32(record + column, true)
   const high = data.getInt32(record + column + 4, true)
   if ((low | high) === 0) return
-  const place = at + placeOf(low, high)
-  floats[place] = Math.max(floats[place]!, timeOf(data, record))
+  const register = at + registerOf(low)
+  const rank = rankOf(high)
+  floats[register] = Math.max(floats[register]!, rank)
+  floats[register + rank] = Math.max(floats[register + rank]!, timeOf(data, record))
 }
 
 /** False only where no record after `afterMs` has the value; true also for one that cannot be told from it. */
@@ -52,7 +64,7 @@ export function mayHold(
   high: number,
   afterMs: number,
 ): boolean {
-  return floats[at + placeOf(low, high)]! > afterMs
+  return floats[at + registerOf(low) + rankOf(high)]! > afterMs
 }
 
 /** Counts the values of a sketch together with others. Emptied per view. */
@@ -65,7 +77,7 @@ export class SketchCount {
 
   add(low: number, high: number): void {
     const register = low & (registers - 1)
-    const rank = 1 + Math.min(ranks - 1, Math.clz32(high))
+    const rank = rankOf(high)
     if (rank > this.#ranks[register]!) this.#ranks[register] = rank
   }
 
@@ -74,12 +86,13 @@ export class SketchCount {
     let sum = 0
     let empty = 0
     for (let register = 0; register < registers; register++) {
-      const first = at + register * ranks
+      const first = at + register * registerFloats
       const least = this.#ranks[register]!
-      let rank = ranks
-      while (rank > least && !(floats[first + rank - 1]! > afterMs)) rank--
+      let rank = floats[first]!
+      while (rank > least && floats[first + rank]! <= afterMs) rank--
+      if (rank < least) rank = least
       if (rank === 0) empty++
-      sum += 2 ** -rank
+      sum += powers[rank]!
     }
     const estimate = (alpha * registers * registers) / sum
     if (estimate <= 2.5 * registers && empty > 0) return registers * Math.log(registers / empty)

@@ -19,10 +19,10 @@ const two32 = 2 ** 32
 const windowsMax = 256
 
 export class Tail {
-  /** By column of the layout; null where its different values are not counted. */
-  readonly sets: readonly (DistinctSet | null)[]
-  /** By column of the layout, then window: records that have the value of the transaction; null where nobody asks. */
-  readonly matches: readonly (Float64Array | null)[]
+  /** By column of the layout: its different values, where they are counted. */
+  readonly sets = new Map<number, DistinctSet>()
+  /** By column, then window: records that have the value of the transaction, where somebody asks. */
+  readonly matches = new Map<number, Float64Array>()
   /** Time of the newest transaction in the view, ms; -Infinity when there is none. Of the first group alone. */
   newestMs = -Infinity
   readonly #layout: RecordLayout
@@ -40,6 +40,8 @@ export class Tail {
   readonly #starts: Int32Array
   readonly #windows: Uint8Array
   #listed = 0
+  readonly #counted: readonly { readonly at: number; readonly set: DistinctSet }[]
+  readonly #compared: readonly { readonly at: number; readonly matches: Float64Array }[]
 
   /** `labels` where this group's pass is the one that adds them. */
   constructor(plan: EntityPlan, group: WindowGroup, sums: WindowSums, labels: LabelSums | null) {
@@ -60,12 +62,17 @@ export class Tail {
     const recordsMax = cap * 2
     this.#starts = new Int32Array(recordsMax)
     this.#windows = new Uint8Array(recordsMax)
-    this.sets = layout.columns.map((_, column) =>
-      distinct.includes(column) ? new DistinctSet(windowsMs.length, recordsMax) : null,
-    )
-    this.matches = layout.columns.map((_, column) =>
-      matched.includes(column) ? new Float64Array(windowsMs.length) : null,
-    )
+    const placeOf = (column: number): number => layout.columns[column]!.at
+    this.#counted = distinct.map((column) => {
+      const set = new DistinctSet(windowsMs.length, recordsMax)
+      this.sets.set(column, set)
+      return { at: placeOf(column), set }
+    })
+    this.#compared = matched.map((column) => {
+      const matches = new Float64Array(windowsMs.length)
+      this.matches.set(column, matches)
+      return { at: placeOf(column), matches }
+    })
   }
 
   /** Records whose columns were read by the last `add`, newest first; `windowOf` and `startOf` tell of each. */
@@ -240,17 +247,12 @@ export class Tail {
   }
 
   #addColumns(data: DataView, record: DataView, recordAt: number): void {
-    const { columns } = this.#layout
-    for (let c = 0; c < columns.length; c++) {
-      const { at } = columns[c]!
-      const set = this.sets[c] ?? null
-      if (set !== null) {
-        set.clear(this.#listed)
-        set.addAll(data, at, this.#starts, this.#windows, this.#listed)
-        set.merge()
-      }
-      const matches = this.matches[c] ?? null
-      if (matches === null) continue
+    for (const { at, set } of this.#counted) {
+      set.clear(this.#listed)
+      set.addAll(data, at, this.#starts, this.#windows, this.#listed)
+      set.merge()
+    }
+    for (const { at, matches } of this.#compared) {
       matches.fill(0)
       const low = record.getInt32(recordAt + at, true)
       const high = record.getInt32(recordAt + at + 4, true)

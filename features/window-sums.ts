@@ -43,6 +43,7 @@ export class WindowSums {
   readonly reachesHops: Uint8Array
   readonly #windows: number
   readonly #numbers: number
+  readonly #hasMore: boolean
   readonly #floats: Float64Array
   readonly #empty: Float64Array
   readonly #flags: Uint8Array
@@ -50,6 +51,7 @@ export class WindowSums {
   constructor(windows: number, { hasSquares, hasLocation, numbers }: Gathered) {
     this.#windows = windows
     this.#numbers = numbers.length
+    this.#hasMore = hasSquares || hasLocation || numbers.length > 0
     const limbs = hasSquares ? 4 : 0
     const places = hasLocation ? windows : 0
     // One array behind all, so that emptying them is one copy.
@@ -147,23 +149,28 @@ export class WindowSums {
 
   /** Each window takes over what the shorter ones gathered. */
   merge(): void {
+    const { count, amounts, high, low, min, max, youngest, oldest } = this
     for (let w = 1; w < this.#windows; w++) {
-      this.count[w]! += this.count[w - 1]!
-      this.amounts[w]! += this.amounts[w - 1]!
-      this.high[w]! += this.high[w - 1]!
-      this.low[w]! += this.low[w - 1]!
-      this.min[w] = Math.min(this.min[w]!, this.min[w - 1]!)
-      this.max[w] = Math.max(this.max[w]!, this.max[w - 1]!)
-      this.youngest[w] = Math.min(this.youngest[w]!, this.youngest[w - 1]!)
-      this.oldest[w] = Math.max(this.oldest[w]!, this.oldest[w - 1]!)
-      for (const limb of this.squares) limb[w]! += limb[w - 1]!
-      if (this.locatedMs.length > 0) {
-        this.addOlderLocation(
-          w,
-          this.locatedMs[w - 1]!,
-          this.latitude[w - 1]!,
-          this.longitude[w - 1]!,
-        )
+      count[w]! += count[w - 1]!
+      amounts[w]! += amounts[w - 1]!
+      high[w]! += high[w - 1]!
+      low[w]! += low[w - 1]!
+      if (min[w - 1]! < min[w]!) min[w] = min[w - 1]!
+      if (max[w - 1]! > max[w]!) max[w] = max[w - 1]!
+      if (youngest[w - 1]! < youngest[w]!) youngest[w] = youngest[w - 1]!
+      if (oldest[w - 1]! > oldest[w]!) oldest[w] = oldest[w - 1]!
+    }
+    if (this.#hasMore) this.#mergeMore()
+  }
+
+  #mergeMore(): void {
+    const { squares, locatedMs, latitude, longitude } = this
+    for (let w = 1; w < this.#windows; w++) {
+      for (let limb = 0; limb < squares.length; limb++) {
+        squares[limb]![w]! += squares[limb]![w - 1]!
+      }
+      if (locatedMs.length > 0) {
+        this.addOlderLocation(w, locatedMs[w - 1]!, latitude[w - 1]!, longitude[w - 1]!)
       }
       for (let n = 0; n < this.#numbers; n++) this.#mergeEnds(n * this.#windows + w)
     }

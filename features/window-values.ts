@@ -65,6 +65,11 @@ export class WindowValues {
     switch (feature.aggregate) {
       case 'count':
         return sums.count[w]! + one
+      case 'sum':
+      case 'avg':
+      case 'min':
+      case 'max':
+        return this.#amount(feature, one)
       case 'since_first':
         return sums.oldest[w]! < 0 ? Number.NaN : sums.oldest[w]! + feature.delayMs
       case 'since_last':
@@ -100,7 +105,7 @@ export class WindowValues {
       case 'share':
         return sums.reachesHops[w] === 1 || sums.isApproximate[w] === 1
       case 'new_value': {
-        if (this.#tail.matches[column]![w]! > 0 || this.#isOwnAbsent(column)) return false
+        if (this.#tail.matches.get(column)![w]! > 0 || this.#isOwnAbsent(column)) return false
         return this.#mayHopsHold(column, w)
       }
       case 'first':
@@ -146,7 +151,7 @@ export class WindowValues {
   }
 
   #distinct({ column, window: w }: EntityFeature, one: number): number {
-    const set = this.#tail.sets[column]!
+    const set = this.#tail.sets.get(column)!
     let count = set.counts[w]!
     const isOwnAbsent = one === 0 || this.#isOwnAbsent(column)
     const low = this.#low(column)
@@ -177,7 +182,7 @@ export class WindowValues {
     if (this.#isOwnAbsent(column)) return Number.NaN
     const isPart = this.#hops !== null && this.#sums.reachesHops[w] === 1
     const all = (isPart ? this.#listedIn(w) : this.#sums.count[w]!) + one
-    return all === 0 ? Number.NaN : (this.#tail.matches[column]![w]! + one) / all
+    return all === 0 ? Number.NaN : (this.#tail.matches.get(column)![w]! + one) / all
   }
 
   #listedIn(w: number): number {
@@ -190,7 +195,7 @@ export class WindowValues {
 
   #newValue({ column, window: w }: EntityFeature): number {
     if (this.#isOwnAbsent(column)) return Number.NaN
-    if (this.#tail.matches[column]![w]! > 0) return 0
+    if (this.#tail.matches.get(column)![w]! > 0) return 0
     return this.#mayHopsHold(column, w) ? 0 : 1
   }
 
