@@ -1,0 +1,112 @@
+// Wrong engines: a line of the built code changed, and the test that has to notice. For features/mutants.integration.test.ts.
+
+export interface Mutant {
+  /** What is wrong with it. */
+  readonly name: string
+  /** Built file, from the folder that is built to. */
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  /** Test file, likewise, and the title of the test in it that fails. */
+  readonly test: string
+  readonly title: string
+}
+
+const fold = 'features/fold.test.js'
+const contract = 'engine/core/windows.test.js'
+const hops = 'features/hops.test.js'
+
+/** Changes to a script of Redis are made where it is read. */
+function inRedis(from: string, to: string): Pick<Mutant, 'file' | 'from' | 'to'> {
+  const read = "#root/features/store/observe.lua')), 'utf8')"
+  const changed = `.then((text) => text.replace(${JSON.stringify(from)}, ${JSON.stringify(to)}))`
+  return { file: 'features/store/redis.js', from: read, to: read + changed }
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'the far end of a window is inclusive',
+    file: 'features/tail.js',
+    from: 'this.#windowsMs = Float64Array.from(windowsMs)',
+    to: 'this.#windowsMs = Float64Array.from(windowsMs, (ms) => ms + 1)',
+    test: fold,
+    title: '2: a record exactly one window old is out, one a ms younger is in',
+  },
+  {
+    name: 'the transaction itself counts twice',
+    file: 'features/window-values.js',
+    from: 'return sums.count[w] + one',
+    to: 'return sums.count[w] + 2 * one',
+    test: fold,
+    title: '2: at the same ms what came before counts, and what comes after does not',
+  },
+  {
+    name: 'a record at the same ms is lost',
+    file: 'features/tail.js',
+    from: 'if (ageMs < 0 || ageMs >= longestMs)',
+    to: 'if (ageMs <= 0 || ageMs >= longestMs)',
+    test: fold,
+    title: '2: at the same ms what came before counts, and what comes after does not',
+  },
+  {
+    name: 'a label counts before it arrives',
+    file: 'features/label-sums.js',
+    from: 'if (arrivalMs > timeMs)',
+    to: 'if (arrivalMs > timeMs + 1)',
+    test: fold,
+    title: '7: a label counts once it has arrived, in the delayed window of its transaction',
+  },
+  {
+    name: 'a label in a hop counts before the last of its slice has arrived',
+    file: 'features/label-sums.js',
+    from: 'const isUnarrived = hops[at + Slice.arrivalMax] > timeMs',
+    to: 'const isUnarrived = false && hops[at + Slice.arrivalMax] > timeMs',
+    test: hops,
+    title: 'seed 11: cap 2, 1 cards, a transaction every 300 ms, out of order',
+  },
+  {
+    name: 'the edge of a hop is off by one',
+    file: 'features/hop-sums.js',
+    from: 'if (maxMs <= afterMs || minMs > nowMs)',
+    to: 'if (maxMs < afterMs || minMs > nowMs)',
+    test: hops,
+    title: 'seed 11: cap 2, 1 cards, a transaction every 300 ms, out of order',
+  },
+  {
+    name: 'a declined transaction counts',
+    file: 'features/lifecycle.js',
+    from: 'kind === Kind.transaction || data.getFloat64',
+    to: 'kind === Kind.transaction || kind === Kind.decline || data.getFloat64',
+    test: contract,
+    title: 'So does a decline by the issuer, and a refund, which is mapped as a reversal.',
+  },
+  {
+    name: 'a condition is not asked of the transaction itself',
+    file: 'features/entity-fold.js',
+    from: 'feature.isCurrentIncluded && isMet(word, feature.mask)',
+    to: 'feature.isCurrentIncluded',
+    test: contract,
+    title:
+      'e itself counts if it meets the condition, and is compared with those that do in any case.',
+  },
+  {
+    name: 'sums of squares lose what is beyond 53 bits',
+    file: 'features/window-sums.js',
+    from: 'const squareMax = 94_906_265',
+    to: 'const squareMax = Number.MAX_SAFE_INTEGER',
+    test: 'features/every-feature.test.js',
+    title: 'what is not marked approximate equals the naive twin, whatever the history; cap 512',
+  },
+  {
+    name: 'a journal that is held is trusted, whatever stands in Redis',
+    ...inRedis('sub(text, 5, 16) ~= incarnations[i]', 'false'),
+    test: 'features/store/redis-loss.integration.test.js',
+    title: '?',
+  },
+  {
+    name: 'offsets are applied whatever came before them',
+    ...inRedis('partition.predecessor ~= partition.stored', 'false'),
+    test: 'features/store/observe.integration.test.js',
+    title: '?',
+  },
+]
