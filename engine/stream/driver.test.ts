@@ -33,6 +33,7 @@ class Engine implements SourceControl {
       processor: { process: (messages) => this.#process(messages) },
       port,
       resumeAt: () => decisions.resumeAt(),
+      prepare: () => Promise.resolve(),
       onAssigned: () => {
         assert.equal(this.#isBusy, false, 'reset in the middle of a batch')
       },

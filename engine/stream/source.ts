@@ -43,6 +43,7 @@ interface Assignment {
 }
 
 const rejoinMs = 500
+const heartbeatMs = 200
 /** A join that is under way at a stop: once joined, the group can be left, and others need not wait for our session. */
 const joinMsMax = 2000
 
@@ -195,7 +196,7 @@ export class KafkaSource implements SourceControl {
       throw error
     }
     const assignment = this.#assignment
-    const positions = await assignment?.positions
+    const positions = await this.#awaited(assignment, payload)
     const isCurrent = assignment === this.#assignment && payload.isRunning() && !payload.isStale()
     if (positions === undefined || !isCurrent) return
     try {
@@ -206,6 +207,20 @@ export class KafkaSource implements SourceControl {
       throw error
     }
     await payload.heartbeat()
+  }
+
+  /** Positions may take long to be known, while all before them is recorded: the group must not think that we died. */
+  async #awaited(
+    assignment: Assignment | null,
+    payload: EachBatchPayload,
+  ): Promise<Map<number, number | null> | undefined> {
+    let isKnown = false
+    const known = assignment?.positions.then(() => (isKnown = true))
+    while (assignment !== null && !isKnown && assignment === this.#assignment) {
+      await within(heartbeatMs, known!)
+      if (!isKnown) await payload.heartbeat()
+    }
+    return assignment?.positions
   }
 
   async #hand(
