@@ -1,6 +1,6 @@
 // `weir backfill` from a topic: goes on behind the offsets that its namespace has, and refuses what would leave a hole or share
 // the chain of offsets of a stream. Composition and asking; the recording itself is in engine/replay/backfill.ts.
-import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import {
   type Coverage,
   type Covered,
@@ -47,7 +47,7 @@ export class TopicBackfill {
     try {
       const covered = await coverage.read(ranges.map(({ partition }) => partition))
       const wanted = wantedOf(input, ranges, covered)
-      const name = `backfill ${randomUUID()}`
+      const name = `backfill ${hostname()} ${process.pid}`
       requireFree(input.topic, await coverage.claim(name))
       await renewOverLost(input.topic, ranges, covered, reader, store, context)
       return new TopicBackfill(

@@ -29,7 +29,7 @@ export class Coverage {
   async read(partitions: readonly number[]): Promise<Map<number, Covered>> {
     const replies = await this.#run(
       'reading what is covered',
-      partitions.map((partition) => ['HGET', this.#keys.covered, this.#field(partition)]),
+      partitions.map((partition) => ['hget', this.#keys.covered, this.#field(partition)]),
     )
     const covered = new Map<number, Covered>()
     for (const [at, partition] of partitions.entries()) {
@@ -45,36 +45,36 @@ export class Coverage {
       this.#field(partition),
       `${from} ${next}`,
     ])
-    await this.#run('writing what is covered', [['HSET', this.#keys.covered, ...fields]])
+    await this.#run('writing what is covered', [['hset', this.#keys.covered, ...fields]])
   }
 
   /** Says that the stream records: a backfill gives way to it. To be said again within `recorderMs`. */
   async announceStream(): Promise<void> {
     await this.#run('announcing the stream', [
-      ['SET', this.#recorder, streamRecorder, 'PX', String(recorderMs)],
+      ['set', this.#recorder, streamRecorder, 'PX', String(recorderMs)],
     ])
   }
 
   /** Becomes the one backfill of the topic; resolves to who records already, null when nobody does. */
   async claim(name: string): Promise<string | null> {
     const [holder] = await this.#run('claiming the topic', [
-      ['SET', this.#recorder, name, 'NX', 'GET', 'PX', String(recorderMs)],
+      ['set', this.#recorder, name, 'NX', 'GET', 'PX', String(recorderMs)],
     ])
     return holder ?? null
   }
 
   /** Says again that `name` records; false when another one does by now. */
   async keep(name: string): Promise<boolean> {
-    const [holder] = await this.#run('keeping the topic', [['GET', this.#recorder]])
+    const [holder] = await this.#run('keeping the topic', [['get', this.#recorder]])
     if (holder !== name && (holder ?? null) !== null) return false
-    await this.#run('keeping the topic', [['SET', this.#recorder, name, 'PX', String(recorderMs)]])
+    await this.#run('keeping the topic', [['set', this.#recorder, name, 'PX', String(recorderMs)]])
     return true
   }
 
   /** Records no more. Other engines of the stream say soon that they still do. */
   async release(name: string): Promise<void> {
-    const [holder] = await this.#run('leaving the topic', [['GET', this.#recorder]])
-    if (holder === name) await this.#run('leaving the topic', [['DEL', this.#recorder]])
+    const [holder] = await this.#run('leaving the topic', [['get', this.#recorder]])
+    if (holder === name) await this.#run('leaving the topic', [['del', this.#recorder]])
   }
 
   get #recorder(): string {

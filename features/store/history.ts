@@ -16,6 +16,8 @@ export class History {
   readonly #packer: Packer
   readonly #nothing: Observation
   readonly #ttlS: number
+  readonly #buckets: readonly number[]
+  #hasBegun = false
 
   constructor(plans: JournalPlans, keys: Keys, journals: Journals, wire: Wire, ttlS: number) {
     this.#keys = keys
@@ -23,25 +25,29 @@ export class History {
     this.#packer = new Packer(plans, keys, journals)
     this.#nothing = new Observation(0, plans.journals.length, 8)
     this.#ttlS = ttlS
+    this.#buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket)
   }
 
-  /** History begins at `sinceMs` in buckets where it has not begun. Rejects with StoreError. */
-  async begin(sinceMs: number): Promise<void> {
-    const buckets = Array.from({ length: this.#keys.buckets }, (_, bucket) => bucket)
-    const found = await this.#wire.readFields(
-      buckets.map((bucket) => ({ key: this.#keys.chain(bucket), field: 'since' })),
-    )
-    await this.#say(
-      buckets.filter((bucket) => found[bucket] === null),
-      sinceMs,
-      false,
-    )
+  /**
+   * Before the first batch of this process: history begins with it in buckets where it has not begun. One bucket's begins
+   * with its first record anyway; several must not each have a beginning of their own. Rejects with StoreError.
+   */
+  async begin({ timeMs, count }: Observation): Promise<void> {
+    if (this.#hasBegun) return
+    const buckets = this.#buckets
+    if (buckets.length > 1) {
+      const found = await this.#wire.readFields(
+        buckets.map((bucket) => ({ key: this.#keys.chain(bucket), field: 'since' })),
+      )
+      const unopened = buckets.filter((bucket) => found[bucket] === null)
+      await this.#say(unopened, Math.min(...timeMs.subarray(0, count)), false)
+    }
+    this.#hasBegun = true
   }
 
   /** Something before `sinceMs` is missing: no bucket's history reaches further back. Rejects with StoreError. */
   async renew(sinceMs: number): Promise<void> {
-    const buckets = Array.from({ length: this.#keys.buckets }, (_, bucket) => bucket)
-    await this.#say(buckets, sinceMs, true)
+    await this.#say(this.#buckets, sinceMs, true)
   }
 
   async #say(buckets: readonly number[], sinceMs: number, isAnew: boolean): Promise<void> {

@@ -72,7 +72,6 @@ export class Observer {
   #losses = 0
   #lossesHandled = 0
   #isObserving = false
-  #hasBegun = false
   #recordsOf: Uint8Array | null = null
   #words: Uint32Array = new Uint32Array(0)
   readonly #random = new Uint8Array(randomBytes)
@@ -98,7 +97,7 @@ export class Observer {
     this.#observations.set(batch, this.journals.begin())
     this.#clearAnswers(batch)
     try {
-      await this.#begin(batch)
+      await this.history.begin(batch)
       await this.#observeAll(batch)
     } catch (error) {
       this.release(batch)
@@ -106,13 +105,6 @@ export class Observer {
     } finally {
       this.#isObserving = false
     }
-  }
-
-  /** A single bucket's history begins with its first record; several must not each have a beginning of their own. */
-  async #begin({ timeMs, count }: Observation): Promise<void> {
-    if (this.#hasBegun) return
-    if (this.keys.buckets > 1) await this.history.begin(Math.min(...timeMs.subarray(0, count)))
-    this.#hasBegun = true
   }
 
   release(batch: Observation): void {
