@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Addresser, AnswerSeal } from '../features/answer.ts'
-import { type Catalog, compileCatalog } from '../features/catalog.ts'
 import { refuseLacking } from '../features/catalog-lacks.ts'
-import { DocumentError, type Fault } from '../features/document.ts'
+import { type CatalogUnion, compileCatalogs } from '../features/catalogs.ts'
+import { type Document, DocumentError, type Fault } from '../features/document.ts'
 import { Fold } from '../features/fold.ts'
 import { compileMapping, type Mapping } from '../features/mapping.ts'
 import { Plan } from '../features/plan.ts'
@@ -32,14 +32,15 @@ export const shipped = {
 /** Files of a deployment. `model` null: no score; `policy` null: the model's own thresholds. */
 export interface AssemblyFiles {
   readonly mapping: string
-  readonly catalog: string
+  /** One file, or several that are computed at once. */
+  readonly catalog: string | readonly string[]
   readonly model: string | null
   readonly policy: string | null
 }
 
 export interface Assembly {
   readonly mapping: Mapping
-  readonly catalog: Catalog
+  readonly catalog: CatalogUnion
   readonly plan: Plan
   readonly model: Model | null
   readonly policy: Policy
@@ -65,12 +66,14 @@ export async function assemble(
     }
   }
   const mapping = attempt(() => readMapping(files.mapping))
-  const catalogDocument = attempt(() => readDocument(files.catalog))
-  const catalog = catalogDocument && attempt(() => compileCatalog(catalogDocument))
+  const documents = attempt(() => readCatalogs(files.catalog))
+  const catalog = documents && attempt(() => compileCatalogs(documents))
   if (mapping && catalog) {
-    attempt(() => {
-      refuseLacking(catalogDocument, catalog, mapping.schema, shippedCatalog())
-    })
+    for (const [at, part] of catalog.parts.entries()) {
+      attempt(() => {
+        refuseLacking(documents[at]!, part, mapping.schema, shippedCatalog())
+      })
+    }
   }
   const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
   // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.
@@ -91,11 +94,11 @@ export async function assemble(
   return { mapping, catalog, plan, model, policy, engineVersion: engineVersion() }
 }
 
-/** True if a catalog declares every feature of the shipped one as that does: then the shipped model can read its rows. */
-export function hasShippedFeatures(catalogFile: string): boolean {
-  let catalog: Catalog
+/** True if catalogs declare every feature of the shipped one as that does: then the shipped model can read their rows. */
+export function hasShippedFeatures(catalogFiles: readonly string[]): boolean {
+  let catalog: CatalogUnion
   try {
-    catalog = compileCatalog(readDocument(catalogFile))
+    catalog = compileCatalogs(readCatalogs(catalogFiles))
   } catch (error) {
     // Whoever assembles with it will be told all its faults.
     if (error instanceof DocumentError) return false
@@ -105,8 +108,8 @@ export function hasShippedFeatures(catalogFile: string): boolean {
   return shippedCatalog().features.every(({ name, definition }) => own.get(name) === definition)
 }
 
-function shippedCatalog(): Catalog {
-  return compileCatalog(readDocument(shipped.catalog))
+function shippedCatalog(): CatalogUnion {
+  return compileCatalogs(readCatalogs(shipped.catalog))
 }
 
 export interface PipelineOptions {
@@ -158,6 +161,10 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     onRow: onRow ?? null,
     writesDecisions: writesDecisions ?? true,
   })
+}
+
+function readCatalogs(files: string | readonly string[]): Document[] {
+  return [files].flat().map((file) => readDocument(file))
 }
 
 /** Rates are named relative to the mapping's folder. */

@@ -33,7 +33,7 @@ export class FollowedTopic implements Source {
   }
 
   async *batches(): AsyncIterable<readonly Message[]> {
-    const { reader, topic, batchMax, stop, onCaughtUp } = this.#parts
+    const { reader, topic, batchMax, stop } = this.#parts
     const stopped = new Promise<void>((resolve) => {
       stop.addEventListener('abort', () => {
         resolve()
@@ -45,7 +45,7 @@ export class FollowedTopic implements Source {
         this.#passed += batch.length
         yield batch
       }
-      if (isFirst) onCaughtUp()
+      if (isFirst) this.#parts.onCaughtUp()
       if (ranges.every(({ from, to }) => from === to)) await within(pollMs, stopped)
       ranges = await this.#next(ranges)
     }

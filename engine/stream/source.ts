@@ -40,6 +40,7 @@ export interface SourceControl {
 /** One assignment: where each of its partitions goes on. */
 interface Assignment {
   readonly positions: Promise<Map<number, number | null>>
+  isKnown: boolean
 }
 
 const rejoinMs = 500
@@ -176,7 +177,11 @@ export class KafkaSource implements SourceControl {
     this.#commitError = null
     if (this.#isPaused) consumer.pause([{ topic: this.#topic }])
     const assigned = this.#listener.assigned(partitions)
-    const assignment = { positions: assigned.then((positions) => new Map(positions)) }
+    const positions = assigned.then((found) => {
+      assignment.isKnown = true
+      return new Map(found)
+    })
+    const assignment: Assignment = { positions, isKnown: false }
     this.#assignment = assignment
     assignment.positions.catch((error: unknown) => {
       if (assignment === this.#assignment) this.#listener.failed(error)
@@ -214,11 +219,9 @@ export class KafkaSource implements SourceControl {
     assignment: Assignment | null,
     payload: EachBatchPayload,
   ): Promise<Map<number, number | null> | undefined> {
-    let isKnown = false
-    const known = assignment?.positions.then(() => (isKnown = true))
-    while (assignment !== null && !isKnown && assignment === this.#assignment) {
-      await within(heartbeatMs, known!)
-      if (!isKnown) await payload.heartbeat()
+    while (assignment?.isKnown === false && assignment === this.#assignment) {
+      await within(heartbeatMs, assignment.positions)
+      if (!assignment.isKnown) await payload.heartbeat()
     }
     return assignment?.positions
   }
