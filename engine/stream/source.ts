@@ -40,7 +40,7 @@ export interface SourceControl {
 /** One assignment: where each of its partitions goes on. */
 interface Assignment {
   readonly positions: Promise<Map<number, number | null>>
-  isKnown: boolean
+  isSettled: boolean
 }
 
 const rejoinMs = 500
@@ -177,15 +177,16 @@ export class KafkaSource implements SourceControl {
     this.#commitError = null
     if (this.#isPaused) consumer.pause([{ topic: this.#topic }])
     const assigned = this.#listener.assigned(partitions)
-    const positions = assigned.then((found) => {
-      assignment.isKnown = true
-      return new Map(found)
-    })
-    const assignment: Assignment = { positions, isKnown: false }
+    const positions = assigned.then((found) => new Map(found))
+    const assignment: Assignment = { positions, isSettled: false }
     this.#assignment = assignment
-    assignment.positions.catch((error: unknown) => {
-      if (assignment === this.#assignment) this.#listener.failed(error)
-    })
+    positions
+      .catch((error: unknown) => {
+        if (assignment === this.#assignment) this.#listener.failed(error)
+      })
+      .finally(() => {
+        assignment.isSettled = true
+      })
   }
 
   /** Called before every join: until it ends nobody else can be given what is ours. */
@@ -219,9 +220,9 @@ export class KafkaSource implements SourceControl {
     assignment: Assignment | null,
     payload: EachBatchPayload,
   ): Promise<Map<number, number | null> | undefined> {
-    while (assignment?.isKnown === false && assignment === this.#assignment) {
+    while (assignment?.isSettled === false && assignment === this.#assignment) {
       await within(heartbeatMs, assignment.positions)
-      if (!assignment.isKnown) await payload.heartbeat()
+      await payload.heartbeat()
     }
     return assignment?.positions
   }
