@@ -189,6 +189,50 @@ describe('a catalog change', { concurrency: 2 }, () => {
   })
 })
 
+describe('a Redis that forgot', { concurrency: 2 }, () => {
+  test('while no engine ran is filled again from the topic, before anything is decided', async (t) => {
+    const change = await CatalogChange.make(t, 16)
+    const { deployment } = change
+    const first = change.stream('next')
+    await change.feed(0, 300)
+    await deployment.outcomes(300)
+    await stopCleanly(first)
+    change.redis.close()
+    const client = await deployment.redis.client()
+    await client.call('SAVE')
+    client.close()
+    const second = change.stream('next')
+    await change.feed(300, 200)
+    await deployment.outcomes(500)
+    await stopCleanly(second)
+    await deployment.redis.restart()
+    const third = change.stream('next')
+    await change.feed(500, 100)
+    const records = await deployment.outcomes(600)
+    await assertReplayed(change, 'next', records, 500)
+    assertWarm(change, records, 500)
+    await stopCleanly(third)
+    const { ranges } = logged(third.stderr, silentDone)
+    assert.deepEqual(ranges, [{ partition: 0, from: 300, to: 500 }])
+  })
+
+  test('under a stream has journals that begin anew, which no backfill takes for covered', async (t) => {
+    const change = await CatalogChange.make(t, 1)
+    const { deployment } = change
+    const engine = change.stream('next')
+    await change.feed(0, 50)
+    await deployment.outcomes(50)
+    while ((await change.coveredBy('next')) < 50) await sleep(20)
+    await change.redis.call('FLUSHALL')
+    await change.feed(50, 20)
+    await deployment.outcomes(70)
+    await stopCleanly(engine)
+    const { code, stderr } = await change.backfill('next').ended
+    assert.equal(code, 2)
+    assert.match(stderr, /expected --from of at least [567]\d, where the journals of this catalog/)
+  })
+})
+
 describe('history_since', { concurrency: 2 }, () => {
   const warmed = async (
     t: Parameters<Parameters<typeof test>[1]>[0],

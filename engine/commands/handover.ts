@@ -17,6 +17,8 @@ import { type OffsetRange, RangeSource } from '../stream/range-source.ts'
 export interface HandoverParts {
   readonly topic: string
   readonly coverage: Coverage
+  /** How often it was noticed that the store had lost records. */
+  losses(): number
   readonly positions: Pick<Positions, 'check'>
   readonly reader: PartitionReader
   readonly pipeline: Pick<Pipeline, 'record'>
@@ -31,6 +33,7 @@ export class Handover {
   /** Where the covered offsets of each partition begin. */
   readonly #from = new Map<number, number>()
   readonly #timer: NodeJS.Timeout
+  #losses = 0
   #isTold = true
 
   constructor(parts: HandoverParts) {
@@ -84,6 +87,10 @@ export class Handover {
   /** Outcomes before these offsets are in the log, so their transactions are in the journals. Never rejects. */
   async acknowledged(offsets: ReadonlyMap<number, number>): Promise<void> {
     const covered = new Map<number, Covered>()
+    const losses = this.#parts.losses()
+    // What was lost is not covered any more: it begins anew here.
+    if (losses > this.#losses) this.#from.clear()
+    this.#losses = losses
     for (const [partition, next] of offsets) {
       const from = this.#from.get(partition) ?? next
       this.#from.set(partition, from)

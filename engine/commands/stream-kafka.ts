@@ -96,6 +96,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
   const handover = new Handover({
     topic: kafka.transactions,
     coverage: store.coverage(),
+    losses: () => store.stats().losses,
     positions,
     reader,
     pipeline: processor,
