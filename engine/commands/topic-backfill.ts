@@ -177,13 +177,10 @@ function wantedOf(
 function requireFree(topic: string, holder: string | null): void {
   if (holder === null) return
   const found =
-    holder === streamRecorder
-      ? 'a weir stream with this catalog, which records the topic by itself: nothing is to be done'
-      : 'another weir backfill with this catalog: let it end'
-  const expected = 'expected to be the only one that records it under this catalog'
+    holder === streamRecorder ? 'a weir stream, which does so by itself' : 'another weir backfill'
   throw new EngineError(
-    'input_invalid',
-    `${topic}: ${expected}, found ${found} (one that was killed counts for ${recorderMs / 1000} seconds)`,
+    'already_recorded',
+    `${topic}: expected nobody else to record it under this catalog, found ${found} (one that was killed counts for ${recorderMs / 1000} seconds)`,
   )
 }
 

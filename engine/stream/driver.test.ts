@@ -212,6 +212,46 @@ test('a stop ends what is recorded before the first decision, and nothing is rea
   await running
 })
 
+test('partitions that come anew wait until what is recorded for the old ones has ended', async () => {
+  const begun: (() => void)[] = []
+  const driver = new StreamDriver({
+    processor: { process: () => assert.fail('decided') },
+    port: new DecisionLog(Random.of(1, 'histories')).port(0),
+    resumeAt: () => Promise.resolve(7),
+    prepare: () => new Promise((resolve) => begun.push(resolve)),
+    onAssigned: () => undefined,
+    isRetriable: () => false,
+    batchMax,
+    backlogBatchMax: batchMax,
+    outboxMax,
+    sendBatchMax: 10,
+    commitIntervalMs: 1,
+    drainMsMax: 60_000,
+    log,
+  })
+  const hops = async (): Promise<void> => {
+    for (let left = 20; left > 0; left--) await setImmediate()
+  }
+  const first = driver.assigned([0])
+  await hops()
+  const second = driver.assigned([0, 1])
+  await hops()
+  assert.equal(begun.length, 1)
+  begun[0]!()
+  assert.equal((await first).size, 0)
+  await hops()
+  assert.equal(begun.length, 2)
+  begun[1]!()
+  assert.deepEqual(
+    [...(await second)],
+    [
+      [0, 7],
+      [1, 7],
+    ],
+  )
+  await driver.stop()
+})
+
 test('a source that was paused over a backlog is let go on when the partitions come anew', async () => {
   const random = Random.of(1, 'histories')
   const engine = new Engine(new DecisionLog(random), random, 0)

@@ -18,7 +18,8 @@ const startMs = Date.UTC(2026, 2, 1)
 const stepMs = 40 * 60_000
 
 const cardCount = { name: 'card_count', entity: 'card', aggregate: 'count', window: '1d' }
-const old = { features: [cardCount] }
+const cardTotal = { name: 'card_total', entity: 'card', aggregate: 'count', window: '300d' }
+const old = { features: [cardCount, cardTotal] }
 const next = {
   features: [
     cardCount,
@@ -26,10 +27,11 @@ const next = {
     { name: 'card_shops', entity: 'card', aggregate: 'distinct', of: 'merchant', window: '7d' },
     { name: 'shop_count', entity: 'merchant', aggregate: 'count', window: '7d' },
     { name: 'shop_cards', entity: 'merchant', aggregate: 'distinct', of: 'card', window: '1d' },
+    cardTotal,
   ],
 }
 
-/** The files of both catalogs: `old` has one feature of `next`, and journals of another layout. */
+/** The files of both catalogs: `old` has two features of `next`, and journals of another layout. */
 export const catalogFiles = { old: inFolder('old.yaml', old), next: inFolder('next.yaml', next) }
 
 export type CatalogName = keyof typeof catalogFiles
@@ -153,7 +155,7 @@ export class CatalogChange {
 
   #config(catalog: CatalogName): string {
     const config = JSON.parse(this.deployment.config) as { redis: object }
-    const redis = { ...config.redis, buckets: this.#buckets }
+    const redis = { ...config.redis, buckets: this.#buckets, ttl: '400d' }
     return JSON.stringify({ ...config, redis, catalog: catalogFiles[catalog] })
   }
 }
