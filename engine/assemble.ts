@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Addresser, AnswerSeal } from '../features/answer.ts'
+import type { Catalog } from '../features/catalog.ts'
 import { refuseLacking } from '../features/catalog-lacks.ts'
 import { type CatalogUnion, compileCatalogs } from '../features/catalogs.ts'
 import { type Document, DocumentError, type Fault } from '../features/document.ts'
@@ -40,11 +41,16 @@ export interface AssemblyFiles {
 
 export interface Assembly {
   readonly mapping: Mapping
-  readonly catalog: CatalogUnion
+  readonly catalog: Catalog
   readonly plan: Plan
   readonly model: Model | null
   readonly policy: Policy
   readonly engineVersion: string
+}
+
+/** An assembly of files: which of them declares what is known. */
+export interface Assembled extends Assembly {
+  readonly catalog: CatalogUnion
 }
 
 /**
@@ -54,7 +60,7 @@ export interface Assembly {
 export async function assemble(
   files: AssemblyFiles,
   clock: Clock | null = null,
-): Promise<Assembly> {
+): Promise<Assembled> {
   const faults: Fault[] = []
   const attempt = <T>(compile: () => T): T | null => {
     try {

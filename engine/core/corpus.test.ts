@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { maskCardNumbers } from '../../features/cards.ts'
-import { compileCatalogs } from '../../features/catalogs.ts'
+import { compileCatalog } from '../../features/catalog.ts'
 import { compileMapping } from '../../features/mapping.ts'
 import { Plan } from '../../features/plan.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
@@ -20,9 +20,7 @@ import type { Message, Outcome } from './ports.ts'
 
 const mapping = compileMapping({ file: 'mapping', value: corpusMapping, lineOf: () => 1 })
 const count = { name: 'n', entity: 'card', aggregate: 'count', window: '1d' }
-const catalog = compileCatalogs([
-  { file: 'catalog', value: { features: [count] }, lineOf: () => 1 },
-])
+const catalog = compileCatalog({ file: 'catalog', value: { features: [count] }, lineOf: () => 1 })
 
 function makeDeployment(): Pipeline {
   const plan = new Plan(catalog, mapping.schema)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { compileCatalogs } from '../../features/catalogs.ts'
+import { compileCatalog } from '../../features/catalog.ts'
 import { compileMapping } from '../../features/mapping.ts'
 import { Plan } from '../../features/plan.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
@@ -77,9 +77,7 @@ class Deployment {
 
   constructor(features: readonly Json[], cap = 512) {
     const named = features.map((feature, index) => ({ name: `f${index}`, ...feature }))
-    const catalog = compileCatalogs([
-      { file: 'catalog', value: { features: named }, lineOf: () => 1 },
-    ])
+    const catalog = compileCatalog({ file: 'catalog', value: { features: named }, lineOf: () => 1 })
     const plan = new Plan(catalog, mapping.schema, { caps: { card: cap, merchant: cap } })
     const policy = defaultPolicy({ review: 0.5, deny: 0.9 })
     this.#pipeline = makePipeline(

@@ -1,6 +1,6 @@
 // A sidecar over the default catalog without a model, as `weir serve` puts it together, with a store whose faults a test
 // can choose. Replicas share the store and the place for answers.
-import { compileCatalogs } from '../../../features/catalogs.ts'
+import { compileCatalog } from '../../../features/catalog.ts'
 import { compileMapping } from '../../../features/mapping.ts'
 import { Plan } from '../../../features/plan.ts'
 import {
@@ -141,7 +141,7 @@ export function makeAssembly(): Assembly {
     value: mappingDocument,
     lineOf: () => 0,
   })
-  const catalog = compileCatalogs([readDocument(shipped.catalog)])
+  const catalog = compileCatalog(readDocument(shipped.catalog))
   return {
     mapping,
     catalog,
