@@ -311,6 +311,18 @@ describe('weir backfill of a topic', { concurrency: 2 }, () => {
     assert.match(third.stderr, /0 messages: .*, 50 offsets skipped that were recorded before/)
   })
 
+  test('of one that was made anew under its name records it from its beginning', async (t) => {
+    const change = await CatalogChange.make(t, 1)
+    await change.feed(0, 50)
+    assert.equal((await change.backfill('next').ended).code, 0)
+    await change.deployment.topics.makeAnew()
+    await change.feed(50, 20)
+    const { code, stderr } = await change.backfill('next').ended
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /20 messages: 20 recorded, 0 known before, 0 rejected\n/)
+    assert.equal(await change.coveredBy('next'), 20)
+  })
+
   test('is refused where it would leave a hole, or come before what a stream has begun with', async (t) => {
     const change = await CatalogChange.make(t, 1)
     const { deployment } = change

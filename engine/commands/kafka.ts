@@ -67,9 +67,10 @@ export async function openRange(input: TopicInput, config: Config, log: Log): Pr
 
 export type TopicInput = Extract<Input, { kind: 'topic' }>
 
-/** A range that was asked for, and the first offset that its partition still has. */
+/** A range that was asked for, and which offsets its partition has. */
 export interface AskedRange extends OffsetRange {
   readonly first: number
+  readonly end: number
 }
 
 /** A reader of a topic, the caller's to close, and the range of each partition, empty ones too. Rejects like `openRange`. */
@@ -114,6 +115,7 @@ async function readRanges(
     const range = {
       partition,
       first,
+      end,
       from: Math.max(first, offsetOf(from, partition) ?? first),
       to: Math.min(end, offsetOf(to, partition) ?? end),
     }

@@ -148,9 +148,11 @@ function wantedOf(
   covered: ReadonlyMap<number, Covered>,
 ): Wanted[] {
   const faults: string[] = []
-  const wanted = ranges.map(({ partition, first, from, to }): Wanted => {
+  const wanted = ranges.map(({ partition, first, end, from, to }): Wanted => {
     const known = covered.get(partition)
-    if (known === undefined) return { partition, from, to, covered: { from, next: from } }
+    // One that ends before what was recorded of it was made anew.
+    if (known === undefined || known.next > end)
+      return { partition, from, to, covered: { from, next: from } }
     if (from < known.from && from < to) {
       faults.push(
         `${topic}/${partition}: expected --from of at least ${known.from}, where the journals of this catalog begin, found ${from}: older offsets cannot be added behind later ones`,

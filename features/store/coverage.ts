@@ -27,6 +27,7 @@ export class Coverage {
 
   /** Of those partitions of which anything is known. Rejects with StoreError, as all methods do. */
   async read(partitions: readonly number[]): Promise<Map<number, Covered>> {
+    if (partitions.length === 0) return new Map()
     const replies = await this.#run(
       'reading what is covered',
       partitions.map((partition) => ['hget', this.#keys.covered, this.#field(partition)]),
