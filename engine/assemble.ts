@@ -4,9 +4,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Addresser, AnswerSeal } from '../features/answer.ts'
-import { type Catalog, compileCatalog } from '../features/catalog.ts'
+import type { Catalog } from '../features/catalog.ts'
 import { refuseLacking } from '../features/catalog-lacks.ts'
-import { DocumentError, type Fault } from '../features/document.ts'
+import { type CatalogUnion, compileCatalogs } from '../features/catalogs.ts'
+import { type Document, DocumentError, type Fault } from '../features/document.ts'
 import { Fold } from '../features/fold.ts'
 import { compileMapping, type Mapping } from '../features/mapping.ts'
 import { Plan } from '../features/plan.ts'
@@ -32,7 +33,8 @@ export const shipped = {
 /** Files of a deployment. `model` null: no score; `policy` null: the model's own thresholds. */
 export interface AssemblyFiles {
   readonly mapping: string
-  readonly catalog: string
+  /** One file, or several that are computed at once. */
+  readonly catalog: string | readonly string[]
   readonly model: string | null
   readonly policy: string | null
 }
@@ -46,6 +48,11 @@ export interface Assembly {
   readonly engineVersion: string
 }
 
+/** An assembly of files: which of them declares what is known. */
+export interface Assembled extends Assembly {
+  readonly catalog: CatalogUnion
+}
+
 /**
  * Reads and compiles all files. Throws DocumentError with the faults of mapping, catalog and policy together,
  * or ModelRefusal with what the gate refused. `clock` null: a model may be slower than the budget allows.
@@ -53,7 +60,7 @@ export interface Assembly {
 export async function assemble(
   files: AssemblyFiles,
   clock: Clock | null = null,
-): Promise<Assembly> {
+): Promise<Assembled> {
   const faults: Fault[] = []
   const attempt = <T>(compile: () => T): T | null => {
     try {
@@ -65,12 +72,14 @@ export async function assemble(
     }
   }
   const mapping = attempt(() => readMapping(files.mapping))
-  const catalogDocument = attempt(() => readDocument(files.catalog))
-  const catalog = catalogDocument && attempt(() => compileCatalog(catalogDocument))
+  const documents = attempt(() => readCatalogs(files.catalog))
+  const catalog = documents && attempt(() => compileCatalogs(documents))
   if (mapping && catalog) {
-    attempt(() => {
-      refuseLacking(catalogDocument, catalog, mapping.schema, shippedCatalog())
-    })
+    for (const [at, part] of catalog.parts.entries()) {
+      attempt(() => {
+        refuseLacking(documents[at]!, part, mapping.schema, shippedCatalog())
+      })
+    }
   }
   const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
   // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.
@@ -91,11 +100,11 @@ export async function assemble(
   return { mapping, catalog, plan, model, policy, engineVersion: engineVersion() }
 }
 
-/** True if a catalog declares every feature of the shipped one as that does: then the shipped model can read its rows. */
-export function hasShippedFeatures(catalogFile: string): boolean {
-  let catalog: Catalog
+/** True if catalogs declare every feature of the shipped one as that does: then the shipped model can read their rows. */
+export function hasShippedFeatures(catalogFiles: readonly string[]): boolean {
+  let catalog: CatalogUnion
   try {
-    catalog = compileCatalog(readDocument(catalogFile))
+    catalog = compileCatalogs(readCatalogs(catalogFiles))
   } catch (error) {
     // Whoever assembles with it will be told all its faults.
     if (error instanceof DocumentError) return false
@@ -105,8 +114,8 @@ export function hasShippedFeatures(catalogFile: string): boolean {
   return shippedCatalog().features.every(({ name, definition }) => own.get(name) === definition)
 }
 
-function shippedCatalog(): Catalog {
-  return compileCatalog(readDocument(shipped.catalog))
+function shippedCatalog(): CatalogUnion {
+  return compileCatalogs(readCatalogs(shipped.catalog))
 }
 
 export interface PipelineOptions {
@@ -158,6 +167,10 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     onRow: onRow ?? null,
     writesDecisions: writesDecisions ?? true,
   })
+}
+
+function readCatalogs(files: string | readonly string[]): Document[] {
+  return [files].flat().map((file) => readDocument(file))
 }
 
 /** Rates are named relative to the mapping's folder. */

@@ -64,6 +64,31 @@ async function run(argv: readonly string[], commands: readonly Command[] = [succ
   return { exitCode, stdout: textOf(stdout), stderr: textOf(stderr) }
 }
 
+test('an option that takes a list may be given again, or have commas', async () => {
+  const names = ['one.yaml', 'two.yaml'].map((name) => join(folder, name))
+  for (const name of names) writeFileSync(name, '')
+  let found: readonly string[] = []
+  const listing = command(
+    {
+      name: 'list',
+      summary: 'catalogs',
+      details: 'Lists.',
+      flags: [sharedFlags.catalog],
+      examples: ['weir list'],
+      parse: () => null,
+      next: () => null,
+    },
+    (_, { loaded }) => {
+      found = loaded.config.catalog
+      return Promise.resolve(0)
+    },
+  )
+  await run(['list', '--catalog', 'one.yaml', '--catalog', 'two.yaml'], [listing])
+  assert.deepEqual(found, names)
+  await run(['list', '--catalog', 'two.yaml,one.yaml'], [listing])
+  assert.deepEqual(found, [...names].reverse())
+})
+
 test('a command that worked ends with 0, its result on stdout, the next command on stderr', async () => {
   const { exitCode, stdout, stderr } = await run(['count', '--of', '1'])
   assert.deepEqual([exitCode, stdout, stderr], [0, '2\n', 'next: weir count --of 2\n'])

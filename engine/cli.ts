@@ -73,7 +73,10 @@ function declare(
     .option('--config <file>', 'configuration (default: weir.yaml where there is one)')
     .addHelpText('after', `\nExample${line.examples.length > 1 ? 's' : ''}:\n${example}`)
     .allowExcessArguments(false)
-  for (const { form, help } of line.flags) commander.option(form, help)
+  for (const { form, help, isList } of line.flags) {
+    if (isList === true) commander.option(form, help, joinWithComma)
+    else commander.option(form, help)
+  }
   commander.action(async () => {
     const values: Record<string, string | true> = {}
     for (const option of commander.options) {
@@ -82,6 +85,10 @@ function declare(
     }
     await run(values)
   })
+}
+
+function joinWithComma(value: string, before: string | undefined): string {
+  return before === undefined ? value : `${before},${value}`
 }
 
 async function runCommand(command: Command, values: FlagValues, outside: Outside): Promise<number> {

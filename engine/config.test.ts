@@ -90,7 +90,7 @@ test('relative paths are of the folder of the file, and of the working folder el
   })
   assert.equal(config.source, join(folder, 'map.yaml'))
   assert.deepEqual(config.models, [join(folder, 'model')])
-  assert.equal(config.catalog, join(folder, 'other.yaml'))
+  assert.deepEqual(config.catalog, [join(folder, 'other.yaml')])
 })
 
 test('all faults come together, each with its line or its variable, expected and found', () => {

@@ -36,6 +36,11 @@ const kinds = {
     isRetriable: false,
     help: 'The input is not what the mapping describes, or the range does not exist. Check the format and the columns.',
   },
+  already_recorded: {
+    actor: 'caller',
+    isRetriable: false,
+    help: 'Two would fight over the offsets of one topic. Let the other one go on, or stop it first; what it recorded stays.',
+  },
   history_unfit: {
     actor: 'caller',
     isRetriable: false,

@@ -40,11 +40,11 @@ export const settings = {
     },
     'file',
   ),
-  catalog: path(
+  catalog: paths(
     {
-      initial: null,
+      initial: [],
       initialText: 'the shipped catalog',
-      help: 'The features to compute.',
+      help: 'The features to compute: one catalog, or several at once, which share what they share.',
     },
     'file',
   ),

@@ -97,7 +97,7 @@ export function compileCatalog(document: Document): Catalog {
 }
 
 /** A record has a bit for each condition; true for the first features that have none left. */
-function isCrowded(features: readonly Feature[], { entity, where }: Feature): boolean {
+export function isCrowded(features: readonly Feature[], { entity, where }: Feature): boolean {
   if (where === null) return false
   const own = features.filter((feature) => feature.entity === entity && feature.where !== null)
   return new Set(own.map((feature) => JSON.stringify(feature.where))).size > filtersMax

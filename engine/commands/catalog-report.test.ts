@@ -1,13 +1,13 @@
 // Claims about what `weir features` prints: every feature, what is absent, and sizes that can be checked by hand.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compileCatalog } from '../../features/catalog.ts'
+import { compileCatalogs } from '../../features/catalogs.ts'
 import { Plan } from '../../features/plan.ts'
 import type { TransactionSchema } from '../../features/transaction.ts'
 import { parseDocument } from '../document.ts'
 import { type CatalogReport, catalogJson, catalogText, definitionText } from './catalog-report.ts'
 
-const catalog = compileCatalog(
+const catalog = compileCatalogs([
   parseDocument(
     'catalog.yaml',
     [
@@ -20,7 +20,7 @@ const catalog = compileCatalog(
       '  - { name: ip_count_1h, entity: ip, aggregate: count, window: 1h }',
     ].join('\n'),
   ),
-)
+])
 
 const schema: TransactionSchema = {
   entities: ['card', 'merchant'],
@@ -32,7 +32,7 @@ const schema: TransactionSchema = {
 }
 
 const report: CatalogReport = {
-  files: { catalog: 'catalog.yaml', mapping: 'mapping.yaml' },
+  mappingFile: 'mapping.yaml',
   catalog,
   plan: new Plan(catalog, schema),
   transactionsPerSecond: 1000,
@@ -56,6 +56,27 @@ test('every feature is listed, and those the mapping cannot deliver are named', 
   assert.match(text, /^ip_count_1h +count per ip over 1h +absent$/m)
   assert.match(text, /lacks their entity, field or label: ip_count_1h$/m)
   assert.doesNotMatch(text, /^ip +\d/m, 'no journal is kept for an entity that does not come')
+})
+
+test('of several catalogs it says which declares what', () => {
+  const features = ['features:', '  - { name: amount, value: amount }']
+  const other = parseDocument('other.yaml', features.join('\n'))
+  const shared = parseDocument(
+    'catalog.yaml',
+    [...features, '  - { name: hour, calendar: hour }'].join('\n'),
+  )
+  const union = compileCatalogs([shared, other])
+  const both = { ...report, catalog: union, plan: new Plan(union, schema) }
+  const text = catalogText(both)
+  assert.match(text, /^catalog 1 catalog\.yaml, hash [0-9a-f]{16}\ncatalog 2 other\.yaml, hash/)
+  assert.ok(text.includes(`all of them, hash ${union.hash}`))
+  assert.match(text, /^amount .* 1, 2$/m)
+  assert.match(text, /^hour .* 1$/m)
+  const { catalog: found } = JSON.parse(catalogJson(both)) as { catalog: { files: object[] } }
+  assert.deepEqual(
+    found.files.map((file) => (file as { features: string[] }).features),
+    [['amount', 'hour'], ['amount']],
+  )
 })
 
 test('sizes are the records of all journals, kept as long as the longest window needs', () => {

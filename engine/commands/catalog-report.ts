@@ -1,13 +1,14 @@
 // What `weir features` prints of a catalog that is bound to a mapping: definitions, journals, bytes. Pure text.
 import { ruleOf } from '../../features/aggregate.ts'
-import type { Catalog, Feature } from '../../features/catalog.ts'
+import type { Feature } from '../../features/catalog.ts'
+import type { CatalogUnion } from '../../features/catalogs.ts'
 import type { EntityPlan } from '../../features/entity-plan.ts'
 import type { Plan } from '../../features/plan.ts'
 import { formatDuration } from '../setting.ts'
 
 export interface CatalogReport {
-  readonly files: { readonly catalog: string; readonly mapping: string }
-  readonly catalog: Catalog
+  readonly mappingFile: string
+  readonly catalog: CatalogUnion
   readonly plan: Plan
   readonly transactionsPerSecond: number
   /** Null: the longest window with its delay. */
@@ -16,12 +17,14 @@ export interface CatalogReport {
 
 /** For people. */
 export function catalogText(report: CatalogReport): string {
-  const { files, catalog, plan } = report
+  const { mappingFile, catalog, plan } = report
   const absent = new Set(plan.absent)
+  const isUnion = catalog.parts.length > 1
   const features = catalog.features.map((feature) => [
     feature.name,
     definitionText(feature),
     absent.has(feature.name) ? 'absent' : feature.definition,
+    ...(isUnion ? [catalogsOf(feature.name, catalog).join(', ')] : []),
   ])
   const journals = plan.journals.map((journal) => [
     journal.isPrimary ? `${journal.kind} (primary)` : journal.kind,
@@ -30,10 +33,10 @@ export function catalogText(report: CatalogReport): string {
     contentOf(journal),
   ])
   const lines = [
-    `catalog ${files.catalog}, hash ${catalog.hash}`,
-    `mapping ${files.mapping}`,
+    ...catalogLines(catalog),
+    `mapping ${mappingFile}`,
     '',
-    ...table(['feature', 'computes', 'definition'], features),
+    ...table(['feature', 'computes', 'definition', ...(isUnion ? ['catalog'] : [])], features),
     '',
     ...table(['journal', 'features', 'record', 'kept besides time and identity'], journals),
     '',
@@ -45,11 +48,18 @@ export function catalogText(report: CatalogReport): string {
 
 /** For programs: one JSON document. */
 export function catalogJson(report: CatalogReport): string {
-  const { files, catalog, plan } = report
+  const { mappingFile, catalog, plan } = report
   const absent = new Set(plan.absent)
   const document = {
-    catalog: { file: files.catalog, hash: catalog.hash },
-    mapping: { file: files.mapping },
+    catalog: {
+      hash: catalog.hash,
+      files: catalog.parts.map(({ file, hash, features }) => ({
+        file,
+        hash,
+        features: namesOf(features),
+      })),
+    },
+    mapping: { file: mappingFile },
     namespace: plan.namespace,
     features: catalog.features.map((feature) => ({
       ...feature,
@@ -68,6 +78,23 @@ export function catalogJson(report: CatalogReport): string {
     record_bytes_kept: keptBytes(report),
   }
   return `${JSON.stringify(document, null, 2)}\n`
+}
+
+function catalogLines({ hash, parts }: CatalogUnion): string[] {
+  const lines = parts.map((part, at) => {
+    const number = parts.length > 1 ? ` ${at + 1}` : ''
+    return `catalog${number} ${part.file}, hash ${part.hash}`
+  })
+  return parts.length > 1 ? [...lines, `all of them, hash ${hash}`] : lines
+}
+
+/** The numbers of those that declare a feature. */
+function catalogsOf(name: string, { parts }: CatalogUnion): number[] {
+  return parts.flatMap(({ features }, at) => (namesOf(features).includes(name) ? [at + 1] : []))
+}
+
+function namesOf(features: readonly Feature[]): string[] {
+  return features.map(({ name }) => name)
 }
 
 /** `distinct merchant per card over 1d`. */

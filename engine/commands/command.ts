@@ -11,6 +11,8 @@ export interface Flag {
   readonly help: string
   /** The setting that it overrides, by its path in weir.yaml. */
   readonly setting?: string
+  /** May be given again: the same as its values with commas. */
+  readonly isList?: true
 }
 
 /** The part of a command that its user sees. */
@@ -83,7 +85,8 @@ export const sharedFlags = {
   },
   catalog: {
     form: '--catalog <file>',
-    help: 'features to compute (overrides catalog)',
+    help: 'features to compute; several files with commas, or the option again (overrides catalog)',
+    isList: true,
     setting: 'catalog',
   },
   model: {

@@ -38,6 +38,7 @@ export const featuresLine: CommandLine<FeaturesOptions> = {
     'weir features',
     'weir features --catalog catalog.yaml --map mapping.yaml --rate 5000',
     'weir features --check history.csv --map mapping.yaml --id 7f3a --feature card_count_1d',
+    'weir features --catalog champion.yaml,challenger.yaml',
   ],
   parse: (flags) => ({
     transactionsPerSecond: flags.count('--rate', 1, 10_000_000) ?? 1000,
@@ -52,14 +53,20 @@ export const runFeatures: Run<FeaturesOptions> = async (options, context) => {
   const { loaded, stdout } = context
   const { config } = loaded
   const files = {
-    catalog: config.catalog ?? shipped.catalog,
+    catalog: config.catalog.length === 0 ? shipped.catalog : config.catalog,
     mapping: config.source ?? shipped.mapping,
   }
   const assembly = await assemble({ ...files, model: null, policy: null })
   if (options.check !== null) return checkFeatures(options.check, assembly, context)
   const { catalog, plan } = assembly
   const { transactionsPerSecond, days, isJson } = options
-  const report: CatalogReport = { files, catalog, plan, transactionsPerSecond, days }
+  const report: CatalogReport = {
+    mappingFile: files.mapping,
+    catalog,
+    plan,
+    transactionsPerSecond,
+    days,
+  }
   stdout.write(isJson ? catalogJson(report) : catalogText(report))
   return 0
 }

@@ -285,13 +285,13 @@ test('the written catalog has every feature of the shipped one, and windows for 
     'more.csv',
     'id,time,amount,card,email\n1,2024-01-01T00:00:00Z,5,a,x@y.z\n2,2024-01-01T00:01:00Z,6,b,w@y.z\n',
   )
-  assert.ok(hasShippedFeatures(join(folder, 'more.csv.d', 'catalog.yaml')))
+  assert.ok(hasShippedFeatures([join(folder, 'more.csv.d', 'catalog.yaml')]))
   assert.match(written('more.csv', 'catalog.yaml'), /name: email_cards_1d, entity: email/)
   writeFileSync(
     join(folder, 'less.yaml'),
     written('more.csv', 'catalog.yaml').replace('window: 1d', 'window: 2d'),
   )
-  assert.ok(!hasShippedFeatures(join(folder, 'less.yaml')), 'a changed window is another feature')
+  assert.ok(!hasShippedFeatures([join(folder, 'less.yaml')]), 'a changed window is another feature')
 })
 
 test('what is no CSV or JSON lines is refused with what to do', async () => {

@@ -46,12 +46,39 @@ export async function withAdmin<T>(
   }
 }
 
+/** Where the group reads a partition on; null where it never committed. Rejects with EngineError. */
+export async function committedAt(
+  client: KafkaClient,
+  { group, transactions }: Config['kafka'],
+  partition: number,
+): Promise<number | null> {
+  const asked = { groupId: group, topics: [transactions] }
+  const [answer] = await withAdmin(client, (admin) => admin.fetchOffsets(asked))
+  const offset = Number(answer?.partitions.find((one) => one.partition === partition)?.offset ?? -1)
+  return offset < 0 ? null : offset
+}
+
 /** A range of a topic as a source. Rejects with EngineError where it is not there. */
-export async function openRange(
-  input: Extract<Input, { kind: 'topic' }>,
+export async function openRange(input: TopicInput, config: Config, log: Log): Promise<Source> {
+  const { reader, ranges } = await openTopic(input, config, log)
+  const wanted = ranges.filter(({ from, to }) => from < to)
+  return new RangeSource(reader, input.topic, wanted, batchRowsMax)
+}
+
+export type TopicInput = Extract<Input, { kind: 'topic' }>
+
+/** A range that was asked for, and which offsets its partition has. */
+export interface AskedRange extends OffsetRange {
+  readonly first: number
+  readonly end: number
+}
+
+/** A reader of a topic, the caller's to close, and the range of each partition, empty ones too. Rejects like `openRange`. */
+export async function openTopic(
+  input: TopicInput,
   config: Config,
   log: Log,
-): Promise<Source> {
+): Promise<{ readonly reader: PartitionReader; readonly ranges: AskedRange[] }> {
   const client = openKafka(config, log)
   const count = await withAdmin(client, async (admin) => {
     const topics = await admin.listTopics()
@@ -64,8 +91,7 @@ export async function openRange(
   const reader = new PartitionReader(client)
   await reader.connect([input.topic])
   try {
-    const ranges = await readRanges(input, reader, count)
-    return new RangeSource(reader, input.topic, ranges, batchRowsMax)
+    return { reader, ranges: await readRanges(input, reader, count) }
   } catch (error) {
     await reader.close()
     throw error
@@ -74,25 +100,27 @@ export async function openRange(
 
 /** The ranges that were asked for. Throws EngineError `input_invalid` for those that the topic does not have. */
 async function readRanges(
-  { topic, from, to }: Extract<Input, { kind: 'topic' }>,
+  { topic, from, to }: TopicInput,
   reader: PartitionReader,
   count: number,
-): Promise<OffsetRange[]> {
+): Promise<AskedRange[]> {
   const faults: string[] = []
   for (const partition of [...partitionsOf(from), ...partitionsOf(to)]) {
     if (partition < count) continue
     faults.push(`${topic}: expected partitions 0 to ${count - 1}, found ${partition}`)
   }
-  const ranges: OffsetRange[] = []
+  const ranges: AskedRange[] = []
   for (let partition = 0; partition < count; partition++) {
     const { first, end } = await reader.range(topic, partition)
     const range = {
       partition,
+      first,
+      end,
       from: Math.max(first, offsetOf(from, partition) ?? first),
       to: Math.min(end, offsetOf(to, partition) ?? end),
     }
-    if (range.from < range.to) ranges.push(range)
-    else if (range.from > end) {
+    ranges.push(range)
+    if (range.from > end) {
       faults.push(`${topic}/${partition}: expected --from of at most ${end}, found ${range.from}`)
     }
   }

@@ -41,7 +41,7 @@ export function openAssembly(
   use: AssemblyUse,
 ): Promise<Assembly> {
   const { source, catalog, models, policy } = loaded.config
-  const isServed = catalog === null || hasShippedFeatures(catalog)
+  const isServed = catalog.length === 0 || hasShippedFeatures(catalog)
   const shippedModel = isServed ? shipped.model : null
   const model = use === 'without a model' ? null : (models[0] ?? shippedModel)
   if (model === null && use !== 'without a model') {
@@ -51,7 +51,7 @@ export function openAssembly(
   }
   const files = {
     mapping: isGenerated && source === null ? shipped.mapping : source!,
-    catalog: catalog ?? shipped.catalog,
+    catalog: catalog.length === 0 ? shipped.catalog : catalog,
     model,
     policy,
   }

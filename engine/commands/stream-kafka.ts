@@ -9,10 +9,11 @@ import { MeteredPort } from '../stream/metered-port.ts'
 import { PartitionReader } from '../stream/partition-reader.ts'
 import { Positions } from '../stream/positions.ts'
 import { KafkaSink } from '../stream/sink.ts'
-import { KafkaSource } from '../stream/source.ts'
+import { KafkaSource, type SourceControl } from '../stream/source.ts'
 import { countPartitions, requireFit } from '../stream/topics.ts'
 import type { Context } from './command.ts'
-import { openKafka, withAdmin } from './kafka.ts'
+import { Handover } from './handover.ts'
+import { committedAt, openKafka, withAdmin } from './kafka.ts'
 import { openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
 import { Watch } from './watch.ts'
@@ -23,6 +24,7 @@ const drainMsMax = 4000
 interface Engine {
   readonly driver: StreamDriver
   readonly source: KafkaSource
+  readonly handover: Handover
 }
 
 /** What was opened is closed by these, all at once. */
@@ -38,7 +40,7 @@ export async function runKafka(context: Context): Promise<number> {
   try {
     engine = await Promise.race([open(context, closers), stopping])
     if (engine !== null) {
-      const running = engine.driver.run(engine.source)
+      const running = engine.driver.run(notingCoverage(engine.source, engine.handover))
       engine.source.start()
       stderr.write(`weir: deciding ${transactions} → ${decisions} (group ${group})\n`)
       await Promise.race([running, stopping])
@@ -48,6 +50,7 @@ export async function runKafka(context: Context): Promise<number> {
     throw error
   } finally {
     await engine?.driver.stop()
+    await engine?.handover.close()
     if (engine !== null) closers.push(() => engine!.source.stop())
     await Promise.allSettled(closers.map((close) => close()))
   }
@@ -74,7 +77,9 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
   await reader.connect([kafka.transactions, kafka.decisions])
   const store = await openStore(assembly.plan, kafka.transactions, hashKey, context)
   closers.push(() => store.close())
-  const positions = new Positions(reader, kafka, log)
+  const positions = new Positions(reader, kafka, log, (sinceMs) =>
+    store.renewHistory(sinceMs ?? clock.nowMs()),
+  )
   const deadLetterPartitions = partitions.get(kafka.deadLetters) ?? 1
   const sink = await KafkaSink.open({ client, topics: kafka, positions, deadLetterPartitions, log })
   closers.push(() => sink.close())
@@ -88,10 +93,21 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     meter: watch.meter,
     calls: { kept: store.answers(loaded.config.http.horizonMs), log },
   })
+  const handover = new Handover({
+    topic: kafka.transactions,
+    coverage: store.coverage(),
+    losses: () => store.stats().losses,
+    positions,
+    reader,
+    pipeline: processor,
+    log,
+  })
   const driver = new StreamDriver({
     processor,
     port: new MeteredPort(sink, watch.meter),
-    resumeAt: (partition) => positions.resumeAt(partition),
+    resumeAt: async (partition) =>
+      (await positions.resumeAt(partition)) ?? (await committedAt(client, kafka, partition)),
+    prepare: (assigned, isOpen) => handover.prepare(assigned, isOpen),
     onAssigned: (assigned) => {
       log.info({ partitions: assigned }, 'partitions assigned')
     },
@@ -116,7 +132,26 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     isReady: () => driver.isReady,
   })
   const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log)
-  return { driver, source }
+  return { driver, source, handover }
+}
+
+/** Behind each commit stands what the journals have as well. */
+function notingCoverage(source: KafkaSource, handover: Handover): SourceControl {
+  return {
+    pause: () => {
+      source.pause()
+    },
+    resume: () => {
+      source.resume()
+    },
+    commit: async (offsets) => {
+      const [isCommitted] = await Promise.all([
+        source.commit(offsets),
+        handover.acknowledged(offsets),
+      ])
+      return isCommitted
+    },
+  }
 }
 
 /** Resolves to nothing at the stop. */

@@ -278,7 +278,7 @@ function describe(
         : `kafka:${input.topic}`
   say('--input', place)
   say('--map', source === null ? null : basename(source))
-  say('--catalog', catalog === null ? null : basename(catalog))
+  say('--catalog', catalog.map((file) => basename(file)).join(',') || null)
   say('--limit', messagesMax, messagesMax === Number.POSITIVE_INFINITY)
   if (isGenerated) say('--seed', input.seed, input.seed === 1)
   say('--features', features === null ? null : features.join(','))

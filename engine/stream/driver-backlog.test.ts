@@ -21,6 +21,7 @@ function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriv
       recover: () => Promise.resolve(-1),
     },
     resumeAt: (partition) => Promise.resolve(partition === 0 ? 5 : 0),
+    prepare: () => Promise.resolve(),
     onAssigned: () => undefined,
     isRetriable: () => false,
     batchMax: 2,

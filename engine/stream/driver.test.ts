@@ -33,6 +33,7 @@ class Engine implements SourceControl {
       processor: { process: (messages) => this.#process(messages) },
       port,
       resumeAt: () => decisions.resumeAt(),
+      prepare: () => this.#work(),
       onAssigned: () => {
         assert.equal(this.#isBusy, false, 'reset in the middle of a batch')
       },
@@ -82,13 +83,18 @@ class Engine implements SourceControl {
   }
 
   async #process(messages: readonly Message[]): Promise<readonly Outcome[]> {
-    assert.equal(this.#isBusy, false, 'two batches at a time')
     const unacknowledged = this.driver.backlog().outboxes.get(0) ?? 0
     assert.ok(unacknowledged <= outboxMax, `${unacknowledged} are not acknowledged`)
+    await this.#work()
+    return messages.map(({ partition, offset }) => plainDecision(partition, offset))
+  }
+
+  /** Deciding a batch, or recording before any is decided. */
+  async #work(): Promise<void> {
+    assert.equal(this.#isBusy, false, 'two at a time')
     this.#isBusy = true
     for (let left = this.#random.below(4); left > 0; left--) await setImmediate()
     this.#isBusy = false
-    return messages.map(({ partition, offset }) => plainDecision(partition, offset))
   }
 }
 
@@ -170,6 +176,80 @@ test('where each engine leaves before the next one joins, nothing is written twi
     const written = await live(seed, true)
     assert.deepEqual(written, kept(written), `seed ${seed}`)
   }
+})
+
+test('a stop ends what is recorded before the first decision, and nothing is read on', async () => {
+  let isRecording = false
+  const decisions = new DecisionLog(Random.of(1, 'histories'))
+  const driver = new StreamDriver({
+    processor: { process: () => assert.fail('decided') },
+    port: decisions.port(0),
+    resumeAt: () => Promise.resolve(7),
+    prepare: async (positions, isOpen) => {
+      assert.deepEqual([...positions], [[0, 7]])
+      isRecording = true
+      while (isOpen()) await setImmediate()
+      isRecording = false
+    },
+    onAssigned: () => undefined,
+    isRetriable: () => false,
+    batchMax,
+    backlogBatchMax: batchMax,
+    outboxMax,
+    sendBatchMax: 10,
+    commitIntervalMs: 1,
+    drainMsMax: 60_000,
+    log,
+  })
+  const engine = { pause: () => undefined, resume: () => undefined }
+  const running = driver.run({ ...engine, commit: () => Promise.resolve(true) })
+  const assigned = driver.assigned([0])
+  while (!isRecording) await setImmediate()
+  assert.equal(driver.isReady, true)
+  await driver.stop()
+  assert.equal(isRecording, false)
+  assert.equal((await assigned).size, 0)
+  await running
+})
+
+test('partitions that come anew wait until what is recorded for the old ones has ended', async () => {
+  const begun: (() => void)[] = []
+  const driver = new StreamDriver({
+    processor: { process: () => assert.fail('decided') },
+    port: new DecisionLog(Random.of(1, 'histories')).port(0),
+    resumeAt: () => Promise.resolve(7),
+    prepare: () => new Promise((resolve) => begun.push(resolve)),
+    onAssigned: () => undefined,
+    isRetriable: () => false,
+    batchMax,
+    backlogBatchMax: batchMax,
+    outboxMax,
+    sendBatchMax: 10,
+    commitIntervalMs: 1,
+    drainMsMax: 60_000,
+    log,
+  })
+  const hops = async (): Promise<void> => {
+    for (let left = 20; left > 0; left--) await setImmediate()
+  }
+  const first = driver.assigned([0])
+  await hops()
+  const second = driver.assigned([0, 1])
+  await hops()
+  assert.equal(begun.length, 1)
+  begun[0]!()
+  assert.equal((await first).size, 0)
+  await hops()
+  assert.equal(begun.length, 2)
+  begun[1]!()
+  assert.deepEqual(
+    [...(await second)],
+    [
+      [0, 7],
+      [1, 7],
+    ],
+  )
+  await driver.stop()
 })
 
 test('a source that was paused over a backlog is let go on when the partitions come anew', async () => {

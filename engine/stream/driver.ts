@@ -18,6 +18,11 @@ export interface DriverParts extends EpochLimits {
   readonly port: OutboxPort
   /** Offset to read a partition on from; null: where the group has committed. Rejects like `Processor`. */
   resumeAt(partition: number): Promise<number | null>
+  /**
+   * Called with where partitions are read on, before they are: makes the store whole up to there, without deciding. Returns
+   * early once `isOpen` is false. Never called while `process` is under way. Rejects like `Processor`.
+   */
+  prepare(positions: ReadonlyMap<number, number | null>, isOpen: () => boolean): Promise<void>
   /** Partitions are ours anew: whatever was remembered of them is void. Never called while `process` is under way. */
   onAssigned(partitions: readonly number[]): void
   isRetriable(error: unknown): boolean
@@ -96,6 +101,9 @@ export class StreamDriver implements SourceListener {
       }),
     )
     if (!epoch.isOpen()) return resume
+    this.#isAdmitted = true
+    await this.#prepare(new Map(partitions.map((one, at) => [one, positions[at] ?? null])), epoch)
+    if (!epoch.isOpen()) return resume
     for (const [index, partition] of partitions.entries()) {
       const outbox = new Outbox(
         partition,
@@ -115,7 +123,6 @@ export class StreamDriver implements SourceListener {
       epoch.open(outbox, position)
       resume.set(partition, position)
     }
-    this.#isAdmitted = true
     return resume
   }
 
@@ -176,13 +183,33 @@ export class StreamDriver implements SourceListener {
   }
 
   async #resumeAt(partition: number, epoch: Epoch): Promise<number | null> {
+    const position = await this.#insist(epoch, 'finding the position', () =>
+      this.#parts.resumeAt(partition),
+    )
+    return position ?? null
+  }
+
+  async #prepare(positions: ReadonlyMap<number, number | null>, epoch: Epoch): Promise<void> {
+    this.#isBusy = true
+    try {
+      await this.#insist(epoch, 'recording before deciding', () =>
+        this.#parts.prepare(positions, () => epoch.isOpen()),
+      )
+    } finally {
+      this.#isBusy = false
+      this.#changed.tell()
+    }
+  }
+
+  /** Retries for as long as the error says so; null when the epoch closes meanwhile. */
+  async #insist<T>(epoch: Epoch, doing: string, work: () => Promise<T>): Promise<T | null> {
     for (let backoffMs = backoffMsMin; ; backoffMs = Math.min(backoffMsMax, backoffMs * 2)) {
       try {
-        return await this.#parts.resumeAt(partition)
+        return await work()
       } catch (error) {
         if (!epoch.isOpen()) return null
         if (!this.#parts.isRetriable(error)) throw error
-        this.#parts.log.warn({ error, partition }, 'finding the position failed, trying again')
+        this.#parts.log.warn({ error }, `${doing} failed, trying again`)
         await within(backoffMs, this.#closed(epoch))
       }
     }

@@ -16,16 +16,23 @@ export class Positions {
   readonly #transactions: string
   readonly #decisions: string
   readonly #log: Log
+  readonly #onLost: (sinceMs: number | null) => Promise<void>
 
+  /**
+   * `onLost`: retention deleted transactions that nobody had read; the first one that is left is of `sinceMs`, null where
+   * none is. What it rejects with, the asking method rejects with.
+   */
   constructor(
     reader: PartitionReader,
     { transactions, decisions }: { readonly transactions: string; readonly decisions: string },
     log: Log,
+    onLost: (sinceMs: number | null) => Promise<void> = () => Promise.resolve(),
   ) {
     this.#reader = reader
     this.#transactions = transactions
     this.#decisions = decisions
     this.#log = log
+    this.#onLost = onLost
   }
 
   /** Offset to read on from; null: where the group has committed. Rejects with EngineError. */
@@ -62,7 +69,12 @@ export class Positions {
     // A new stream begins where its input does.
     if (first > next && next > 0) {
       const lost = { partition, from: next, to: first }
-      this.#log.error(lost, 'retention has deleted transactions before they were decided')
+      this.#log.error(
+        lost,
+        'retention has deleted transactions before they were read: history starts anew',
+      )
+      const { records } = await this.#reader.fetch(this.#transactions, partition, first, fetchBytes)
+      await this.#onLost(records[0]?.timestampMs ?? null)
     }
     return Math.max(first, next)
   }
@@ -77,3 +89,5 @@ export class Positions {
     return this.#reader.firstBetween(this.#transactions, partition, from, found)
   }
 }
+
+const fetchBytes = 2 ** 16

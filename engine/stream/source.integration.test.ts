@@ -159,6 +159,20 @@ describe('positions', () => {
     assert.equal(await positions.resumeAt(0), null)
   })
 
+  test('positions that take longer to be known than a session lasts keep their partitions', async (t) => {
+    const topics = await TestTopics.make(t, 1)
+    const { source, listener } = await makeSource(t, topics)
+    await topics.produce(0, numbered(50))
+    listener.resumeAt = () => new Promise((resolve) => setTimeout(resolve, 6000, 20))
+    source.start()
+    await until(() => listener.offsetLast === 49)
+    // Only the next ones tell whether the group still knows it.
+    await topics.produce(0, numbered(10))
+    await until(() => listener.offsetLast === 59)
+    assert.deepEqual(listener.offsets, range(20, 60))
+    assert.equal(listener.assignments.length, 1)
+  })
+
   test('what retention deleted before it was decided is told, and skipped', async (t) => {
     const topics = await TestTopics.make(t, 1)
     const { positions, listener } = await makeSource(t, topics)

@@ -40,9 +40,11 @@ export interface SourceControl {
 /** One assignment: where each of its partitions goes on. */
 interface Assignment {
   readonly positions: Promise<Map<number, number | null>>
+  isSettled: boolean
 }
 
 const rejoinMs = 500
+const heartbeatMs = 200
 /** A join that is under way at a stop: once joined, the group can be left, and others need not wait for our session. */
 const joinMsMax = 2000
 
@@ -175,11 +177,16 @@ export class KafkaSource implements SourceControl {
     this.#commitError = null
     if (this.#isPaused) consumer.pause([{ topic: this.#topic }])
     const assigned = this.#listener.assigned(partitions)
-    const assignment = { positions: assigned.then((positions) => new Map(positions)) }
+    const positions = assigned.then((found) => new Map(found))
+    const assignment: Assignment = { positions, isSettled: false }
     this.#assignment = assignment
-    assignment.positions.catch((error: unknown) => {
-      if (assignment === this.#assignment) this.#listener.failed(error)
-    })
+    positions
+      .catch((error: unknown) => {
+        if (assignment === this.#assignment) this.#listener.failed(error)
+      })
+      .finally(() => {
+        assignment.isSettled = true
+      })
   }
 
   /** Called before every join: until it ends nobody else can be given what is ours. */
@@ -195,7 +202,7 @@ export class KafkaSource implements SourceControl {
       throw error
     }
     const assignment = this.#assignment
-    const positions = await assignment?.positions
+    const positions = await this.#awaited(assignment, payload)
     const isCurrent = assignment === this.#assignment && payload.isRunning() && !payload.isStale()
     if (positions === undefined || !isCurrent) return
     try {
@@ -206,6 +213,18 @@ export class KafkaSource implements SourceControl {
       throw error
     }
     await payload.heartbeat()
+  }
+
+  /** Positions may take long to be known, while all before them is recorded: the group must not think that we died. */
+  async #awaited(
+    assignment: Assignment | null,
+    payload: EachBatchPayload,
+  ): Promise<Map<number, number | null> | undefined> {
+    while (assignment?.isSettled === false && assignment === this.#assignment) {
+      await within(heartbeatMs, assignment.positions)
+      await payload.heartbeat()
+    }
+    return assignment?.positions
   }
 
   async #hand(

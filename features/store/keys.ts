@@ -9,13 +9,16 @@ const alphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /**
  * The keys of one namespace: `w:<namespace>:{b07}:<tenant>:<kind>:<hash>` for a journal, `w:<namespace>:{b07}:chain` for a
- * bucket's chain, `w:<namespace>:{b07}:answer:<hash>.<hash of id>` for an answer, `w:<namespace>:deployment` for what all engines must agree on. Tenants are [A-Za-z0-9_-]{1,32} and kinds
+ * bucket's chain, `w:<namespace>:{b07}:answer:<hash>.<hash of id>` for an answer, `w:<namespace>:deployment` for what all engines must agree on,
+ * `w:<namespace>:covered` for the offsets that were recorded, `w:<namespace>:recorder:<topic>` for who records them. Tenants are [A-Za-z0-9_-]{1,32} and kinds
  * are names, so no key can be read in two ways. The braces keep a bucket on one node of a cluster.
  */
 export class Keys {
   readonly buckets: number
   readonly deployment: string
+  readonly covered: string
   readonly #buckets: readonly string[]
+  readonly #recorder: string
   readonly #kinds: readonly string[]
   /** Key text before the hash, by bucket, kind and tenant: few, and costly to build for each entity. */
   readonly #prefixes: Map<string, Buffer>[]
@@ -26,6 +29,8 @@ export class Keys {
     for (const { kind } of plans.journals) assert(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(kind))
     this.buckets = buckets
     this.deployment = `w:${plans.namespace}:deployment`
+    this.covered = `w:${plans.namespace}:covered`
+    this.#recorder = `w:${plans.namespace}:recorder:`
     const digits = Math.max(2, (buckets - 1).toString(16).length)
     this.#buckets = Array.from(
       { length: buckets },
@@ -45,6 +50,10 @@ export class Keys {
 
   chain(bucket: number): string {
     return `${this.#buckets[bucket]!}:chain`
+  }
+
+  recorder(topic: string): string {
+    return this.#recorder + topic
   }
 
   /** Of the answer to a transaction; both hashes as base64url. One part less than a journal's key has. */

@@ -7,6 +7,7 @@ import { type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Call } from './call.ts'
 import { anew, Chains, type Place, Role } from './chain.ts'
+import { History } from './history.ts'
 import { Journals } from './journals.ts'
 import { Keys } from './keys.ts'
 import { Packer } from './packer.ts'
@@ -55,6 +56,7 @@ const incarnationBytes = 8
 export class Observer {
   readonly journals: Journals
   readonly keys: Keys
+  readonly history: History
   readonly #options: ObserverOptions
   readonly #wire: Wire
   readonly #packer: Packer
@@ -85,6 +87,7 @@ export class Observer {
     this.#unpacker = new Unpacker(options.plans, this.journals)
     this.#chains = new Chains(options.chain)
     this.#ttlS = Math.max(1, Math.ceil(options.ttlMs / 1000))
+    this.history = new History(options.plans, this.keys, this.journals, wire, this.#ttlS)
   }
 
   async observe(batch: Observation): Promise<void> {
@@ -94,6 +97,7 @@ export class Observer {
     this.#observations.set(batch, this.journals.begin())
     this.#clearAnswers(batch)
     try {
+      await this.history.begin(batch)
       await this.#observeAll(batch)
     } catch (error) {
       this.release(batch)

@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { Command, Redis, ReplyError } from 'ioredis'
 import type { Observation } from '../observation.ts'
 import type { View } from '../view.ts'
+import { Coverage } from './coverage.ts'
 import { Keys } from './keys.ts'
 import { Observer, type ObserverOptions, type StoreLog, type Wire } from './observer.ts'
 import { functionName, libraryName } from './packer.ts'
@@ -37,18 +38,20 @@ const retriableCodes = new Set([
 export class RedisStore implements Store {
   readonly #connection: Connection
   readonly #observer: Observer
+  readonly #chain: string
   #calls = 0
 
-  private constructor(connection: Connection, observer: Observer) {
+  private constructor(connection: Connection, observer: Observer, chain: string) {
     this.#connection = connection
     this.#observer = observer
+    this.#chain = chain
   }
 
   /** Connects and checks everything that would fail later. Rejects with StoreError. */
   static async open(options: RedisOptions): Promise<RedisStore> {
     const connection = await Connection.open(options)
     try {
-      return new RedisStore(connection, new Observer(options, connection))
+      return new RedisStore(connection, new Observer(options, connection), options.chain)
     } catch (error) {
       await connection.close()
       throw error
@@ -72,6 +75,17 @@ export class RedisStore implements Store {
   answers(horizonMs: number): RedisAnswers {
     const run = this.#connection.run.bind(this.#connection)
     return new RedisAnswers(this.#observer.keys, run, horizonMs)
+  }
+
+  /** Which offsets of the topic that its chain belongs to the journals hold, and who records them. */
+  coverage(): Coverage {
+    const run = this.#connection.run.bind(this.#connection)
+    return new Coverage(this.#observer.keys, run, this.#chain)
+  }
+
+  /** Something before `sinceMs` (event time) is missing for good: no history reaches further back. Rejects with StoreError. */
+  renewHistory(sinceMs: number): Promise<void> {
+    return this.#observer.history.renew(sinceMs)
   }
 
   stats(): StoreStats {
