@@ -229,7 +229,12 @@ const cases: readonly (readonly [string, string, string, RegExp | null])[] = [
   ],
   ['every file has a folder', 'other/fold.ts', '', /lies in no folder/],
   // One home for each package and each built-in.
-  ['ioredis at home', 'features/store/redis.ts', "import { Redis } from 'ioredis'", null],
+  [
+    'ioredis at home',
+    'features/store/redis-connection.ts',
+    "import { Redis } from 'ioredis'",
+    null,
+  ],
   [
     'ioredis abroad',
     'engine/stream/kafka.ts',

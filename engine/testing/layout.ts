@@ -108,7 +108,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@tensorflow/tfjs-backend-wasm': ['models/train/tensorflow.ts'],
   '@tensorflow/tfjs-core': ['models/train/tensorflow.ts'],
   '@tensorflow/tfjs-layers': ['models/train/tensorflow.ts'],
-  ioredis: ['features/store/redis.ts'],
+  ioredis: ['features/store/redis-connection.ts'],
   'onnxruntime-node': ['models/onnx.ts'],
   kafkajs: ['engine/stream/kafka.ts', 'engine/stream/kafka-internals.ts'],
   'kafkajs-snappy': ['engine/stream/codecs.ts'],

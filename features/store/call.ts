@@ -5,6 +5,9 @@ import type { Position, Role } from './chain.ts'
 export class Call {
   readonly bucket: number
   readonly role: Role
+  /** Where its bytes lie among those of a pipeline. */
+  start = 0
+  end = 0
   readonly rows: number[] = []
   /** Slots in row order, the primary first. */
   readonly slots: number[] = []

@@ -13,6 +13,7 @@ import { Keys } from './keys.ts'
 import { Packer } from './packer.ts'
 import { rowsPerCallMax, StoreError } from './store.ts'
 import { type Answer, Unpacker } from './unpacker.ts'
+import type { Failure, StoreLog, Wire } from './wire.ts'
 
 export interface ObserverOptions {
   readonly plans: JournalPlans
@@ -24,28 +25,6 @@ export interface ObserverOptions {
   /** Names the stream that offsets belong to; another name is another chain. */
   readonly chain: string
   readonly log: StoreLog
-}
-
-/** What the store says to operators. */
-export interface StoreLog {
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
-/** The way to Redis. Rejects, or answers in a failed call's place, with StoreError. */
-export interface Wire {
-  /** The present connection: behind another one there may be another Redis. */
-  readonly connection: object
-  /** Checks that the Redis behind the connection is fit. */
-  check(): Promise<void>
-  /** Sends `calls` packed commands at once; each one's reply or failure in its place. */
-  send(packed: Buffer, calls: number): Promise<(Buffer | StoreError)[]>
-  /** Fields of hashes; null where there is none. */
-  readFields(
-    wanted: readonly { readonly key: string; readonly field: string }[],
-  ): Promise<(string | null)[]>
-  /** True when the failure came of a missing function that is there again, so that the call can be repeated. */
-  restore(failure: StoreError): Promise<boolean>
 }
 
 /** Redis may be written to by others between two calls: this often a batch is sent again before the caller hears of it. */
@@ -66,8 +45,8 @@ export class Observer {
   readonly #observations = new Map<Observation, number>()
   /** Buckets that have lost records: their history starts anew with the next call. */
   readonly #renewed = new Set<number>()
-  /** The connection behind which all positions are known to hold; null when they are to be read again. */
-  #connection: object | null
+  /** By bucket: the connection behind which all its positions are known to hold; null when they are to be read again. */
+  readonly #verified: (object | null)[]
   /** Losses noticed, and those after which all was begun anew: what is held is of no use, what was answered may rest on it. */
   #losses = 0
   #lossesHandled = 0
@@ -80,8 +59,8 @@ export class Observer {
   constructor(options: ObserverOptions, wire: Wire) {
     this.#options = options
     this.#wire = wire
-    this.#connection = wire.connection
     this.keys = new Keys(options.plans, options.buckets)
+    this.#verified = Array.from({ length: options.buckets }, (_, at) => wire.connection(at))
     this.journals = new Journals(options.plans, options.heldBytesMax, 'forget')
     this.#packer = new Packer(options.plans, this.keys, this.journals)
     this.#unpacker = new Unpacker(options.plans, this.journals)
@@ -132,7 +111,7 @@ export class Observer {
         this.#unpinAnswers(batch)
         this.#clearAnswers(batch)
         this.journals.clear()
-        this.#connection = null
+        this.#verified.fill(null)
         this.#lossesHandled = this.#losses
       }
       await this.#run(this.#primaryCalls(batch, isAtomic), batch)
@@ -202,8 +181,9 @@ export class Observer {
   /** Sends calls until each is answered, or records were lost. What was refused goes again, in order, on what Redis said it has. */
   async #run(calls: readonly Call[], batch: Observation): Promise<void> {
     let pending = calls
-    for (let attempt = 0; pending.length > 0; attempt++) {
-      if (attempt === attemptsMax) {
+    let refusals = 0
+    for (let repeats = 0; pending.length > 0; repeats++) {
+      if (refusals === attemptsMax) {
         throw new StoreError('observing: offsets kept changing; is a partition read twice?', true)
       }
       await this.#readPositions(pending)
@@ -213,8 +193,11 @@ export class Observer {
         this.#packer.begin(words)
         this.#unpacker.begin(words)
         for (const call of pending) this.#pack(call, batch)
-        const replies = await this.#wire.send(this.#packer.packed, pending.length)
-        pending = await this.#settle(pending, batch, replies)
+        const replies = await this.#wire.send(this.#packer.packed, pending)
+        const { again, failures } = this.#settle(pending, batch, replies)
+        pending = again
+        if (failures.length > 0) await this.#wire.mend(failures, repeats)
+        else refusals++
       } finally {
         for (const call of calls) {
           for (const position of call.positions) position.expected = position.acknowledged
@@ -235,6 +218,7 @@ export class Observer {
     for (const partition of call.partitions) {
       call.positions.push(this.#chains.get(call.bucket, call.role, partition)!)
     }
+    call.start = this.#packer.packed.length
     this.#packer.pack(call, batch, {
       chainKey: this.keys.chain(call.bucket),
       prefix: this.#chains.prefix(call.role),
@@ -243,21 +227,22 @@ export class Observer {
       ttlS: this.#ttlS,
       incarnation: this.#incarnation(),
     })
+    call.end = this.#packer.packed.length
   }
 
-  /** Takes in the replies of `calls`; returns those to send again. Rejects with the first failure after all are in. */
-  async #settle(
+  /** Takes in the replies of `calls`; returns those to send again, and which of them failed. */
+  #settle(
     calls: readonly Call[],
     batch: Observation,
     replies: readonly (Buffer | StoreError)[],
-  ): Promise<Call[]> {
+  ): { readonly again: Call[]; readonly failures: Failure[] } {
     const again: Call[] = []
-    let failure: StoreError | null = null
+    const failures: Failure[] = []
     for (let at = 0; at < calls.length; at++) {
       const call = calls[at]!
       const reply = replies[at]!
       if (reply instanceof StoreError) {
-        failure ??= reply
+        failures.push({ bucket: call.bucket, error: reply })
         this.#packer.abandon()
         again.push(call)
         continue
@@ -266,8 +251,7 @@ export class Observer {
       this.#follow(call, answer)
       if (answer.refused) again.push(call)
     }
-    if (failure !== null && !(await this.#wire.restore(failure))) throw failure
-    return again
+    return { again, failures }
   }
 
   /** Learns from Redis where the call's partitions stand. */
@@ -311,15 +295,34 @@ export class Observer {
   /** Asks for the positions of partitions that are new here, and for all behind a connection that is new. */
   async #readPositions(calls: readonly Call[]): Promise<void> {
     do {
-      const { connection } = this.#wire
-      if (connection !== this.#connection) {
-        await this.#wire.check()
-        await this.#read(this.#chains.known())
-        this.#connection = connection
+      const connections = this.#unverified(calls)
+      if (connections.size > 0) {
+        await this.#wire.check([...connections.keys()])
+        await this.#read(this.#chains.known().filter(({ bucket }) => connections.has(bucket)))
+        for (const [bucket, connection] of connections) this.#verified[bucket] = connection
       }
       await this.#read(this.#unknown(calls))
       // Nothing is awaited between this and the sending.
-    } while (this.#wire.connection !== this.#connection)
+    } while (calls.some(({ bucket }) => !this.#isVerified(bucket)))
+  }
+
+  #isVerified(bucket: number): boolean {
+    return this.#wire.connection(bucket) === this.#verified[bucket]
+  }
+
+  /** Connections of `calls` behind which something else may be by now, with all the buckets that are there. */
+  #unverified(calls: readonly Call[]): Map<number, object> {
+    const found = new Map<number, object>()
+    const connections = new Set<object>()
+    for (const { bucket } of calls) {
+      if (!this.#isVerified(bucket)) connections.add(this.#wire.connection(bucket))
+    }
+    if (connections.size === 0) return found
+    for (let bucket = 0; bucket < this.keys.buckets; bucket++) {
+      const connection = this.#wire.connection(bucket)
+      if (connections.has(connection) && !this.#isVerified(bucket)) found.set(bucket, connection)
+    }
+    return found
   }
 
   #unknown(calls: readonly Call[]): Place[] {
@@ -335,11 +338,9 @@ export class Observer {
 
   async #read(places: readonly Place[]): Promise<void> {
     if (places.length === 0) return
-    const stored = await this.#wire.readFields(
-      places.map((place) => ({
-        key: this.keys.chain(place.bucket),
-        field: this.#chains.field(place),
-      })),
+    const stored = await this.#wire.run(
+      'reading offsets',
+      places.map((place) => ['hget', this.keys.chain(place.bucket), this.#chains.field(place)]),
     )
     for (const [at, { bucket, role, partition }] of places.entries()) {
       this.#learn(bucket, role, partition, Number(stored[at] ?? -1))

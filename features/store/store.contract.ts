@@ -279,7 +279,10 @@ export function storeContract(name: string, start: () => Promise<StoreWorld>): v
       const anew = [alone(0, 'a', 'new 0'), alone(1, 'b', 'new 1'), alone(2, 'a', 'new 2')]
       for (const seen of [Seen.fresh, Seen.redelivery]) {
         const batch = await observe(store, plans, anew)
-        assert.deepEqual([...batch.seen.slice(0, 3)], Array(3).fill(seen))
+        // Noticed by one bucket, it is all observed again: what another one had taken by then is its own redelivery.
+        assert(
+          [...batch.seen.slice(0, 3)].every((found) => found === seen || found === Seen.redelivery),
+        )
         assert.deepEqual(column(batch, batch.ordinal), [10, 0, 11])
         assert.deepEqual(column(batch, batch.applied), [0, 0, 0])
       }

@@ -31,8 +31,8 @@ export class RedisServer {
   }
 
   /** Rejects where redis-server is not installed. `args` are further ones, as on its command line. */
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
-    const port = await freePort()
+  static async start(args: readonly string[] = [], at?: number): Promise<RedisServer> {
+    const port = at ?? (await freePort())
     const folder = await mkdtemp(join(tmpdir(), 'weir-redis-'))
     const server = new RedisServer(port, folder, args)
     await server.#started()
@@ -44,6 +44,11 @@ export class RedisServer {
     await this.#kill()
     this.#process = this.#spawn()
     await this.#started()
+  }
+
+  /** Ends it at once, until `restart`. */
+  async kill(): Promise<void> {
+    await this.#kill()
   }
 
   async client(): Promise<RedisClient> {
@@ -103,7 +108,7 @@ export class RedisServer {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
