@@ -146,6 +146,7 @@ test('a URL of Redis is redis, rediss or a socket, and carries no options', () =
     'rediss://u:p@h:6380/3',
     '/run/redis.sock',
     'redis://[::1]:6379',
+    'redis://u:p,w@a:7000,redis://u:p,w@b:7001',
   ]) {
     assert.deepEqual(faultsOf(`redis: { url: "${url}" }\n`), [], url)
   }
@@ -155,6 +156,8 @@ test('a URL of Redis is redis, rediss or a socket, and carries no options', () =
     'redis://',
     'redis://h?enableOfflineQueue=1',
     'redis://h/x',
+    'redis://a:7000,b:7001',
+    'redis://a:7000,http://b:7001',
     '//h',
   ]) {
     assert.equal(faultsOf(`redis: { url: "${url}" }\n`).length, 1, url)

@@ -194,7 +194,7 @@ export function list(
   })
 }
 
-/** A URL of one of the protocols; its password is masked wherever it is shown. */
+/** One URL of one of the protocols, or several; passwords are masked wherever they are shown. */
 export function url(
   texts: SettingTexts<string>,
   expected: string,
@@ -224,7 +224,7 @@ export function secret(texts: SettingTexts<string | null>, pattern: RegExp, expe
 /** `redis://user:secret@host` → `redis://user:***@host`; also where the rest is no URL. */
 export function maskUrl(raw: unknown): unknown {
   if (typeof raw !== 'string') return raw
-  // Greedy to the last @: a password with an @ in it must not leave its tail behind.
+  // Greedy to the last @, of several URLs too: a password with an @ or a comma in it must not leave its tail behind.
   return raw
     .replace(/^([a-z+]*:?\/\/)?([^:@/]*):.*@/i, `$1$2:${hidden}@`)
     .replace(/([?&](?:password|auth|token)=)[^&]*/gi, `$1${hidden}`)

@@ -171,15 +171,15 @@ export const settings = {
       {
         initial: 'redis://127.0.0.1:6379',
         environment: 'REDIS_URL',
-        help: 'Where journals live. Must run with maxmemory-policy noeviction.',
+        help: 'Where journals live: one Redis, or some nodes of a Redis Cluster, separated by commas (one is enough). All must run with maxmemory-policy noeviction.',
       },
-      'redis://, rediss:// or the absolute path of a socket, without a query',
+      'redis:// or rediss:// URLs, separated by commas, or the absolute path of a socket; no query',
       isRedisUrl,
     ),
     buckets: integer(
       {
         initial: 1,
-        help: 'Groups of keys that one call can reach; fixed for a deployment. 1 on a single Redis, where each batch is then atomic; 256 for a cluster.',
+        help: 'Groups of keys that one call can reach; fixed for a deployment. 1 on a single Redis, where each transaction is then one atomic step; 256 on a cluster, over whose nodes they are spread.',
       },
       'buckets',
       { min: 1, max: 4096 },
@@ -357,6 +357,10 @@ export function nameOf(key: string, node: Setting<unknown> | SettingTree): strin
 
 function isRedisUrl(raw: string): boolean {
   if (raw.startsWith('/')) return /^\/[^/?][^?]*$/.test(raw)
+  return raw.split(/,(?=rediss?:\/\/)/).every(isUrlOfNode)
+}
+
+function isUrlOfNode(raw: string): boolean {
   if (!/^rediss?:\/\//.test(raw) || !URL.canParse(raw)) return false
   // A query would override any option of the client.
   const { hostname, search, pathname } = new URL(raw)

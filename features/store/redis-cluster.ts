@@ -113,7 +113,11 @@ export class ClusterWire implements RedisWire {
     for (const [node, places] of groups) {
       const parts = places.map((at) => packed.subarray(calls[at]!.start, calls[at]!.end))
       const sent = node.send(Buffer.concat(parts), parts.length)
-      sending.push(sent.then((answered) => put(answered, places, replies)))
+      sending.push(
+        sent.then((answered) => {
+          put(answered, places, replies)
+        }),
+      )
     }
     await Promise.all(sending)
     return replies

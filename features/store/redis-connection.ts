@@ -92,7 +92,7 @@ export class Connection {
 
   /** What it is at present: another one may lead to another Redis. */
   get stream(): object {
-    return (this.#redis.stream as object | undefined) ?? this
+    return this.#redis.status === 'wait' ? this : this.#redis.stream
   }
 
   get isReady(): boolean {
@@ -202,17 +202,17 @@ function addressOf(url: string): string {
   return `${hostname}:${port === '' ? '6379' : port}`
 }
 
+class Unserved extends Error {}
+
 /** First word of an error reply; null for what did not come from Redis. */
 export function codeOf(error: unknown): string | null {
-  return error instanceof ReplyError ? (error as Error).message.split(' ', 1)[0]! : null
+  if (!(error instanceof ReplyError || error instanceof Unserved)) return null
+  return (error as Error).message.split(' ', 1)[0]!
 }
 
 /** In place of the reply of a node that there is not, said as a node would. */
 export function unserved(slot: number): StoreError {
-  return toStoreError(
-    'asking the cluster',
-    new ReplyError(`CLUSTERDOWN no node serves slot ${slot}`),
-  )
+  return toStoreError('asking the cluster', new Unserved(`CLUSTERDOWN no node serves slot ${slot}`))
 }
 
 export function toStoreError(doing: string, error: unknown): StoreError {

@@ -1,8 +1,8 @@
 // What a Redis must be before journals may be kept in it: its version, that it evicts nothing, the function, and what all
 // engines of a deployment agree on. A function that runs is never replaced, and nothing agreed on is ever changed.
 import { readFile } from 'node:fs/promises'
-import { type Connection, toStoreError } from './redis-connection.ts'
 import { functionName, libraryName } from './packer.ts'
+import { type Connection, toStoreError } from './redis-connection.ts'
 import { StoreError } from './store.ts'
 import type { Wire } from './wire.ts'
 

@@ -90,11 +90,12 @@ export class RedisStore implements Store {
   }
 }
 
-const urls = /,(?=rediss?:\/\/)/
+/** Between two URLs: a comma may be part of a password. */
+const separator = /,(?=rediss?:\/\/)/
 
 /** Connects to the first node of `options.url` that answers, and goes on as what it is. */
 async function openWire(options: RedisOptions): Promise<RedisWire> {
-  const seeds = options.url.split(urls)
+  const seeds = options.url.split(separator)
   const keys = new Keys(options.plans, options.buckets)
   const text = `buckets=${options.buckets} hash_key=${options.hashKeyId}`
   const deployment = { key: keys.deployment, text, buckets: options.buckets }

@@ -37,7 +37,7 @@ export function readSlots(reply: unknown, host: string): SlotRange[] {
     })
     if (master === null || master === undefined) continue
     const known = replicas.filter((address) => address !== null)
-    ranges.push({ first: Number(first), last: Number(last), addresses: [master, ...known] })
+    ranges.push({ first, last, addresses: [master, ...known] })
   }
   return ranges
 }
