@@ -239,7 +239,7 @@ const cases: readonly (readonly [string, string, string, RegExp | null])[] = [
     'ioredis abroad',
     'engine/stream/kafka.ts',
     "import { Redis } from 'ioredis'",
-    /only features\/store\/redis.ts/,
+    /only features\/store\/redis-connection.ts/,
   ],
   [
     'kafkajs abroad',

@@ -31,12 +31,7 @@ export class RedisClient {
 
   /** Rejects with an error reply's text. */
   call(...args: readonly (string | Buffer | number)[]): Promise<Reply> {
-    const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)]
-    for (const arg of args) {
-      const bytes = Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg))
-      parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
-    }
-    return this.send(Buffer.concat(parts))
+    return this.send(packCommand(...args))
   }
 
   /** Sends one packed command. */
@@ -65,6 +60,15 @@ export class RedisClient {
       else resolve(parse(reply, 0)[0])
     }
   }
+}
+
+export function packCommand(...args: readonly (string | Buffer | number)[]): Buffer {
+  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)]
+  for (const arg of args) {
+    const bytes = Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg))
+    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
+  }
+  return Buffer.concat(parts)
 }
 
 /** Byte after the RESP 2 value at `at`; -1 when it is not all there. Also frames requests. */

@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert'
 import { slotOf } from '../store/slots.ts'
 import type { RedisClient, Reply } from './redis-client.ts'
 import { RedisProxy } from './redis-proxy.ts'
-import { freePort, RedisServer } from './redis-server.ts'
+import { freePorts, RedisServer } from './redis-server.ts'
 
 const masters = 3
 const slots = 16_384
@@ -49,7 +49,12 @@ export class RedisCluster {
 
   /** `isProxied`: the nodes tell clients the address of a proxy before each. */
   static async start(isProxied = false): Promise<RedisCluster> {
-    const nodes = await Promise.all(Array.from({ length: 2 * masters }, () => startNode(isProxied)))
+    const ports = await freePorts(4 * masters)
+    const nodes = await Promise.all(
+      Array.from({ length: 2 * masters }, (_, at) =>
+        startNode(ports[2 * at]!, ports[2 * at + 1]!, isProxied),
+      ),
+    )
     const cluster = new RedisCluster(nodes)
     await cluster.#join()
     return cluster
@@ -192,8 +197,7 @@ export class RedisCluster {
 
 const busPorts = new WeakMap<RedisServer, number>()
 
-async function startNode(isProxied: boolean): Promise<ClusterNode> {
-  const [port, busPort] = [await freePort(), await freePort()]
+async function startNode(port: number, busPort: number, isProxied: boolean): Promise<ClusterNode> {
   const proxy = isProxied ? await RedisProxy.start(port) : null
   const announced = proxy === null ? [] : ['--cluster-announce-port', new URL(proxy.url).port]
   const server = await RedisServer.start(

@@ -12,6 +12,7 @@ import { endOf, RedisClient } from './redis-client.ts'
  * - held: as lost, but `deliver` sends it later
  * - refused: Redis answers OOM instead of executing it
  * - wiped, unloaded: Redis loses all keys, or all functions, just before it executes the call
+ * - packed commands: Redis executes them just before
  */
 export type Fate =
   | 'pass'
@@ -22,6 +23,7 @@ export type Fate =
   | 'refused'
   | 'wiped'
   | 'unloaded'
+  | readonly Buffer[]
 
 const oom = "return redis.error_reply('OOM command not allowed when used memory > maxmemory')"
 const refusal = `*3\r\n$4\r\nEVAL\r\n$${oom.length}\r\n${oom}\r\n$1\r\n0\r\n`
@@ -139,6 +141,14 @@ export class RedisProxy {
   ): 'open' | 'silent' | 'ending' {
     const isCall = request.toString('latin1', 0, 24).toUpperCase().includes('\r\nFCALL\r\n')
     const fate = isCall ? this.#fate(this.#calls++) : 'pass'
+    if (typeof fate !== 'string') {
+      for (const command of fate) {
+        redis.write(skip)
+        redis.write(command)
+      }
+      redis.write(request)
+      return state
+    }
     switch (fate) {
       case 'pass':
         redis.write(request)
