@@ -74,8 +74,6 @@ export class Connection {
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
       retryStrategy: (times) => Math.min(10 * 2 ** Math.min(times, 10), reconnectMsMax),
-      // A replica that was a master: the address may lead to the new one.
-      reconnectOnError: (error) => codeOf(error) === 'READONLY',
     })
     const said = { address: this.address }
     this.#redis.on('error', (error: Error) => {
@@ -137,7 +135,7 @@ export class Connection {
             this.#traffic.bytesReceived += reply.length
             return reply
           },
-          (error: unknown) => toStoreError('observing', error),
+          (error: unknown) => toStoreError(`observing at ${this.address}`, error),
         ),
       )
     }
@@ -163,7 +161,7 @@ export class Connection {
       try {
         return (await this.#redis.call(name, ...args)) as string | null
       } catch (error) {
-        return toStoreError(doing, error)
+        return toStoreError(`${doing} at ${this.address}`, error)
       }
     })
     stream?.uncork()
@@ -173,6 +171,11 @@ export class Connection {
   /** One command of the server's; rejects with what ioredis says. */
   command(name: string, ...args: readonly string[]): Promise<unknown> {
     return this.#redis.call(name, ...args)
+  }
+
+  /** Breaks the connection and makes another: the address may lead elsewhere by now. */
+  reconnect(): void {
+    this.#redis.disconnect(true)
   }
 
   close(): void {
@@ -218,7 +221,7 @@ export function unserved(slot: number): StoreError {
 export function toStoreError(doing: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error
   const code = codeOf(error)
-  const text = error instanceof Error ? error.message : String(error)
+  const text = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
   const isRetriable = code === null || retriableCodes.has(code)
   return new StoreError(`${doing}: ${text}${advice[code ?? ''] ?? ''}`, isRetriable, error)
 }

@@ -2,6 +2,7 @@
 // each is counted once.
 import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { answerOf } from '../../engine/api/answers.contract.ts'
 import { Auditor } from '../testing/auditor.ts'
 import { alone, buckets, ClusterEngines, cardIn, chainOf } from '../testing/cluster-engines.ts'
 import { longPlans, observeUntilAnswered, refusedAs } from '../testing/engines.ts'
@@ -137,14 +138,9 @@ describe('a bucket on its way', () => {
     const plans = longPlans()
     const { cluster } = engines
     const answers = (await engines.open(plans)).answers(60_000)
-    const address = (n: number) => {
-      const bytes = Buffer.alloc(16)
-      bytes.writeUInt32LE(moving, 0)
-      return { primary: bytes.toString('base64url'), id: `${n}`.padStart(22, 'x') }
-    }
+    const address = (n: number) => answerOf(moving, n)
     const keep = async (n: number): Promise<void> => {
-      const answer = { ...address(n), fingerprint: '0123456789abcdef', body: `{"n":${n}}` }
-      assert.deepEqual(await answers.keep([answer]), [answer])
+      assert.deepEqual(await answers.keep([address(n)]), [address(n)])
     }
     const [kept] = await Promise.all([answers.find([address(0)]), keep(1)])
     assert.deepEqual(kept, [null])
@@ -160,7 +156,7 @@ describe('a bucket on its way', () => {
     const found = await answers.find([1, 2, 3, 4, 5].map(address))
     assert.deepEqual(
       found.map((answer) => answer?.body ?? null),
-      ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}', null],
+      ['{"id":1}', '{"id":2}', '{"id":3}', '{"id":4}', null],
     )
   })
 })

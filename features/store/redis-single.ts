@@ -41,15 +41,22 @@ export class SingleWire implements RedisWire {
     this.traffic.roundTrips++
     const replies = await this.#node.run(doing, commands)
     return replies.map((reply) => {
-      if (reply instanceof StoreError) throw reply
-      return reply
+      if (!(reply instanceof StoreError)) return reply
+      this.#leaveReplica(reply)
+      throw reply
     })
   }
 
   async mend(failures: readonly Failure[], repeats: number): Promise<void> {
     const { error } = failures[0]!
+    this.#leaveReplica(error)
     if (codeOf(error.cause) !== 'ERR' || repeats === repeatsMax) throw error
     if (!(await loadFunction(this.#node))) throw error
+  }
+
+  /** A replica that was a master: the address may lead to the new one. */
+  #leaveReplica(error: StoreError): void {
+    if (codeOf(error.cause) === 'READONLY') this.#node.reconnect()
   }
 
   close(): void {

@@ -35,6 +35,7 @@ export class ClusterEngines {
     for (const store of this.#stores) await store.close()
     this.#stores = []
     this.said = []
+    await this.cluster.revive()
   }
 
   async stop(): Promise<void> {

@@ -138,20 +138,23 @@ export async function observeUntilAnswered(
   store: Store,
   plans: JournalPlans,
   rows: readonly TestRow[],
+  attempts = 400,
 ): Promise<Observation> {
   const batch = batchOf(plans, Math.max(64, rows.length))
-  for (let attempt = 0; attempt < 400; attempt++) {
+  let last: unknown
+  for (let attempt = 0; attempt < attempts; attempt++) {
     fill(batch, plans, rows)
     try {
       await store.observe(batch)
       return batch
     } catch (error) {
       assert(error instanceof StoreError && error.retriable, String(error))
+      last = error
       store.release(batch)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
-  return assert.fail('never answered')
+  return assert.fail(`never answered: ${String(last)}`)
 }
 
 /** Rows of partition 0 with offsets from 0 on, by few cards at one merchant and one device. */

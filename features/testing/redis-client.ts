@@ -6,6 +6,7 @@ export type Reply = Buffer | number | null | Reply[]
 export class RedisClient {
   readonly #socket: Socket
   #received: Buffer = Buffer.alloc(0)
+  #isClosed = false
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void }[] = []
 
   private constructor(socket: Socket) {
@@ -16,6 +17,7 @@ export class RedisClient {
     })
     socket.on('error', () => undefined)
     socket.on('close', () => {
+      this.#isClosed = true
       for (const { reject } of this.#waiting.splice(0)) reject(new Error('connection closed'))
     })
   }
@@ -36,6 +38,7 @@ export class RedisClient {
 
   /** Sends one packed command. */
   send(command: Buffer): Promise<Reply> {
+    if (this.#isClosed) return Promise.reject(new Error('connection closed'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#socket.write(command)

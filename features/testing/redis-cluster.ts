@@ -167,6 +167,11 @@ export class RedisCluster {
     })
   }
 
+  /** Starts the nodes again that were killed. */
+  async revive(): Promise<void> {
+    for (const node of this.nodes) if (!(await isUp(node))) await node.restart()
+  }
+
   async #join(): Promise<void> {
     const [first] = this.nodes
     for (const [at, { client }] of this.nodes.entries()) {

@@ -1,7 +1,7 @@
 // Stands between a store and Redis and does to function calls what networks and servers do: lose them, lose their replies,
 // hold them back, or answer with an error.
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { endOf, RedisClient } from './redis-client.ts'
+import { endOf, packCommand, RedisClient } from './redis-client.ts'
 
 /**
  * What happens to a call.
@@ -13,6 +13,7 @@ import { endOf, RedisClient } from './redis-client.ts'
  * - refused: Redis answers OOM instead of executing it
  * - wiped, unloaded: Redis loses all keys, or all functions, just before it executes the call
  * - packed commands: Redis executes them just before
+ * - a reply: Redis answers with this error instead of executing it
  */
 export type Fate =
   | 'pass'
@@ -24,9 +25,9 @@ export type Fate =
   | 'wiped'
   | 'unloaded'
   | readonly Buffer[]
+  | { readonly reply: string }
 
-const oom = "return redis.error_reply('OOM command not allowed when used memory > maxmemory')"
-const refusal = `*3\r\n$4\r\nEVAL\r\n$${oom.length}\r\n${oom}\r\n$1\r\n0\r\n`
+const oom = "OOM command not allowed when used memory > 'maxmemory'."
 // What follows it has no reply.
 const skip = '*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n'
 const wipe = `${skip}*1\r\n$8\r\nFLUSHALL\r\n`
@@ -141,6 +142,10 @@ export class RedisProxy {
   ): 'open' | 'silent' | 'ending' {
     const isCall = request.toString('latin1', 0, 24).toUpperCase().includes('\r\nFCALL\r\n')
     const fate = isCall ? this.#fate(this.#calls++) : 'pass'
+    if (typeof fate === 'object' && 'reply' in fate) {
+      redis.write(refusal(fate.reply))
+      return state
+    }
     if (typeof fate !== 'string') {
       for (const command of fate) {
         redis.write(skip)
@@ -162,7 +167,7 @@ export class RedisProxy {
         redis.write(request)
         return state
       case 'refused':
-        redis.write(refusal)
+        redis.write(refusal(oom))
         return state
       case 'unanswered':
         redis.write(request)
@@ -177,4 +182,8 @@ export class RedisProxy {
         return 'ending'
     }
   }
+}
+
+function refusal(reply: string): Buffer {
+  return packCommand('EVAL', 'return redis.error_reply(ARGV[1])', 0, reply)
 }
