@@ -114,7 +114,10 @@ export class Connection {
       const isAway = settle(() => {
         reject(this.#away())
       })
-      const timer = setTimeout(isAway, Math.min(limitMs, 2 ** 31 - 1))
+      const isLate = settle(() => {
+        reject(this.#away(`no answer within ${limitMs} ms`))
+      })
+      const timer = setTimeout(isLate, Math.min(limitMs, 2 ** 31 - 1))
       this.#redis.on('ready', isReady)
       this.#redis.on('close', isAway)
     })
@@ -183,8 +186,8 @@ export class Connection {
     this.#redis.disconnect()
   }
 
-  #away(): StoreError {
-    return new StoreError(`connecting to ${this.address}: ${this.#reason}`, true)
+  #away(reason = this.#reason): StoreError {
+    return new StoreError(`connecting to ${this.address}: ${reason}`, true)
   }
 
   async #noticeSilence<Reply>(

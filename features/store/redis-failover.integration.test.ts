@@ -42,7 +42,10 @@ async function elsewhere(plans: JournalPlans): Promise<number> {
   return assert.fail('all buckets lie on one master')
 }
 
-async function replicated({ client }: ClusterNode): Promise<void> {
+/** What the master of `key` was written by now has reached its replica. */
+async function replicated({ client }: ClusterNode, key: string): Promise<void> {
+  // WAIT is for what its own connection has written.
+  await client.call('SET', `${key}:mark`, 1)
   assert.equal(await client.call('WAIT', 1, 5000), 1)
 }
 
@@ -122,7 +125,7 @@ describe('a master that is killed', () => {
         alone(from + at, (from + at) % 2 === 0 ? card : safe),
       )
     store.release(await observe(store, plans, rowsFrom(0, 20)))
-    await replicated(master)
+    await replicated(master, chainOf(plans, bucket))
     await cutReplicas(master)
     // Acknowledged, and lost.
     store.release(await observe(store, plans, rowsFrom(20, 20)))
@@ -155,7 +158,7 @@ describe('a master that is killed', () => {
     const of = (partition: number, offset: number) =>
       alone(offset, card, { partition, id: `${partition}-${offset}`, timeMs: 1e12 + partition })
     store.release(await observe(store, plans, [of(0, 0), of(1, 0)]))
-    await replicated(master)
+    await replicated(master, chainOf(plans, bucket))
     await cutReplicas(master)
     store.release(await observe(store, plans, [of(0, 1)]))
     await master.server.kill()
@@ -226,7 +229,7 @@ describe('a master that freezes', () => {
     }
     await send(one, 0, 0)
     await send(two, 1, 0)
-    await replicated(master)
+    await replicated(master, chainOf(plans, bucket))
     master.server.pause()
     // Waits for the timeout, then for the new master; what it had sent lies in the old one's socket.
     await send(one, 0, 3)
