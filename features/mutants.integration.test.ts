@@ -1,8 +1,8 @@
 // Wrong engines, each caught by the test that is named for it. So that no test passes by testing nothing.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { mutants } from './testing/mutants.ts'
 
 const built = fileURLToPath(new URL('..', import.meta.url))

@@ -6,9 +6,9 @@ import { Call } from './call.ts'
 import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
 import type { Keys } from './keys.ts'
-import type { Wire } from './observer.ts'
 import { Packer } from './packer.ts'
 import { StoreError } from './store.ts'
+import type { Failure, PackedCall, Wire } from './wire.ts'
 
 export class History {
   readonly #keys: Keys
@@ -36,8 +36,9 @@ export class History {
     if (this.#hasBegun) return
     const buckets = this.#buckets
     if (buckets.length > 1) {
-      const found = await this.#wire.readFields(
-        buckets.map((bucket) => ({ key: this.#keys.chain(bucket), field: 'since' })),
+      const found = await this.#wire.run(
+        'reading where history begins',
+        buckets.map((bucket) => ['hget', this.#keys.chain(bucket), 'since']),
       )
       const unopened = buckets.filter((bucket) => found[bucket] === null)
       await this.#say(unopened, Math.min(...timeMs.subarray(0, count)), false)
@@ -50,10 +51,27 @@ export class History {
     await this.#say(this.#buckets, sinceMs, true)
   }
 
+  /** Sends until every bucket has taken it. */
   async #say(buckets: readonly number[], sinceMs: number, isAnew: boolean): Promise<void> {
-    if (buckets.length === 0) return
+    let pending = buckets
+    for (let repeats = 0; pending.length > 0; repeats++) {
+      const replies = await this.#wire.send(...this.#pack(pending, sinceMs, isAnew))
+      const failures = pending.flatMap((bucket, at): Failure[] => {
+        const error = replies[at]!
+        return error instanceof StoreError ? [{ bucket, error }] : []
+      })
+      if (failures.length > 0) {
+        this.#packer.abandon()
+        await this.#wire.mend(failures, repeats)
+      }
+      pending = failures.map(({ bucket }) => bucket)
+    }
+  }
+
+  #pack(buckets: readonly number[], sinceMs: number, isAnew: boolean): [Buffer, PackedCall[]] {
     this.#packer.begin(new Uint32Array(0))
-    for (const bucket of buckets) {
+    const calls = buckets.map((bucket) => {
+      const start = this.#packer.packed.length
       this.#packer.pack(new Call(bucket, Role.all), this.#nothing, {
         chainKey: this.#keys.chain(bucket),
         prefix: '',
@@ -62,12 +80,8 @@ export class History {
         ttlS: this.#ttlS,
         incarnation: new Uint8Array(8),
       })
-    }
-    const replies = await this.#wire.send(this.#packer.packed, buckets.length)
-    const failure = replies.find((reply) => reply instanceof StoreError)
-    if (failure === undefined) return
-    this.#packer.abandon()
-    if (!(await this.#wire.restore(failure))) throw failure
-    await this.#say(buckets, sinceMs, isAnew)
+      return { bucket, start, end: this.#packer.packed.length }
+    })
+    return [this.#packer.packed, calls]
   }
 }

@@ -20,7 +20,9 @@ export const load: LoadHook = async (url, context, next) => {
   const source = String(loaded.source)
   const parts = source.split(change.from)
   if (parts.length !== 2) {
-    throw new Error(`${change.file}: expected once, found ${parts.length - 1} times: ${change.from}`)
+    throw new Error(
+      `${change.file}: expected once, found ${parts.length - 1} times: ${change.from}`,
+    )
   }
   return { ...loaded, source: parts.join(change.to) }
 }
