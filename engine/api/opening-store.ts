@@ -108,5 +108,7 @@ const nothing: StoreStats = {
   heldJournals: 0,
   heldBytes: 0,
   losses: 0,
+  compactions: 0,
+  failedCompactions: 0,
   isAway: true,
 }

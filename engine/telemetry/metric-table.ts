@@ -92,6 +92,16 @@ export const storeMetrics = {
     'times',
     'It was noticed that Redis had lost records, or that offsets began anew: the history of a bucket starts anew, the log says which. Anything but 0 needs somebody to look.',
   ),
+  compactions: counter(
+    'weir_store_compactions_total',
+    'journals',
+    'Long journals whose oldest records this process has replaced by sums in Redis.',
+  ),
+  failedCompactions: counter(
+    'weir_store_failed_compactions_total',
+    'attempts',
+    'Such attempts that Redis refused or did not answer. The journal stays longer and is tried again; while this rises, the memory of Redis and what is read do, too.',
+  ),
   heldJournals: gauge('weir_store_held_journals', 'journals', 'Journals in this process.'),
   heldBytes: gauge('weir_store_held_bytes', 'bytes', 'Memory of these journals.'),
   calls: counter('weir_store_calls_total', 'batches', 'Batches that the store was asked for.'),

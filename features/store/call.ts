@@ -23,8 +23,6 @@ export class Call {
   readonly held: number[] = []
   /** Per journal: how many records of it were held that are asked for once more, because they may have been adopted. */
   readonly forgotten: number[] = []
-  /** Where the last record held begins in the value, as the decimal text that Redis takes; empty where nothing is held. */
-  readonly starts: string[] = []
   /** Per slot: place in `journals`; ordinal of its record in what is held, -1 where it is not there. */
   readonly journalOf: number[] = []
   readonly located: number[] = []

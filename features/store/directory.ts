@@ -9,8 +9,8 @@ export const flagsAt = 9
 export const tenantAt = 10
 export const pinsAt = 11
 export const sumsAt = 12
-export const generationAt = 13
-export const incarnationAt = 14
+/** Two words, Redis' name of what is held. */
+export const incarnationAt = 13
 
 /** In the word of flags: number of the layout (entity kind * 64 + size class of the block), then one bit each. */
 export const layoutMask = 0x3fff

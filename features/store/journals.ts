@@ -17,7 +17,6 @@ import {
   type Directory,
   detachedFlag,
   flagsAt,
-  generationAt,
   incarnationAt,
   kindMask,
   kindShift,
@@ -34,8 +33,9 @@ import { Room, type WhenFull } from './room.ts'
 import { nowhere, type Slabs } from './slabs.ts'
 import { adoptRecord, compareSources, hasSource } from './source.ts'
 import { StoreError } from './store.ts'
-import { newHops, type Sum } from './sums.ts'
+import type { Sum } from './sums.ts'
 import { Tenants } from './tenants.ts'
+import type { Whole } from './whole.ts'
 
 /** Slots of a call are counted in observe.lua: 1,024 for sixteen rows. */
 const kindsMax = 64
@@ -195,27 +195,42 @@ export class Journals {
     return ordinal
   }
 
-  /** Fills an empty journal with `count` records from its first one on, lying at `start` of `bytes`. */
-  fill(journal: number, bytes: Uint8Array, start: number, count: number): void {
+  /** Fills an empty journal with a whole one. */
+  fill(journal: number, { bytes, start, count, base: summed, hops }: Whole): void {
     assert(this.count(journal) === 0)
     if (count === 0) return
     const { width, cap, hopFloats } = this.#plan(journal)
     const boundary = hopBoundary(count, cap)
     const base = Math.max(0, boundary - cap)
+    assert(summed <= base)
     const length = count - base
     this.#move(journal, length)
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
     const slab = this.#slabs.slabs[row[at + placeAt]!]!
-    slab.bytes.set(bytes.subarray(start + base * width, start + count * width), row[at + blockAt])
+    const from = start + (base - summed) * width
+    slab.bytes.set(bytes.subarray(from, from + length * width), row[at + blockAt])
     row[at + lengthAt] = length
     this.#directory.setBase(journal, base)
     this.#rebuild(journal)
     if (base > 0 && hopFloats > 0) {
       const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      this.#addHops(journal, data, start, base)
+      const sum = this.#sum(journal)
+      sum.hops = hops
+      sum.add(data, start, base - summed)
     }
     if (boundary > 0) this.#sumTo(journal, boundary)
+  }
+
+  /** Where Redis may begin this journal, one cap behind its exact tail, and the sums of what comes before; null for a short one. */
+  summary(journal: number): { readonly base: number; readonly hops: Float64Array } | null {
+    const { cap, hopFloats } = this.#plan(journal)
+    const base = hopBoundary(this.count(journal), cap) - cap
+    if (base <= 0) return null
+    if (hopFloats === 0) return { base, hops: noHops }
+    const start = this.#word(journal, blockAt)
+    const count = base - this.#directory.base(journal)
+    return { base, hops: this.#sum(journal).copy(this.recordView(journal), start, count) }
   }
 
   /** Appends `count` records lying at `start` of `bytes`. */
@@ -233,7 +248,7 @@ export class Journals {
     const row = this.#directory.words(journal).slice(this.#directory.at(journal))
     this.#room.remove(journal)
     const anew = this.open(row[tenantAt]!, (row[flagsAt]! & kindMask) >>> kindShift, row, 0)
-    this.setIncarnation(anew, row[generationAt]!, row[incarnationAt]!, row[incarnationAt + 1]!)
+    this.setIncarnation(anew, row[incarnationAt]!, row[incarnationAt + 1]!)
     return anew
   }
 
@@ -266,38 +281,31 @@ export class Journals {
     out.hopsThrough = sum?.through ?? 0
   }
 
-  /** Redis' name of this incarnation: generation, then incarnation. */
-  setIncarnation(journal: number, generation: number, low: number, high: number): void {
+  setIncarnation(journal: number, low: number, high: number): void {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    row[at + generationAt] = generation
     row[at + incarnationAt] = low
     row[at + incarnationAt + 1] = high
   }
 
-  isIncarnation(journal: number, generation: number, low: number, high: number): boolean {
+  isIncarnation(journal: number, low: number, high: number): boolean {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    return (
-      row[at + generationAt] === generation &&
-      row[at + incarnationAt] === low &&
-      row[at + incarnationAt + 1] === high
-    )
+    return row[at + incarnationAt] === low && row[at + incarnationAt + 1] === high
   }
 
-  /** Writes generation and incarnation (12 bytes) and the identity of the last record, which there must be (8 bytes). */
+  /** Writes incarnation and identity of the last record, which there must be: 8 bytes each. */
   writeClaim(journal: number, out: DataView, to: number): void {
     const row = this.#directory.words(journal)
     const at = this.#directory.at(journal)
-    for (let word = 0; word < 3; word++) {
-      out.setUint32(to + word * 4, row[at + generationAt + word]!, true)
-    }
+    out.setUint32(to, row[at + incarnationAt]!, true)
+    out.setUint32(to + 4, row[at + incarnationAt + 1]!, true)
     const slab = this.#slabs.slabs[row[at + placeAt]!]!
     const width = this.#layouts.widths[row[at + flagsAt]! & layoutMask]!
     const last = row[at + blockAt]! + (row[at + lengthAt]! - 1) * width + identityAt
     // Records are copied in the machine's order of words, and so must these be.
-    out.setUint32(to + 12, slab.view.getUint32(last, true), true)
-    out.setUint32(to + 16, slab.view.getUint32(last + 4, true), true)
+    out.setUint32(to + 8, slab.view.getUint32(last, true), true)
+    out.setUint32(to + 12, slab.view.getUint32(last + 4, true), true)
   }
 
   #passBoundary(journal: number): void {
@@ -309,20 +317,13 @@ export class Journals {
 
   /** Brings the cached sum to `boundary`. Views may show the present arrays, so a pinned journal gets a new one. */
   #sumTo(journal: number, boundary: number): void {
-    const plan = this.#plan(journal)
-    if (plan.hopFloats === 0) return
+    if (this.#plan(journal).hopFloats === 0) return
     const base = this.#directory.base(journal)
     const sum = this.#sum(journal)
-    const previous = sum.cached
-    if (previous === null || this.#word(journal, pinsAt) > 0) {
-      sum.cached = new Float64Array(plan.hopFloats)
-      const known = previous ?? sum.hops
-      if (known === null) plan.clearHops(sum.cached)
-      else sum.cached.set(known)
-    }
-    const from = previous === null ? base : sum.through
+    const from = sum.cached === null ? base : sum.through
     const start = this.recordStart(journal, from)
-    plan.addToHops(sum.cached!, this.recordView(journal), start, boundary - from)
+    const isShown = this.#word(journal, pinsAt) > 0
+    sum.advance(this.recordView(journal), start, boundary - from, isShown)
     sum.through = boundary
   }
 
@@ -337,19 +338,11 @@ export class Journals {
     if (count <= 0) return
     const slab = this.#slabs.slabs[row[at + placeAt]!]!
     const block = row[at + blockAt]!
-    this.#addHops(journal, slab.view, block, count)
+    if (this.#plan(journal).hopFloats > 0) this.#sum(journal).add(slab.view, block, count)
     slab.bytes.copyWithin(block, block + count * width, block + length * width)
     row[at + lengthAt] = length - count
     this.#directory.setBase(journal, base + count)
     this.#rebuild(journal)
-  }
-
-  #addHops(journal: number, data: DataView, start: number, count: number): void {
-    const plan = this.#plan(journal)
-    if (plan.hopFloats === 0) return
-    const sum = this.#sum(journal)
-    sum.hops ??= newHops(plan)
-    plan.addToHops(sum.hops, data, start, count)
   }
 
   /** Moves a journal to a block with room for `length` records. */

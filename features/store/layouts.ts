@@ -5,8 +5,6 @@ import { blockRecords, type JournalPlan } from '../journal.ts'
 import type { View } from '../view.ts'
 import { classBytes, classesMax, type Slab } from './slabs.ts'
 
-/** Bytes before the first record in Redis. */
-export const headerBytes = 32
 /** Layouts per entity kind: number = kind * 64 + size class. */
 export const layoutShift = 6
 /** Longer journals have an index of their records at the end of their block; in shorter ones a scan is faster. */

@@ -86,6 +86,8 @@ export class MemoryStore implements Store {
       heldJournals: this.#journals.live,
       heldBytes: this.#journals.bytes,
       losses: 0,
+      compactions: 0,
+      failedCompactions: 0,
       isAway: false,
     }
   }

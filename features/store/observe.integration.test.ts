@@ -36,7 +36,7 @@ const at = {
 }
 const headBytes = 30
 const partitionBytes = 20
-const journalBytes = 35
+const journalBytes = 30
 
 /** The call that an engine would send for `rows`, word by word: FCALL, name, number of keys, keys, prefix, packed. */
 async function callOf(plans: JournalPlans): Promise<Buffer[]> {

@@ -1,15 +1,14 @@
-#!lua name=weir_observe_v1
 -- observe_v1 appends the records of up to 64 transactions to journals of one bucket, each once, and returns what the caller
 -- does not hold. It must never write before all of its arguments and journals were found good: functions do not roll back.
 --
 -- KEYS[1]   chain of the bucket, a hash: `since` and, per source partition, the last offset observed
--- KEYS[2…]  journals, each a string: header, then records of one width, ordinals ascending
+-- KEYS[2…]  journals
 -- ARGV[1]   prefix of the chain's fields
 -- ARGV[2]   packed, little-endian, without padding; features/store/packer.ts and unpacker.ts are the other end:
 --   head       u8 version, u8 renew, u16 partitions, u16 journals, u16 rows, u16 slots, u32 ttl in s, f64 since, 8 B incarnation
 --   partition  u32 partition, f64 predecessor (-2: whatever is stored, offsets count from here on), f64 last offset
---   journal    u16 width, u32 cap, f64 ordinal held up to (0: nothing held), 12 B generation and incarnation held,
---              8 B identity of the last record held, u8 length and decimal text of where that record begins in the value
+--   journal    u16 width, u32 cap, f64 ordinal held up to (0: nothing held), 8 B incarnation held, 8 B identity of the last
+--              record held
 --   row        u16 place in partitions from 1 (0: none), f64 offset, u16 slots * 4 + what they are (0: others than the
 --              primary, 1: the primary first, 2: others, and the row has left the primary's exact tail, 3: others, and a call
 --              appended the row before, perhaps here too)
@@ -17,93 +16,85 @@
 --   records    of all slots, one after another
 --
 -- Returns, packed alike: u8 0, f64 since, per partition f64 stored; per journal u8 (0: not read, 1: what follows the ordinal
--- held, 2: all) and f64 count before this call; per row u8 seen; per slot f64 ordinal, or -1 minus the count where the record
--- was applied before and has left the exact tail (0 for journals that a duplicate or conflict does not touch); 12 B generation
--- and incarnation of each journal that comes whole; then the bytes asked for, journal by journal.
+-- held, 2: all; 4 more: whoever gets this reply is to compact it) and f64 count before this call; per row u8 seen; per slot
+-- f64 ordinal, or -1 minus the count where the record was applied before and has left the exact tail (0 for journals that a
+-- duplicate or conflict does not touch); of each journal that comes whole 8 B incarnation, f64 base, u32 bytes of its sums; of
+-- each that is to be compacted u32 generation; then the bytes asked for, journal by journal: sums, if whole, and records.
 -- Or, where nothing was written: u8 1, f64 since (-1: an empty bucket), per partition f64 stored (-1: none). Then an offset's
 -- predecessor is not the one stored; or -2 for a partition whose chain says that a record was appended which cannot have
 -- left its journal's exact tail, and is not there: Redis has lost it, or offsets have begun anew.
 
 local FRESH, REDELIVERY, ADOPTED, DUPLICATE, CONFLICT = 0, 1, 2, 3, 4
-local HEADER = 32
--- 'WJ', version of the layout, padding. Then generation, incarnation, base ordinal, length of hops, width, and the step in
--- which the journal's TTL was set: touched again in the same one, it need not be set again.
-local MAGIC = 'WJ\1\0'
+-- A journal's TTL is set again when it is touched in another step of the clock than before: so many are in one TTL.
 local STEPS_PER_TTL = 8
 -- In place of a predecessor or a stored offset.
 local ANEW = -2
 local HINT_STEPS, SHAPES = 8, 4
 local OTHERS, PRIMARY_FIRST, LEFT_PRIMARY, CALLED = 0, 1, 2, 3
-local IDENTITY, FINGERPRINT, SOURCE, RECORD_MIN = 8, 16, 24, 16
+local FINGERPRINT, SOURCE = 16, 24
 local NO_SOURCE = '\255\255\255\255\255\255\255\255'
-local NONE = '\0\0\0\0\0\0\0\0\0\0\0\0'
+-- Base and bytes of the sums of a journal that was never compacted, and those with no incarnation before them.
+local UNSUMMED = '\0\0\0\0\0\0\0\0\0\0\0\0'
+local NOTHING = '\0\0\0\0\0\0\0\0' .. UNSUMMED
 -- A journal of which the caller holds this many bytes is read by its suffix: two reads of parts cost more than one of these.
 local WHOLE_MAX = 512
+-- Whoever appends over a boundary compacts a journal of so many caps of records, and from the second on anybody.
+local CAPS_LONG, CAPS_MAX = 4, 8
+local WANTED = 4
 local ROWS_MAX, SLOTS_MAX = 64, 1024
-
--- A library cannot see these before its first call.
-local call, unpackBytes, packBytes, sub, find, floor
-
-local function bind()
-  call, unpackBytes, packBytes = redis.call, struct.unpack, struct.pack
-  sub, find, floor = string.sub, string.find, math.floor
-end
 
 -- The journals of the present call, by their place in it. Columns that are kept and overwritten: a table for each journal
 -- cost a third of the call. As the caller states them:
-local journalKeys, widths, caps, helds, incarnations, identities, starts = {}, {}, {}, {}, {}, {}, {}
--- As they were read: text, how many of its bytes come before its first record, that record's ordinal, whether all that the
--- caller holds is there, count before this call, step of the TTL; whether there is nothing at the key.
-local texts, firsts, froms, claimed, befores, steps, absent = {}, {}, {}, {}, {}, {}, {}
+local journalKeys, widths, caps, helds, incarnations, identities = {}, {}, {}, {}, {}, {}
+-- As they were read: text, where in the value it begins, how many of its bytes come before its first record, that record's
+-- ordinal, whether all that the caller holds is there, count before this call; whether there is nothing at the key.
+local texts, starts, firsts, froms, claimed, befores, absent = {}, {}, {}, {}, {}, {}, {}
+-- Of their headers: generation, base, step of the TTL.
+local generations, bases, steps = {}, {}, {}
 -- As they become: count, records added (false for none), whether a row was answered from it.
 local counts, added, touched = {}, {}, {}
 
-local function refuse(code, text)
-  error({ err = code .. ' ' .. text })
-end
-
--- c(n): records before it are beyond the exact tail of a journal with n records.
-local function boundary(n, cap)
-  local caps = floor(n / cap) - 1
-  return caps > 0 and caps * cap or 0
+-- Takes in a text whose first record, of this ordinal, begins behind `first` bytes.
+local function take(i, text, start, first, from, header)
+  local before = from + (#text - first) / widths[i]
+  if before % 1 ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
+  texts[i], starts[i], firsts[i], froms[i], befores[i], counts[i] = text, start, first, from, before, before
+  local base, hops, width, step = unpackBytes('<dI4HH', header, 17)
+  if width ~= widths[i] then refuse('WEIRFORMAT', 'a journal is of another layout than this function knows') end
+  generations[i], bases[i], steps[i], absent[i] = sub(header, 5, 8), base, step, false
+  if hops ~= 0 and base == 0 or base ~= 0 and not (base > 0 and base <= boundary(before, caps[i]) - caps[i]) then
+    refuse('WEIRFORMAT', 'a journal lacks records that its exact tail may need')
+  end
 end
 
 -- A journal that the caller does not hold, or not as it is. `text` is false where there is none.
 local function readWhole(i, text)
-  froms[i], claimed[i], absent[i] = 0, false, not text
+  claimed[i] = false
   if not text then
-    texts[i], firsts[i], befores[i], counts[i], incarnations[i] = '', 0, 0, 0, NONE
+    texts[i], firsts[i], froms[i], befores[i], counts[i], bases[i], absent[i] = '', 0, 0, 0, 0, 0, true
+    generations[i], incarnations[i] = sub(NOTHING, 1, 4), NOTHING
     return
   end
-  if #text < HEADER or sub(text, 1, 4) ~= MAGIC then
-    refuse('WEIRFORMAT', 'the key of a journal holds something else')
-  end
-  local base, hops, width, step = unpackBytes('<dI4HH', text, 17)
-  if base ~= 0 or hops ~= 0 or width ~= widths[i] then
-    refuse('WEIRFORMAT', 'a journal is of another layout than this function knows')
-  end
-  local before = (#text - HEADER) / width
-  if before % 1 ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
-  texts[i], firsts[i], befores[i], counts[i], steps[i] = text, HEADER, before, before, step
-  local last = HEADER + (helds[i] - 1) * width + IDENTITY
-  claimed[i] = helds[i] > 0 and sub(text, 5, 16) == incarnations[i] and sub(text, last + 1, last + 8) == identities[i]
-  if not claimed[i] then incarnations[i] = sub(text, 5, 16) end
+  checkHeader(text)
+  local base, hops = unpackBytes('<dI4', text, 17)
+  take(i, text, 0, HEADER + hops, base, text)
+  local last = HEADER + hops + (helds[i] - 1 - base) * widths[i] + IDENTITY
+  claimed[i] = helds[i] > base and sub(text, 9, 16) == incarnations[i] and sub(text, last + 1, last + 8) == identities[i]
+  if not claimed[i] then incarnations[i] = sub(text, 9, 28) end
 end
 
--- Reads only from the last record that the caller holds; false when the journal is not what the caller holds. The same
--- incarnation and generation have the same layout, so the header need not be read further.
+-- Reads only from the last record that the caller holds; false when it is not there, or another one.
 local function readSuffix(i)
-  local key = journalKeys[i]
+  local key, last = journalKeys[i], helds[i] - 1
   local header = call('GETRANGE', key, '0', '31')
-  if sub(header, 5, 16) ~= incarnations[i] then return false end
-  local text = call('GETRANGE', key, starts[i], '-1')
+  if sub(header, 9, 16) ~= incarnations[i] then return false end
+  local base, hops = unpackBytes('<dI4', header, 17)
+  if last < base then return false end
+  local start = HEADER + hops + (last - base) * widths[i]
+  local text = call('GETRANGE', key, format('%d', start), '-1')
   if sub(text, IDENTITY + 1, IDENTITY + 8) ~= identities[i] then return false end
-  local held = helds[i]
-  local before = held - 1 + #text / widths[i]
-  if before % 1 ~= 0 then refuse('WEIRFORMAT', 'a journal ends within a record') end
-  local low, high = string.byte(header, 31, 32)
-  texts[i], firsts[i], froms[i], befores[i], counts[i] = text, 0, held - 1, before, before
-  steps[i], claimed[i], absent[i] = low + 256 * high, true, false
+  take(i, text, start, 0, last, header)
+  claimed[i] = true
   return true
 end
 
@@ -201,7 +192,7 @@ local function adopt(adoptions, i, ordinal, record)
   end
   at = firsts[i] + (ordinal - froms[i]) * widths[i] + SOURCE
   texts[i] = sub(texts[i], 1, at) .. source .. sub(texts[i], at + 9)
-  adoptions[#adoptions + 1] = { journal = i, at = HEADER + ordinal * widths[i] + SOURCE, source = source }
+  adoptions[#adoptions + 1] = { journal = i, at = starts[i] + at, source = source }
 end
 
 local function parse(keys, arg)
@@ -218,7 +209,7 @@ local function parse(keys, arg)
   end
   for i = 1, journals do
     journalKeys[i] = keys[i + 1]
-    widths[i], caps[i], helds[i], incarnations[i], identities[i], starts[i], at = unpackBytes('<HI4dc12c8Bc0', arg, at)
+    widths[i], caps[i], helds[i], incarnations[i], identities[i], at = unpackBytes('<HI4dc8c8', arg, at)
     if widths[i] < RECORD_MIN or caps[i] == 0 or helds[i] < 0 then refuse('WEIRARGS', 'a journal without width or cap') end
   end
   local rowList = { unpackBytes('<' .. string.rep('HdH', rows), arg, at) }
@@ -237,7 +228,7 @@ local function parse(keys, arg)
   end
   if counted ~= slots or at - 1 + bytes ~= #arg then refuse('WEIRARGS', 'more or less than it says') end
   return {
-    renew = renew == 1, ttl = ttl, since = since, incarnation = '\0\0\0\0' .. incarnation, partitions = list,
+    renew = renew == 1, ttl = ttl, since = since, incarnation = incarnation, partitions = list,
     journals = journals, rows = rowList, slots = slotList, records = at, adoptions = {}
   }
 end
@@ -317,13 +308,13 @@ end
 local function write(key, request)
   local stepS = math.ceil(request.ttl / STEPS_PER_TTL)
   local step = floor(tonumber(call('TIME')[1]) / stepS) % 65536
-  local ttl = string.format('%d', request.ttl + stepS)
+  local ttl = format('%d', request.ttl + stepS)
   for i = 1, request.journals do
     local list = added[i]
     if list and absent[i] then
-      local header = packBytes('<c4c12dI4HH', MAGIC, request.incarnation, 0, 0, widths[i], step)
+      local header = packBytes('<c4I4c8c12HH', MAGIC, 0, request.incarnation, UNSUMMED, widths[i], step)
       call('SET', journalKeys[i], header .. table.concat(list), 'EX', ttl)
-      incarnations[i] = request.incarnation
+      incarnations[i] = request.incarnation .. UNSUMMED
     elseif list then
       call('APPEND', journalKeys[i], list[2] and table.concat(list) or list[1])
     end
@@ -333,7 +324,7 @@ local function write(key, request)
     end
   end
   for _, adoption in ipairs(request.adoptions) do
-    call('SETRANGE', journalKeys[adoption.journal], string.format('%d', adoption.at), adoption.source)
+    call('SETRANGE', journalKeys[adoption.journal], format('%d', adoption.at), adoption.source)
   end
   local fields = {}
   -- History never seems longer than it was known to be, whatever call comes late.
@@ -350,16 +341,28 @@ local function write(key, request)
   if #fields > 0 then call('HSET', key, unpack(fields)) end
 end
 
+-- Whether whoever gets the reply is to compact a journal.
+local function isWanted(i)
+  local cap = caps[i]
+  local long = (counts[i] - bases[i]) / cap
+  return long > CAPS_MAX or (long >= CAPS_LONG and floor(befores[i] / cap) < floor(counts[i] / cap))
+end
+
 local function reply(request, seen, values)
-  local heads, wholes, suffixes = {}, {}, {}
+  local heads, wholes, wanted, suffixes = {}, {}, {}, {}
   for i = 1, request.journals do
     local mode, before = 0, 0
     if touched[i] then
       mode, before = claimed[i] and 1 or 2, befores[i]
-      local from = claimed[i] and helds[i] or 0
-      if mode == 2 then wholes[#wholes + 1] = incarnations[i] end
-      if before > from then
-        suffixes[#suffixes + 1] = sub(texts[i], firsts[i] + (from - froms[i]) * widths[i] + 1)
+      if mode == 2 then
+        wholes[#wholes + 1] = incarnations[i]
+        suffixes[#suffixes + 1] = sub(texts[i], HEADER + 1)
+      elseif before > helds[i] then
+        suffixes[#suffixes + 1] = sub(texts[i], firsts[i] + (helds[i] - froms[i]) * widths[i] + 1)
+      end
+      if isWanted(i) then
+        mode = mode + WANTED
+        wanted[#wanted + 1] = generations[i]
       end
     end
     heads[i * 2 - 1], heads[i * 2] = mode, before
@@ -371,6 +374,7 @@ local function reply(request, seen, values)
   parts[#parts + 1] = seen
   parts[#parts + 1] = packBytes('<' .. string.rep('d', #values), unpack(values))
   parts[#parts + 1] = table.concat(wholes)
+  parts[#parts + 1] = table.concat(wanted)
   parts[#parts + 1] = table.concat(suffixes)
   return table.concat(parts)
 end
@@ -385,10 +389,4 @@ local function observe(keys, args)
   return reply(request, seen, values)
 end
 
-redis.register_function('observe_v1', function(keys, args)
-  if not call then bind() end
-  local ok, result = pcall(observe, keys, args)
-  if ok then return result end
-  if type(result) == 'table' then return redis.error_reply(result.err) end
-  return redis.error_reply('WEIRARGS ' .. tostring(result))
-end)
+register('observe_v1', observe)

@@ -7,6 +7,7 @@ import { type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
 import { Call } from './call.ts'
 import { anew, Chains, type Place, Role } from './chain.ts'
+import { Compactor } from './compactor.ts'
 import { History } from './history.ts'
 import { Journals } from './journals.ts'
 import { Keys } from './keys.ts'
@@ -36,6 +37,7 @@ export class Observer {
   readonly journals: Journals
   readonly keys: Keys
   readonly history: History
+  readonly compactor: Compactor
   readonly #options: ObserverOptions
   readonly #wire: Wire
   readonly #packer: Packer
@@ -64,6 +66,7 @@ export class Observer {
     this.journals = new Journals(options.plans, options.heldBytesMax, 'forget')
     this.#packer = new Packer(options.plans, this.keys, this.journals)
     this.#unpacker = new Unpacker(options.plans, this.journals)
+    this.compactor = new Compactor(options.plans, this.keys, this.journals, wire, options.log)
     this.#chains = new Chains(options.chain)
     this.#ttlS = Math.max(1, Math.ceil(options.ttlMs / 1000))
     this.history = new History(options.plans, this.keys, this.journals, wire, this.#ttlS)
@@ -92,6 +95,7 @@ export class Observer {
     if (observation === undefined) return
     this.journals.end(observation)
     this.#observations.delete(batch)
+    this.compactor.start()
   }
 
   /** Noticed since the start. */
@@ -112,6 +116,7 @@ export class Observer {
         this.#clearAnswers(batch)
         this.journals.clear()
         this.#verified.fill(null)
+        this.compactor.forget()
         this.#lossesHandled = this.#losses
       }
       await this.#run(this.#primaryCalls(batch, isAtomic), batch)
@@ -249,6 +254,7 @@ export class Observer {
       }
       const answer = this.#unpacker.unpack(call, batch, reply)
       this.#follow(call, answer)
+      for (const wanted of answer.wanted) this.compactor.want(wanted, batch)
       if (answer.refused) again.push(call)
     }
     return { again, failures }
@@ -297,6 +303,7 @@ export class Observer {
     do {
       const connections = this.#unverified(calls)
       if (connections.size > 0) {
+        this.compactor.forget()
         await this.#wire.check([...connections.keys()])
         await this.#read(this.#chains.known().filter(({ bucket }) => connections.has(bucket)))
         for (const [bucket, connection] of connections) this.#verified[bucket] = connection

@@ -7,16 +7,14 @@ import type { Call } from './call.ts'
 import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
 import type { Keys } from './keys.ts'
-import { headerBytes } from './layouts.ts'
 
-export const functionName = 'observe_v1'
+const functionName = 'observe_v1'
 export const libraryName = 'weir_observe_v1'
 const layoutVersion = 1
 
 const headBytes = 30
 const partitionBytes = 20
-/** Without the text of where the last record held begins. */
-const journalBytes = 35
+const journalBytes = 30
 const rowBytes = 12
 const slotBytes = 10
 /** What the slots of a row are, as observe.lua has it. */
@@ -77,7 +75,6 @@ export class Packer {
     this.#reach(call, batch)
     let argument = headBytes + call.partitions.length * partitionBytes
     argument += call.journals.length * journalBytes + call.rows.length * rowBytes
-    for (const start of call.starts) argument += start.length
     for (const slot of call.slots) argument += slotBytes + this.#width(batch, slot)
     const keyCount = call.journals.length + 1
     const start = `*${keyCount + 5}\r\n$5\r\nFCALL\r\n${bulk(functionName)}${bulk(String(keyCount))}${bulk(statement.chainKey)}`
@@ -112,7 +109,6 @@ export class Packer {
     call.firstSlots.length = 0
     call.held.length = 0
     call.forgotten.length = 0
-    call.starts.length = 0
     call.journalOf.length = 0
     call.located.length = 0
     assert(call.journals.length === 0)
@@ -127,11 +123,8 @@ export class Packer {
         this.#journals.pin(journal)
         call.journals.push(journal)
         call.firstSlots.push(slot)
-        const held = this.#journals.count(journal)
-        call.held.push(held)
+        call.held.push(this.#journals.count(journal))
         call.forgotten.push(0)
-        const start = headerBytes + (held - 1) * this.#width(batch, slot)
-        call.starts.push(held === 0 ? '' : String(start))
       }
       call.journalOf.push(place)
       const isHeld = call.held[place]! > 0
@@ -159,7 +152,6 @@ export class Packer {
     call.journals[place] = anew
     call.forgotten[place] = call.held[place]!
     call.held[place] = 0
-    call.starts[place] = ''
   }
 
   /** How far the call takes each of its partitions. */
@@ -228,18 +220,14 @@ export class Packer {
 
   #writeJournals(call: Call, batch: Observation, from: number): number {
     let to = from
-    for (let place = 0; place < call.journals.length; place++) {
+    for (let place = 0; place < call.journals.length; place++, to += journalBytes) {
       const plan = this.#plans.journals[call.firstSlots[place]! % batch.entityCount]!
       const held = call.held[place]!
-      const start = call.starts[place]!
       this.#data.setUint16(to, plan.width, true)
       this.#data.setUint32(to + 2, plan.cap, true)
       this.#data.setFloat64(to + 6, held, true)
       if (held > 0) this.#journals.writeClaim(call.journals[place]!, this.#data, to + 14)
-      else this.#out.fill(0, to + 14, to + 34)
-      this.#out[to + 34] = start.length
-      to += journalBytes
-      for (let char = 0; char < start.length; char++) this.#out[to++] = start.charCodeAt(char)
+      else this.#out.fill(0, to + 14, to + journalBytes)
     }
     return to
   }

@@ -1,7 +1,7 @@
 // What a Redis must be before journals may be kept in it: its version, that it evicts nothing, the function, and what all
 // engines of a deployment agree on. A function that runs is never replaced, and nothing agreed on is ever changed.
 import { readFile } from 'node:fs/promises'
-import { functionName, libraryName } from './packer.ts'
+import { libraryName } from './packer.ts'
 import { type Connection, toStoreError } from './redis-connection.ts'
 import { StoreError } from './store.ts'
 import type { Wire } from './wire.ts'
@@ -42,10 +42,7 @@ export async function checkServer(
 /** Loads the function where it is missing; true when it was. */
 export async function loadFunction(connection: Connection): Promise<boolean> {
   const doing = `loading the function at ${connection.address}`
-  const code = await readFile(
-    new URL(import.meta.resolve('#root/features/store/observe.lua')),
-    'utf8',
-  )
+  const code = await libraryText()
   let found = await loaded(doing, connection)
   if (found === null) {
     try {
@@ -59,7 +56,7 @@ export async function loadFunction(connection: Connection): Promise<boolean> {
   }
   if (found === code) return false
   throw new StoreError(
-    `${doing}: expected this version's ${functionName}, found another text under that name: ` +
+    `${doing}: expected this version's ${libraryName}, found another text under that name: ` +
       `run FUNCTION DELETE ${libraryName} once no engine uses it`,
     false,
   )
@@ -70,6 +67,14 @@ export async function agree(wire: Pick<Wire, 'run'>, { key, text }: Deployment):
   const [found] = await wire.run('opening Redis', [['set', key, text, 'NX', 'GET']])
   if (found === null || found === text) return
   throw new StoreError(`opening Redis: expected ${text}, found ${found}: ${key}`, false)
+}
+
+/** One library of three files: layout and shared code first. */
+async function libraryText(): Promise<string> {
+  const parts = ['journal.lua', 'observe.lua', 'compact.lua'].map((part) =>
+    readFile(new URL(import.meta.resolve(`#root/features/store/${part}`)), 'utf8'),
+  )
+  return (await Promise.all(parts)).join('')
 }
 
 /** Text of the library in Redis; null when there is none. */

@@ -80,13 +80,15 @@ export class RedisStore implements Store {
       heldJournals: this.#observer.journals.live,
       heldBytes: this.#observer.journals.bytes,
       losses: this.#observer.losses,
+      compactions: this.#observer.compactor.done,
+      failedCompactions: this.#observer.compactor.failed,
       isAway: this.#wire.isAway,
     }
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#wire.close()
-    return Promise.resolve()
+    await this.#observer.compactor.close()
   }
 }
 

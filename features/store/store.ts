@@ -15,6 +15,9 @@ export interface StoreStats {
   readonly heldBytes: number
   /** How often it was noticed that the store had lost records, or that offsets began anew. Never in memory. */
   readonly losses: number
+  /** Journals whose oldest records were replaced by sums in Redis, and attempts that failed. Never in memory. */
+  readonly compactions: number
+  readonly failedCompactions: number
   /** There is no connection at the moment. Never in memory. */
   readonly isAway: boolean
 }

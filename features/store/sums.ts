@@ -2,11 +2,37 @@
 import type { JournalPlan } from '../journal.ts'
 
 /** `hops` sums what is no longer held exactly, `cached` the records before `through`, the newest view's c(n). */
-export interface Sum {
+export class Sum {
   readonly plan: JournalPlan
-  hops: Float64Array | null
-  cached: Float64Array | null
-  through: number
+  hops: Float64Array | null = null
+  cached: Float64Array | null = null
+  through = 0
+
+  constructor(plan: JournalPlan) {
+    this.plan = plan
+  }
+
+  /** Adds `count` records, at byte `start` of `data`, to what is no longer held exactly. */
+  add(data: DataView, start: number, count: number): void {
+    this.hops ??= newHops(this.plan)
+    this.plan.addToHops(this.hops, data, start, count)
+  }
+
+  /** Adds records to the cached sum. Where views may show its array, it becomes another one. */
+  advance(data: DataView, start: number, count: number, isShown: boolean): void {
+    if (this.cached === null || isShown) {
+      const known = this.cached ?? this.hops
+      this.cached = known === null ? newHops(this.plan) : known.slice()
+    }
+    this.plan.addToHops(this.cached, data, start, count)
+  }
+
+  /** Copies what is no longer held exactly, and adds `count` records. */
+  copy(data: DataView, start: number, count: number): Float64Array {
+    const hops = this.hops === null ? newHops(this.plan) : this.hops.slice()
+    this.plan.addToHops(hops, data, start, count)
+    return hops
+  }
 }
 
 export class Sums {
@@ -21,7 +47,7 @@ export class Sums {
 
   add(plan: JournalPlan): number {
     const sum = this.#vacant.pop() ?? this.#sums.length
-    this.#sums[sum] = { plan, hops: null, cached: null, through: 0 }
+    this.#sums[sum] = new Sum(plan)
     this.bytes += bytesOf(plan)
     return sum
   }

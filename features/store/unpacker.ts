@@ -1,18 +1,22 @@
 // The receiving end of observe.lua, whose head has the layout: places the bytes of replies by ordinal and answers the rows.
 import { strict as assert } from 'node:assert'
-import type { JournalPlans } from '../journal.ts'
+import type { JournalPlan, JournalPlans } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 import type { Call } from './call.ts'
 import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
 import { noteBringer, noteFirst } from './source.ts'
 import { StoreError } from './store.ts'
+import { unpackSums } from './whole.ts'
 
 const headBytes = 9
 const journalBytes = 9
-const incarnationBytes = 12
-/** How a journal comes back. */
+/** Incarnation, base, bytes of sums. */
+const wholeBytes = 20
+const generationBytes = 4
+/** How a journal comes back; one bit more says that it is to be compacted. */
 const Read = { none: 0, suffix: 1, whole: 2 } as const
+const wantedBit = 4
 
 /** How Redis answered: `refused` means that nothing was written. `stored` is per source partition of the call. */
 export interface Answer {
@@ -22,7 +26,19 @@ export interface Answer {
   readonly stored: readonly number[]
   /** A journal has not all that was held of it, and is no other one: Redis went back. */
   readonly isBehind: boolean
+  /** Journals that are to be compacted. */
+  readonly wanted: readonly Wanted[]
 }
+
+/** A journal that Redis asks to be compacted, as long as it is of this generation. */
+export interface Wanted {
+  readonly journal: number
+  /** Of the journal's first record in the batch. */
+  readonly slot: number
+  readonly generation: number
+}
+
+const nothingWanted: readonly Wanted[] = []
 
 export class Unpacker {
   readonly #plans: JournalPlans
@@ -31,6 +47,7 @@ export class Unpacker {
   readonly #replaced = new Map<number, number>()
   #words: Uint32Array = new Uint32Array(0)
   #isBehind = false
+  #wanted: readonly Wanted[] = nothingWanted
 
   constructor(plans: JournalPlans, journals: Journals) {
     this.#plans = plans
@@ -51,11 +68,12 @@ export class Unpacker {
     const stored: number[] = []
     for (; stored.length < call.partitions.length; at += 8) stored.push(data.getFloat64(at, true))
     this.#isBehind = false
+    this.#wanted = nothingWanted
     if (!refused) {
       const rows = this.#place(call, batch, data, at)
       this.#answer(call, batch, data, rows, sinceMs)
     }
-    return { refused, sinceMs, stored, isBehind: this.#isBehind }
+    return { refused, sinceMs, stored, isBehind: this.#isBehind, wanted: this.#wanted }
   }
 
   /** The calls are over, answered or not. */
@@ -70,28 +88,39 @@ export class Unpacker {
   /** Places the bytes of a reply; returns where its rows begin. */
   #place(call: Call, batch: Observation, data: DataView, from: number): number {
     const rows = from + call.journals.length * journalBytes
-    let incarnation = rows + call.rows.length + call.slots.length * 8
-    let text = incarnation
+    let whole = rows + call.rows.length + call.slots.length * 8
+    let generation = whole
+    let text = whole
     for (let head = from; head < rows; head += journalBytes) {
-      if (data.getUint8(head) === Read.whole) text += incarnationBytes
+      const read = data.getUint8(head)
+      if ((read & Read.whole) !== 0) generation += wholeBytes
+      if ((read & wantedBit) !== 0) text += generationBytes
     }
+    text += generation - whole
     for (let place = 0; place < call.journals.length; place++) {
       const head = from + place * journalBytes
       const read = data.getUint8(head)
       if (read === Read.none) continue
       const before = data.getFloat64(head + 1, true)
-      const width = this.#width(batch, call.firstSlots[place]!)
-      if (read === Read.suffix) {
+      if ((read & Read.whole) !== 0) {
+        text = this.#placeWhole(call, place, batch, data, whole, text, before)
+        whole += wholeBytes
+      } else {
+        const width = this.#plan(batch, call.firstSlots[place]!).width
         this.#placeSuffix(call.journals[place]!, call.held[place]!, data, text, before, width)
         text += (before - call.held[place]!) * width
-      } else {
-        this.#placeWhole(call, place, data, incarnation, text, before, width)
-        incarnation += incarnationBytes
-        text += before * width
       }
+      if ((read & wantedBit) === 0) continue
+      this.#want(call, place, data.getUint32(generation, true))
+      generation += generationBytes
     }
     assert(text === data.byteLength)
     return rows
+  }
+
+  #want(call: Call, place: number, generation: number): void {
+    const wanted = { journal: call.journals[place]!, slot: call.firstSlots[place]!, generation }
+    this.#wanted = [...this.#wanted, wanted]
   }
 
   #placeSuffix(
@@ -110,40 +139,47 @@ export class Unpacker {
     this.#journals.extend(journal, bytes, text + (count - held) * width, before - count)
   }
 
+  /** Returns where the next journal's bytes begin. */
   #placeWhole(
     call: Call,
     place: number,
+    batch: Observation,
     data: DataView,
-    incarnation: number,
+    at: number,
     text: number,
-    before: number,
-    width: number,
-  ): void {
+    count: number,
+  ): number {
     const journals = this.#journals
     const named = call.journals[place]!
-    const generation = data.getUint32(incarnation, true)
-    const low = data.getUint32(incarnation + 4, true)
-    const high = data.getUint32(incarnation + 8, true)
+    const low = data.getUint32(at, true)
+    const high = data.getUint32(at + 4, true)
+    const base = data.getFloat64(at + 8, true)
+    const start = text + data.getUint32(at + 16, true)
+    const plan = this.#plan(batch, call.firstSlots[place]!)
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    const lacksHeld = call.held[place]! > 0 || before < call.forgotten[place]!
-    if (lacksHeld && journals.isIncarnation(named, generation, low, high)) this.#isBehind = true
+    // Where others have compacted beyond all that is held, the whole comes from a journal that lacks nothing.
+    const lacksHeld = call.held[place]! > base || count < call.forgotten[place]!
+    if (lacksHeld && journals.isIncarnation(named, low, high)) this.#isBehind = true
     const successor = this.#replaced.get(named)
     let journal = successor ?? named
-    const count = journals.count(journal)
+    const held = journals.count(journal)
     // Filled by a call before this one in the pipeline, which could not be named in this one yet.
-    const isFilled = count > 0 && (successor !== undefined || call.held[place] === 0)
-    if (isFilled && journals.isIncarnation(journal, generation, low, high) && before >= count) {
-      journals.extend(journal, bytes, text + count * width, before - count)
+    const isFilled = held > base && (successor !== undefined || call.held[place] === 0)
+    if (isFilled && journals.isIncarnation(journal, low, high) && count >= held) {
+      journals.extend(journal, bytes, start + (held - base) * plan.width, count - held)
     } else {
-      if (count > 0) journal = journals.detach(journal)
-      journals.setIncarnation(journal, generation, low, high)
-      journals.fill(journal, bytes, text, before)
+      const hops = base === 0 ? null : unpackSums(plan, bytes.subarray(text, start))
+      if (held > 0) journal = journals.detach(journal)
+      journals.setIncarnation(journal, low, high)
+      journals.fill(journal, { bytes, start, count, base, hops })
     }
-    if (journal === named) return
-    this.#replaced.set(named, journal)
-    journals.pin(journal)
-    journals.unpin(named)
-    call.journals[place] = journal
+    if (journal !== named) {
+      this.#replaced.set(named, journal)
+      journals.pin(journal)
+      journals.unpin(named)
+      call.journals[place] = journal
+    }
+    return start + (count - base) * plan.width
   }
 
   #answer(call: Call, batch: Observation, data: DataView, from: number, sinceMs: number): void {
@@ -203,7 +239,7 @@ export class Unpacker {
     throw new StoreError('observing: a journal changed between two calls; send again', true)
   }
 
-  #width(batch: Observation, slot: number): number {
-    return this.#plans.journals[slot % batch.entityCount]!.width
+  #plan(batch: Observation, slot: number): JournalPlan {
+    return this.#plans.journals[slot % batch.entityCount]!
   }
 }

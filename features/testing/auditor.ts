@@ -5,9 +5,11 @@ import { createHash } from 'node:crypto'
 import { identityAt, identityBytes, type JournalPlan, type JournalPlans } from '../journal.ts'
 import type { Observation } from '../observation.ts'
 import { Keys } from '../store/keys.ts'
-import { headerBytes } from '../store/layouts.ts'
 import type { Store } from '../store/store.ts'
 import { recordOf, show, type TestRow } from './journal-rows.ts'
+
+/** What comes before the first record of a journal that was never compacted. */
+const headerBytes = 32
 
 interface Answered {
   readonly record: string

@@ -3,7 +3,6 @@ import { strict as assert } from 'node:assert'
 import { identityAt, identityBytes, type JournalPlans } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 import { Keys } from '../store/keys.ts'
-import { headerBytes } from '../store/layouts.ts'
 import { type RedisOptions, RedisStore } from '../store/redis.ts'
 import { freshPlans, row } from '../store/store.contract.ts'
 import { type Store, StoreError } from '../store/store.ts'
@@ -12,6 +11,9 @@ import type { RedisClient } from './redis-client.ts'
 import { RedisProxy } from './redis-proxy.ts'
 import { RedisServer } from './redis-server.ts'
 import { optionsOf, type Said } from './redis-world.ts'
+
+/** As journal.lua has it. */
+const headerBytes = 32
 
 export class Engines {
   readonly server: RedisServer
