@@ -45,7 +45,9 @@ export class Engines {
   /** Closes all stores and lets everything pass again. */
   async reset(): Promise<void> {
     this.proxy.set(() => 'pass')
+    this.proxy.compactions = () => 'pass'
     this.proxy.rewrite = (reply) => reply
+    this.proxy.take()
     this.proxy.away(false)
     for (const store of this.#stores) await store.close()
     this.#stores = []

@@ -11,6 +11,8 @@ import { endOf, packCommand, RedisClient } from './redis-client.ts'
  * - silent: Redis executes it, but no reply comes any more on this connection
  * - held: as lost, but `deliver` sends it later
  * - refused: Redis answers OOM instead of executing it
+ * - late: as refused, but `deliver` sends it later, or the next call that is `overtaken`
+ * - overtaken: what was held back or late comes just before it, unanswered
  * - wiped, unloaded: Redis loses all keys, or all functions, just before it executes the call
  * - packed commands: Redis executes them just before
  * - a reply: Redis answers with this error instead of executing it
@@ -22,6 +24,8 @@ export type Fate =
   | 'silent'
   | 'held'
   | 'refused'
+  | 'late'
+  | 'overtaken'
   | 'wiped'
   | 'unloaded'
   | readonly Buffer[]
@@ -36,8 +40,10 @@ const marker = 'all-before-this-was-executed'
 const echo = `*2\r\n$4\r\nECHO\r\n$${marker.length}\r\n${marker}\r\n`
 
 export class RedisProxy {
-  /** Asked for each function call, with how many came before it since this was last set. */
+  /** Asked for each observing call, with how many came before it since this was last set. */
   #fate: (call: number) => Fate = () => 'pass'
+  /** Asked for each compaction. */
+  compactions: () => Fate = () => 'pass'
   #calls = 0
   #accepts = true
   /** Changes replies on their way; as many bytes must come back. */
@@ -67,7 +73,7 @@ export class RedisProxy {
     return `redis://127.0.0.1:${address.port}`
   }
 
-  /** Function calls since the fates were last set. */
+  /** Observing calls since the fates were last set. */
   get calls(): number {
     return this.#calls
   }
@@ -108,6 +114,7 @@ export class RedisProxy {
     }
     for (const socket of [client, redis]) {
       this.#sockets.add(socket)
+      socket.setNoDelay(true)
       socket.on('error', end)
       socket.on('close', () => {
         this.#sockets.delete(socket)
@@ -134,14 +141,19 @@ export class RedisProxy {
     })
   }
 
+  #fateOf(request: Buffer): Fate {
+    const head = request.toString('latin1', 0, 48)
+    if (head.includes('\r\ncompact_v1\r\n')) return this.compactions()
+    return head.includes('\r\nobserve_v1\r\n') ? this.#fate(this.#calls++) : 'pass'
+  }
+
   #pass(
     request: Buffer,
     redis: Socket,
     state: 'open' | 'silent',
     end: () => void,
   ): 'open' | 'silent' | 'ending' {
-    const isCall = request.toString('latin1', 0, 24).toUpperCase().includes('\r\nFCALL\r\n')
-    const fate = isCall ? this.#fate(this.#calls++) : 'pass'
+    const fate = this.#fateOf(request)
     if (typeof fate === 'object' && 'reply' in fate) {
       redis.write(refusal(fate.reply))
       return state
@@ -165,6 +177,14 @@ export class RedisProxy {
       case 'unloaded':
         redis.write(fate === 'wiped' ? wipe : unload)
         redis.write(request)
+        return state
+      case 'overtaken':
+        for (const held of this.take()) redis.write(Buffer.concat([Buffer.from(skip), held]))
+        redis.write(request)
+        return state
+      case 'late':
+        this.#held.push(Buffer.from(request))
+        redis.write(refusal(oom))
         return state
       case 'refused':
         redis.write(refusal(oom))
