@@ -231,7 +231,11 @@ describe('who compacts', () => {
     const stranger = await engines.open(plans)
     stranger.release(await observe(stranger, plans, rowsOf(64, 1)))
     await until(() => stranger.stats().compactions === 1)
-    assert.deepEqual(await headerOf(keyOf(plans, 'a'), 48), { generation: 1, base: 48, records: 17 })
+    assert.deepEqual(await headerOf(keyOf(plans, 'a'), 48), {
+      generation: 1,
+      base: 48,
+      records: 17,
+    })
   })
 
   it('does no more than a few at a time, and the others by and by', async () => {
@@ -305,9 +309,16 @@ describe('compact.lua', () => {
     await engines.client.call('SET', key, another)
     const cases: Record<string, Buffer | null> = {
       'of another incarnation': another,
-      'of another generation': Buffer.concat([value.subarray(0, 4), Buffer.from([1]), value.subarray(5)]),
+      'of another generation': Buffer.concat([
+        value.subarray(0, 4),
+        Buffer.from([1]),
+        value.subarray(5),
+      ]),
       'without the last record known': value.subarray(0, value.length - 48),
-      'with another last record': Buffer.concat([value.subarray(0, value.length - 48), another.subarray(-48).fill(7, 8, 16)]),
+      'with another last record': Buffer.concat([
+        value.subarray(0, value.length - 48),
+        another.subarray(-48).fill(7, 8, 16),
+      ]),
       gone: null,
     }
     for (const [name, found] of Object.entries(cases)) {
