@@ -1,4 +1,5 @@
 // The Redis store under the fold, against the naive twin: one bucket and several, and with so little held that journals come and go.
+import { strict as assert } from 'node:assert'
 import { describe } from 'node:test'
 import { RedisServer } from '../testing/redis-server.ts'
 import { RedisStore } from './redis.ts'
@@ -28,6 +29,7 @@ describe('windows on Redis', () => {
         })
         const close = store.close.bind(store)
         store.close = async () => {
+          assert(store.stats().compactions > 100, 'hardly anything was compacted')
           await close()
           await server.stop()
         }
