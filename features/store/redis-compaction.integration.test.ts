@@ -6,13 +6,13 @@ import { setImmediate } from 'node:timers/promises'
 
 import { Seen } from '../observation.ts'
 import { Engines, keyOf, observeUntilAnswered } from '../testing/engines.ts'
-import type { TestRow } from '../testing/journal-rows.ts'
+import { show, type TestRow } from '../testing/journal-rows.ts'
 import { NaiveStore } from '../testing/naive-store.ts'
 import { randomOf, randomRows } from '../testing/random-rows.ts'
 import type { Fate } from '../testing/redis-proxy.ts'
 
 import type { RedisStore } from './redis.ts'
-import { checkAgainst, freshPlans, observe, row } from './store.contract.ts'
+import { checkAgainst, column, freshPlans, observe, row } from './store.contract.ts'
 
 let engines: Engines
 
@@ -170,6 +170,23 @@ describe('an engine that did not see a compaction', () => {
     assert.equal((await headerOf(keyOf(plans, 'a'), 48)).base, 32)
     checkAgainst(naive, store, await observe(store, plans, rowsOf(52, 9)), plans, rowsOf(52, 9))
     assert.deepEqual(engines.said, [])
+  })
+
+  it('finds what others append behind the base between two calls of its batch', async () => {
+    const plans = freshPlans()
+    const [store, other] = [await engines.open(plans), await engines.open(plans)]
+    other.release(await observe(other, plans, rowsOf(0, 60)))
+    await until(() => other.stats().compactions === 1)
+    engines.proxy.set(() => 'late')
+    const others = rowsOf(0, 3).map((test, at) => ({ ...test, partition: 1, id: `other ${at}` }))
+    await assert.rejects(observe(other, plans, others), /OOM/)
+    engines.proxy.set((call) => (call === 1 ? 'overtaken' : 'pass'))
+    const rows = rowsOf(60, 20)
+    const batch = await observe(store, plans, rows)
+    assert.deepEqual(column(batch, batch.ordinal).slice(14, 18), [74, 75, 79, 80])
+    const stranger = await engines.open(plans)
+    const last = await observe(stranger, plans, rows.slice(-1))
+    assert.deepEqual(show(store, batch, plans, 19 * 4), show(stranger, last, plans, 0))
   })
 
   it('adopts a call’s record where it lies by now', async () => {

@@ -142,7 +142,7 @@ export async function observeUntilAnswered(
   store: Store,
   plans: JournalPlans,
   rows: readonly TestRow[],
-  attempts = 400,
+  attempts = 2000,
 ): Promise<Observation> {
   const batch = batchOf(plans, Math.max(64, rows.length))
   let last: unknown
