@@ -1,5 +1,6 @@
-// One function call on its way to Redis and back: which rows and slots it is for, and what it was packed with.
+// Function calls on their way to Redis and back: which rows and slots each is for, and what it was packed with.
 import type { Position, Role } from './chain.ts'
+import { rowsPerCallMax } from './store.ts'
 
 /** Rows of a batch for one bucket, and what was stated when they were packed. */
 export class Call {
@@ -40,5 +41,30 @@ export class Call {
   addSlot(slot: number): void {
     this.slots.push(slot)
     this.slotsOf[this.slotsOf.length - 1]!++
+  }
+}
+
+/** Rows gathered into calls of one role, in row order, at most `rowsPerCallMax` each. */
+export class Calls {
+  readonly all: Call[] = []
+  readonly #role: Role
+  readonly #open = new Map<number, Call>()
+
+  constructor(role: Role) {
+    this.#role = role
+  }
+
+  /** The call at `bucket` that `row` belongs to. */
+  at(bucket: number, row: number, partition: number): Call {
+    let call = this.#open.get(bucket)
+    if (call?.rows[call.rows.length - 1] === row) return call
+    if (call === undefined || call.rows.length === rowsPerCallMax) {
+      call = new Call(bucket, this.#role)
+      this.#open.set(bucket, call)
+      this.all.push(call)
+    }
+    call.add(row)
+    if (partition >= 0 && !call.partitions.includes(partition)) call.partitions.push(partition)
+    return call
   }
 }

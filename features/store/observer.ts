@@ -5,14 +5,14 @@ import { randomFillSync } from 'node:crypto'
 import type { JournalPlans } from '../journal.ts'
 import { type Observation, Seen } from '../observation.ts'
 import type { View } from '../view.ts'
-import { Call } from './call.ts'
+import { type Call, Calls } from './call.ts'
 import { anew, Chains, type Place, Role } from './chain.ts'
 import { Compactor } from './compactor.ts'
 import { History } from './history.ts'
 import { Journals } from './journals.ts'
 import { Keys } from './keys.ts'
 import { Packer } from './packer.ts'
-import { rowsPerCallMax, StoreError } from './store.ts'
+import { StoreError } from './store.ts'
 import { type Answer, Unpacker } from './unpacker.ts'
 import type { Failure, StoreLog, Wire } from './wire.ts'
 
@@ -372,30 +372,5 @@ export class Observer {
     }
     this.#randomAt += incarnationBytes
     return this.#random.subarray(this.#randomAt - incarnationBytes, this.#randomAt)
-  }
-}
-
-/** Rows gathered into calls of one role, in row order, at most `rowsPerCallMax` each. */
-class Calls {
-  readonly all: Call[] = []
-  readonly #role: Role
-  readonly #open = new Map<number, Call>()
-
-  constructor(role: Role) {
-    this.#role = role
-  }
-
-  /** The call at `bucket` that `row` belongs to. */
-  at(bucket: number, row: number, partition: number): Call {
-    let call = this.#open.get(bucket)
-    if (call?.rows[call.rows.length - 1] === row) return call
-    if (call === undefined || call.rows.length === rowsPerCallMax) {
-      call = new Call(bucket, this.#role)
-      this.#open.set(bucket, call)
-      this.all.push(call)
-    }
-    call.add(row)
-    if (partition >= 0 && !call.partitions.includes(partition)) call.partitions.push(partition)
-    return call
   }
 }
