@@ -104,3 +104,30 @@ for (const cap of [2, 512]) {
     )
   })
 }
+
+test('a value is not surely known where the one that has it may have been declined in sums', () => {
+  // Found by the test above: the decline of b came first and lies in sums, b itself does not.
+  const newValue = { name: 'n', entity: 'card', aggregate: 'new_value', of: 'mcc', window: '29s' }
+  const catalog = compileCatalog({ file: 'test', value: { features: [newValue] }, lineOf: () => 1 })
+  const run = new FoldRun(new Plan(catalog, everySchema, { caps: { card: 2 } }))
+  const make = (id: string, kind: Kind): Transaction => {
+    const transaction = new Transaction(2, 2)
+    Object.assign(transaction, {
+      id,
+      kind,
+      tenant: 'default',
+      timeMs: t0,
+      atMs: t0,
+      amountMinor: 1,
+    })
+    transaction.entities[0] = 'c'
+    transaction.fields[0] = id === 'a' ? null : '5'
+    return transaction
+  }
+  run.add(make('b', Kind.decline))
+  run.add(make('a', Kind.transaction))
+  run.add(make('a', Kind.reversal))
+  run.add(make('b', Kind.transaction))
+  run.add(make('e', Kind.transaction))
+  assert.deepEqual([...run.approximate], [1])
+})

@@ -42,6 +42,7 @@ function addWindow(
     if (maxMs <= afterMs || minMs > nowMs) continue
     sums.reachesHops[w] = 1
     const isTouched = hops[at + Slice.isTouched] === 1
+    if (isTouched) sums.isTouched[w] = 1
     const isBeyond = maxMs > nowMs
     const isBefore = minMs <= afterMs
     if (isTouched || isBeyond) sums.isLastApproximate[w] = 1

@@ -41,6 +41,8 @@ export class WindowSums {
   readonly isLastApproximate: Uint8Array
   /** Some transaction in the window is known by its hop alone. */
   readonly reachesHops: Uint8Array
+  /** Sums tell of a reversal or decline in the window, perhaps of a transaction that is known one by one. */
+  readonly isTouched: Uint8Array
   readonly #windows: number
   readonly #numbers: number
   readonly #hasMore: boolean
@@ -56,7 +58,7 @@ export class WindowSums {
     const places = hasLocation ? windows : 0
     // One array behind all, so that emptying them is one copy.
     this.#floats = new Float64Array(windows * (8 + limbs + 4 * numbers.length) + 3 * places)
-    this.#flags = new Uint8Array(windows * 4)
+    this.#flags = new Uint8Array(windows * 5)
     let at = 0
     const take = (length: number, value = 0): Float64Array => {
       at += length
@@ -81,7 +83,8 @@ export class WindowSums {
     this.isApproximate = this.#flags.subarray(0, windows)
     this.isFirstApproximate = this.#flags.subarray(windows, windows * 2)
     this.isLastApproximate = this.#flags.subarray(windows * 2, windows * 3)
-    this.reachesHops = this.#flags.subarray(windows * 3)
+    this.reachesHops = this.#flags.subarray(windows * 3, windows * 4)
+    this.isTouched = this.#flags.subarray(windows * 4)
     this.#empty = this.#floats.slice()
   }
 

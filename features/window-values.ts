@@ -105,7 +105,9 @@ export class WindowValues {
       case 'share':
         return sums.reachesHops[w] === 1 || sums.isApproximate[w] === 1
       case 'new_value': {
-        if (this.#tail.matches.get(column)![w]! > 0 || this.#isOwnAbsent(column)) return false
+        if (this.#isOwnAbsent(column)) return false
+        // One that has the value may have been undone by what lies in hops.
+        if (this.#tail.matches.get(column)![w]! > 0) return sums.isTouched[w] === 1
         return this.#mayHopsHold(column, w)
       }
       case 'first':

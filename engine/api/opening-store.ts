@@ -105,6 +105,8 @@ const nothing: StoreStats = {
   roundTrips: 0,
   bytesSent: 0,
   bytesReceived: 0,
+  journalReads: 0,
+  heldReads: 0,
   heldJournals: 0,
   heldBytes: 0,
   losses: 0,

@@ -37,6 +37,7 @@ const report: CatalogReport = {
   plan: new Plan(catalog, schema),
   transactionsPerSecond: 1000,
   days: null,
+  entities: new Map(),
 }
 
 test('a definition reads as a sentence', () => {
@@ -86,4 +87,27 @@ test('sizes are the records of all journals, kept as long as the longest window 
   assert.equal(json['kept_days'], 10, '7 days of window, 3 of delay')
   assert.equal(json['record_bytes_kept'], 1000 * 10 * 86_400 * bytes)
   assert.match(catalogText({ ...report, days: 1 }), /1000 transactions\/s kept for 1 days/)
+})
+
+test('with the number of entities it says what Redis takes, and how long journals stay bounded', () => {
+  const entities = new Map([
+    ['card', 8_640_000],
+    ['merchant', 1000],
+  ])
+  const known = { ...report, entities }
+  const json = JSON.parse(catalogJson(known)) as {
+    redis: { kind: string; records: number; journal_bytes: number; bytes: number }[]
+    redis_bytes_per_transaction: Record<string, number>
+  }
+  const [card, merchant] = json.redis
+  // 1,000 a second for ten days are a hundred each; of a merchant's 864,000 four caps are kept, and sums.
+  assert.deepEqual([card?.kind, card?.records, merchant?.records], ['card', 100, 2048])
+  assert.equal(card?.bytes, 8_640_000 * card!.journal_bytes)
+  assert.ok(card.journal_bytes > 100 * 40 && card.journal_bytes < 100 * 40 * 2.2)
+  const perTransaction = json.redis_bytes_per_transaction
+  assert.ok(perTransaction['1']! > perTransaction['64']!)
+  const text = catalogText(known)
+  assert.match(text, /^card +8,640,000 +100 +[\d,]+ +[\d.]+$/m)
+  assert.match(text, /^merchant +1,000 +summed beyond 2,048 +[\d,]+ +[\d.]+$/m)
+  assert.match(catalogText(report), /With --entities card=1000000/)
 })

@@ -4,7 +4,10 @@ import type { Feature } from '../../features/catalog.ts'
 import type { CatalogUnion } from '../../features/catalogs.ts'
 import type { EntityPlan } from '../../features/entity-plan.ts'
 import type { Plan } from '../../features/plan.ts'
+import { Keys } from '../../features/store/keys.ts'
+import { journalBytes } from '../../features/store/redis-memory.ts'
 import { formatDuration } from '../setting.ts'
+import { count as formatCount } from './text.ts'
 
 export interface CatalogReport {
   readonly mappingFile: string
@@ -13,6 +16,8 @@ export interface CatalogReport {
   readonly transactionsPerSecond: number
   /** Null: the longest window with its delay. */
   readonly days: number | null
+  /** Entities by kind, where they are known. */
+  readonly entities: ReadonlyMap<string, number>
 }
 
 /** For people. */
@@ -76,6 +81,16 @@ export function catalogJson(report: CatalogReport): string {
     kept_days: keptDays(report),
     transactions_per_second: report.transactionsPerSecond,
     record_bytes_kept: keptBytes(report),
+    redis_bytes_per_transaction: Object.fromEntries(
+      lengths.map((n) => [n, Math.round(redisBytes(plan, n))]),
+    ),
+    redis: sizesOf(report).map(({ kind, count, records, bytes }) => ({
+      kind,
+      entities: count,
+      records,
+      journal_bytes: Math.round(bytes),
+      bytes: Math.round(count * bytes),
+    })),
   }
   return `${JSON.stringify(document, null, 2)}\n`
 }
@@ -143,13 +158,76 @@ function absentLines(absent: readonly string[]): string[] {
 }
 
 function costLines(report: CatalogReport): string[] {
-  const { plan, transactionsPerSecond } = report
+  const { plan, transactionsPerSecond, entities } = report
   const gigabytes = keptBytes(report) / 1e9
-  return [
+  const lines = [
     `${bytesPerTransaction(plan)} B of records per transaction in ${plan.journals.length} journals, namespace ${plan.namespace}`,
+    `In Redis, by records per journal: ${lengths.map((n) => `${n}: ${Math.round(redisBytes(plan, n))} B`).join(', ')}`,
     `${transactionsPerSecond} transactions/s kept for ${keptDays(report)} days: ${gigabytes.toPrecision(3)} GB of records.`,
-    'Redis adds about 100 B for each journal, and up to as much again as its strings grow.',
   ]
+  if (entities.size === 0) {
+    return [...lines, 'With --entities card=1000000,merchant=20000: the GB of Redis for so many.']
+  }
+  const rows = sizesOf(report).map(({ kind, count, records, bytes, isCompacted }) => [
+    kind,
+    formatCount(count),
+    `${isCompacted ? 'summed beyond ' : ''}${formatCount(records)}`,
+    formatCount(Math.round(bytes)),
+    ((count * bytes) / 1e9).toPrecision(3),
+  ])
+  const total = sizesOf(report).reduce((sum, { count, bytes }) => sum + count * bytes, 0)
+  return [
+    ...lines,
+    '',
+    ...table(['journal', 'entities', 'records each', 'B each', 'GB of Redis'], rows),
+    `${(total / 1e9).toPrecision(3)} GB in all, and about 40 B for each journal in the tables of Redis. A journal that is touched goes on growing up to`,
+    `${capsLong} caps of records, whatever the windows: only what nothing touches expires.`,
+  ]
+}
+
+const lengths = [1, 8, 64, 512] as const
+
+/** Memory of a transaction's records in Redis where each of its journals has `records` of them. */
+function redisBytes(plan: Plan, records: number): number {
+  return plan.journals.reduce(
+    (sum, { kind, width }) => sum + journalBytes(records, width, keyLength(plan, kind)) / records,
+    0,
+  )
+}
+
+interface Size {
+  readonly kind: string
+  readonly count: number
+  readonly records: number
+  readonly bytes: number
+  readonly isCompacted: boolean
+}
+
+/** A journal is compacted when it has so many caps of records, down to two and a half on average. */
+const capsLong = 4
+/** Of sums: what is left of them when they are packed, about. */
+const packedShare = 0.25
+
+/** Of the kinds whose number is known, with transactions spread evenly. */
+function sizesOf({ plan, entities, transactionsPerSecond, ...rest }: CatalogReport): Size[] {
+  const kept =
+    transactionsPerSecond * keptDays({ plan, entities, transactionsPerSecond, ...rest }) * 86_400
+  return plan.journals.flatMap(({ kind, width, cap, hopFloats }) => {
+    const count = entities.get(kind)
+    if (count === undefined) return []
+    const each = Math.max(1, Math.round(kept / count))
+    const isCompacted = each > capsLong * cap
+    const records = isCompacted ? capsLong * cap : each
+    const sums = isCompacted ? hopFloats * 8 * packedShare : 0
+    const bytes = journalBytes(records, width, keyLength(plan, kind)) + sums
+    return [{ kind, count, records, bytes, isCompacted }]
+  })
+}
+
+/** Characters of a journal's key under the default tenant. */
+function keyLength(plan: Plan, kind: string): number {
+  const entity = plan.journals.findIndex((journal) => journal.kind === kind)
+  return new Keys(plan, 1).journal('default', entity, new Uint32Array(4), 0).length
 }
 
 function bytesPerTransaction({ journals }: Plan): number {

@@ -2,7 +2,9 @@
 
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { closest } from '../../features/document.ts'
 import { assemble, shipped } from '../assemble.ts'
+import { EngineError } from '../errors.ts'
 import { type CatalogReport, catalogJson, catalogText } from './catalog-report.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import { type CheckOptions, checkFeatures } from './features-check.ts'
@@ -12,6 +14,7 @@ export interface FeaturesOptions {
   readonly transactionsPerSecond: number
   /** How long records are kept; null: as long as the longest window needs them. */
   readonly days: number | null
+  readonly entities: ReadonlyMap<string, number>
   readonly isJson: boolean
   /** Check a transaction instead. */
   readonly check: CheckOptions | null
@@ -29,6 +32,7 @@ export const featuresLine: CommandLine<FeaturesOptions> = {
     sharedFlags.map,
     { form: '--rate <count>', help: 'transactions per second, for the size in GB (default: 1000)' },
     { form: '--days <count>', help: 'days that are kept (default: what the longest window needs)' },
+    { form: '--entities <counts>', help: 'how many there are: card=1000000,merchant=20000' },
     { form: '--json', help: 'the same as one JSON document' },
     { form: '--check <file>', help: 'a history with the transaction to check' },
     { form: '--id <id>', help: 'the transaction to check (default: the last of the file)' },
@@ -36,13 +40,14 @@ export const featuresLine: CommandLine<FeaturesOptions> = {
   ],
   examples: [
     'weir features',
-    'weir features --catalog catalog.yaml --map mapping.yaml --rate 5000',
+    'weir features --catalog catalog.yaml --map mapping.yaml --rate 5000 --entities card=2000000,merchant=50000',
     'weir features --check history.csv --map mapping.yaml --id 7f3a --feature card_count_1d',
     'weir features --catalog champion.yaml,challenger.yaml',
   ],
   parse: (flags) => ({
     transactionsPerSecond: flags.count('--rate', 1, 10_000_000) ?? 1000,
     days: flags.count('--days', 1, 3650),
+    entities: readEntities(flags),
     isJson: flags.has('--json'),
     check: readCheck(flags),
   }),
@@ -59,13 +64,16 @@ export const runFeatures: Run<FeaturesOptions> = async (options, context) => {
   const assembly = await assemble({ ...files, model: null, policy: null })
   if (options.check !== null) return checkFeatures(options.check, assembly, context)
   const { catalog, plan } = assembly
-  const { transactionsPerSecond, days, isJson } = options
+  const { transactionsPerSecond, days, entities, isJson } = options
+  const kinds = plan.journals.map(({ kind }) => kind)
+  for (const kind of entities.keys()) requireKind(kind, kinds)
   const report: CatalogReport = {
     mappingFile: files.mapping,
     catalog,
     plan,
     transactionsPerSecond,
     days,
+    entities,
   }
   stdout.write(isJson ? catalogJson(report) : catalogText(report))
   return 0
@@ -82,4 +90,28 @@ function readCheck(flags: Flags): CheckOptions | null {
     flags.fault('--check', 'a file that exists', file)
   }
   return { file, id: flags.text('--id'), feature: flags.text('--feature') }
+}
+
+/** `card=1000000,merchant=20000`. */
+function readEntities(flags: Flags): ReadonlyMap<string, number> {
+  const text = flags.text('--entities')
+  const entities = new Map<string, number>()
+  if (text === null) return entities
+  for (const part of text.split(',')) {
+    const [, kind, count] = /^\s*([A-Za-z_]\w{0,63})=(\d{1,12})\s*$/.exec(part) ?? []
+    if (kind === undefined || Number(count) === 0) {
+      flags.fault('--entities', 'counts by kind such as card=1000000,merchant=20000', part)
+    } else entities.set(kind, Number(count))
+  }
+  return entities
+}
+
+function requireKind(kind: string, kinds: readonly string[]): void {
+  if (kinds.includes(kind)) return
+  const near = closest(kind, kinds)
+  const hint = near === null ? '' : ` (did you mean ${near}?)`
+  throw new EngineError(
+    'usage',
+    `option --entities: expected ${kinds.join(', ')}, found ${kind}${hint}`,
+  )
 }

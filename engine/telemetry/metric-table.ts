@@ -102,6 +102,16 @@ export const storeMetrics = {
     'attempts',
     'Such attempts that Redis refused or did not answer. The journal stays longer and is tried again; while this rises, the memory of Redis and what is read do, too.',
   ),
+  journalReads: counter(
+    'weir_store_journal_reads_total',
+    'journals',
+    'Journals that calls to Redis named, each as often as it was named.',
+  ),
+  heldReads: counter(
+    'weir_store_held_reads_total',
+    'journals',
+    'Of these, those that this process held: only what is new of them comes back.',
+  ),
   heldJournals: gauge('weir_store_held_journals', 'journals', 'Journals in this process.'),
   heldBytes: gauge('weir_store_held_bytes', 'bytes', 'Memory of these journals.'),
   calls: counter('weir_store_calls_total', 'batches', 'Batches that the store was asked for.'),

@@ -83,6 +83,8 @@ export class MemoryStore implements Store {
       roundTrips: 0,
       bytesSent: 0,
       bytesReceived: 0,
+      journalReads: 0,
+      heldReads: 0,
       heldJournals: this.#journals.live,
       heldBytes: this.#journals.bytes,
       losses: 0,

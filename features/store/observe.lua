@@ -41,6 +41,8 @@ local WHOLE_MAX = 512
 -- Whoever appends over a boundary compacts a journal of so many caps of records, and from the second on anybody.
 local CAPS_LONG, CAPS_MAX = 4, 8
 local WANTED = 4
+-- Longer journals grow in place (features/store/redis-memory.ts has the same bound).
+local REWRITTEN_MAX = 512
 local ROWS_MAX, SLOTS_MAX = 64, 1024
 
 -- The journals of the present call, by their place in it. Columns that are kept and overwritten: a table for each journal
@@ -316,7 +318,13 @@ local function write(key, request)
       call('SET', journalKeys[i], header .. table.concat(list), 'EX', ttl)
       incarnations[i] = request.incarnation .. UNSUMMED
     elseif list then
-      call('APPEND', journalKeys[i], list[2] and table.concat(list) or list[1])
+      local more = list[2] and table.concat(list) or list[1]
+      -- A string that grows gets twice what it needs: one that is short, and here as a whole, is written anew.
+      if starts[i] == 0 and #texts[i] <= REWRITTEN_MAX then
+        call('SET', journalKeys[i], texts[i] .. more, 'KEEPTTL')
+      else
+        call('APPEND', journalKeys[i], more)
+      end
     end
     if touched[i] and not absent[i] and steps[i] ~= step then
       call('SETRANGE', journalKeys[i], '30', packBytes('<H', step))

@@ -52,6 +52,9 @@ export class Observer {
   /** Losses noticed, and those after which all was begun anew: what is held is of no use, what was answered may rest on it. */
   #losses = 0
   #lossesHandled = 0
+  /** Journals that calls named since the start, and those of which something was held. */
+  journalReads = 0
+  heldReads = 0
   #isObserving = false
   #recordsOf: Uint8Array | null = null
   #words: Uint32Array = new Uint32Array(0)
@@ -233,6 +236,8 @@ export class Observer {
       incarnation: this.#incarnation(),
     })
     call.end = this.#packer.packed.length
+    this.journalReads += call.held.length
+    for (const held of call.held) if (held > 0) this.heldReads++
   }
 
   /** Takes in the replies of `calls`; returns those to send again, and which of them failed. */

@@ -77,6 +77,8 @@ export class RedisStore implements Store {
     return {
       calls: this.#calls,
       ...this.#wire.traffic,
+      journalReads: this.#observer.journalReads,
+      heldReads: this.#observer.heldReads,
       heldJournals: this.#observer.journals.live,
       heldBytes: this.#observer.journals.bytes,
       losses: this.#observer.losses,

@@ -11,6 +11,9 @@ export interface StoreStats {
   readonly roundTrips: number
   readonly bytesSent: number
   readonly bytesReceived: number
+  /** Journals that calls named, and those of them of which something was held: only what is new comes back. */
+  readonly journalReads: number
+  readonly heldReads: number
   readonly heldJournals: number
   readonly heldBytes: number
   /** How often it was noticed that the store had lost records, or that offsets began anew. Never in memory. */

@@ -17,7 +17,7 @@ export const initialize: InitializeHook<Change> = (data) => {
 export const load: LoadHook = async (url, context, next) => {
   const loaded = await next(url, context)
   if (change === null || !url.endsWith(`/dist/${change.file}`)) return loaded
-  const source = String(loaded.source)
+  const source = Buffer.from(loaded.source as Uint8Array).toString()
   const parts = source.split(change.from)
   if (parts.length !== 2) {
     throw new Error(

@@ -16,19 +16,19 @@ const fold = 'features/fold.test.js'
 const contract = 'engine/core/windows.test.js'
 const hops = 'features/hops.test.js'
 
-/** Changes to a script of Redis are made where it is read. */
+/** Changes to the functions in Redis are made where their text is put together. */
 function inRedis(from: string, to: string): Pick<Mutant, 'file' | 'from' | 'to'> {
-  const read = "#root/features/store/observe.lua')), 'utf8')"
-  const changed = `.then((text) => text.replace(${JSON.stringify(from)}, ${JSON.stringify(to)}))`
-  return { file: 'features/store/redis.js', from: read, to: read + changed }
+  const whole = "(await Promise.all(parts)).join('')"
+  const changed = `.replace(${JSON.stringify(from)}, () => ${JSON.stringify(to)})`
+  return { file: 'features/store/redis-fitness.js', from: whole, to: whole + changed }
 }
 
 export const mutants: readonly Mutant[] = [
   {
     name: 'the far end of a window is inclusive',
     file: 'features/tail.js',
-    from: 'this.#windowsMs = Float64Array.from(windowsMs)',
-    to: 'this.#windowsMs = Float64Array.from(windowsMs, (ms) => ms + 1)',
+    from: 'const ageMs = timeMs - delayMs - recordMs;',
+    to: 'const exactMs = timeMs - delayMs - recordMs; const ageMs = exactMs > 0 ? exactMs - 1 : exactMs;',
     test: fold,
     title: '2: a record exactly one window old is out, one a ms younger is in',
   },
@@ -99,14 +99,23 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a journal that is held is trusted, whatever stands in Redis',
-    ...inRedis('sub(text, 5, 16) ~= incarnations[i]', 'false'),
-    test: 'features/store/redis-loss.integration.test.js',
-    title: '?',
+    ...inRedis(
+      ' and sub(text, 9, 16) == incarnations[i] and sub(text, last + 1, last + 8) == identities[i]',
+      '',
+    ),
+    test: 'features/store/redis-faults.integration.test.js',
+    title: 'a journal of 6 records found regrown with other records is read anew',
   },
   {
     name: 'offsets are applied whatever came before them',
     ...inRedis('partition.predecessor ~= partition.stored', 'false'),
-    test: 'features/store/observe.integration.test.js',
-    title: '?',
+    test: 'features/store/redis-faults.integration.test.js',
+    title: 'a call lost between two others is noticed, sent again in order and counted once',
+  },
+  {
+    name: 'a journal is compacted up to its exact tail',
+    ...inRedis('boundary(known, cap) - cap', 'boundary(known, cap)'),
+    test: 'features/store/redis-compaction.integration.test.js',
+    title: 'refuses a base less than one cap behind the exact tail, and what else no engine sends',
   },
 ]
