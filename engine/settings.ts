@@ -94,6 +94,15 @@ export const settings = {
     transactions: topic('transactions', 'Topic that is read.'),
     decisions: topic('decisions', 'Topic that mirrors it: one outcome for each transaction.'),
     deadLetters: topic('dead-letters', 'Topic for messages that are no transactions.'),
+    labels: text(
+      {
+        initial: '',
+        initialText: 'none',
+        help: 'Topic of labels, reversals and declines beside the transactions, in the form of the same mapping.',
+      },
+      /^$|^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+      topicRule,
+    ),
     group: text({ initial: 'weir', help: 'Consumer group.' }, topicName, topicRule),
     clientId: text(
       { initial: 'weir', help: 'Name in the brokers’ logs and quotas.' },

@@ -34,6 +34,7 @@ export const rejectReasons = {
   bad_location: 'degrees that are no number or out of range',
   bad_label: 'a label that the mapping does not list',
   incomplete_label: 'a label message without a verdict',
+  not_a_label: 'a transaction in the topic of labels',
   missing_at: 'a reversal, decline or label without its own time',
 } as const satisfies Readonly<Record<string, string>>
 export type RejectReason = keyof typeof rejectReasons

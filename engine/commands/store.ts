@@ -12,6 +12,7 @@ export function openStore(
   topic: string,
   hashKey: Uint8Array,
   { loaded, log }: Context,
+  heldBytesMax = loaded.config.redis.heldBytesMax,
 ): Promise<RedisStore> {
   const { redis, http } = loaded.config
   requireTtl(plan, redis.ttlMs, http.horizonMs)
@@ -21,7 +22,7 @@ export function openStore(
     plans: plan,
     buckets: redis.buckets,
     ttlMs: redis.ttlMs,
-    heldBytesMax: redis.heldBytesMax,
+    heldBytesMax,
     commandTimeoutMs: redis.commandTimeoutMs,
     chain: topic,
     hashKeyId: hashKeyId.digest('hex').slice(0, 8),

@@ -1,4 +1,5 @@
 // `weir stream` from Kafka to Kafka with journals in Redis, until SIGTERM.
+import type { RedisStore } from '../../features/store/redis.ts'
 import { makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
@@ -16,6 +17,7 @@ import { Handover } from './handover.ts'
 import { committedAt, openKafka, withAdmin } from './kafka.ts'
 import { openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
+import { type LabelParts, LabelStream } from './stream-labels.ts'
 import { Watch } from './watch.ts'
 
 /** At a stop, leaving the group and closing all connections come on top: in all less than ten seconds. */
@@ -25,6 +27,8 @@ interface Engine {
   readonly driver: StreamDriver
   readonly source: KafkaSource
   readonly handover: Handover
+  /** Null where there is no topic of labels. */
+  readonly labels: LabelStream | null
 }
 
 /** What was opened is closed by these, all at once. */
@@ -43,13 +47,14 @@ export async function runKafka(context: Context): Promise<number> {
       const running = engine.driver.run(notingCoverage(engine.source, engine.handover))
       engine.source.start()
       stderr.write(`weir: deciding ${transactions} → ${decisions} (group ${group})\n`)
-      await Promise.race([running, stopping])
+      const labels = engine.labels?.run() ?? stopping
+      await Promise.race([running, labels, stopping])
     }
   } catch (error) {
     log.error({ error }, 'failed')
     throw error
   } finally {
-    await engine?.driver.stop()
+    await Promise.all([engine?.driver.stop(), engine?.labels?.stop()])
     await engine?.handover.close()
     if (engine !== null) closers.push(() => engine!.source.stop())
     await Promise.allSettled(closers.map((close) => close()))
@@ -132,7 +137,39 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     isReady: () => driver.isReady,
   })
   const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log)
-  return { driver, source, handover }
+  const labels =
+    kafka.labels === ''
+      ? null
+      : await openLabels(
+          { client, reader, assembly, hashKey, deadLetterPartitions },
+          watch,
+          context,
+        )
+  if (labels !== null) closers.push(() => labels.store.close())
+  return { driver, source, handover, labels: labels?.stream ?? null }
+}
+
+/** Views of labels are not asked for: hardly anything needs to be held. */
+const labelHeldBytes = 2 ** 24
+
+async function openLabels(
+  parts: Omit<LabelParts, 'store' | 'meter' | 'drainMsMax'>,
+  watch: Watch,
+  context: Context,
+): Promise<{ readonly stream: LabelStream; readonly store: RedisStore }> {
+  const { labels } = context.loaded.config.kafka
+  const { plan } = parts.assembly
+  const store = await openStore(plan, labels, parts.hashKey, context, labelHeldBytes)
+  try {
+    const stream = await LabelStream.open(
+      { ...parts, store, meter: watch.meter, drainMsMax },
+      context,
+    )
+    return { stream, store }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 /** Behind each commit stands what the journals have as well. */

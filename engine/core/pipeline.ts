@@ -156,7 +156,8 @@ export class Pipeline {
       batch.tenant[row] = transaction.tenant
       batch.partition[row] = message.partition
       batch.offset[row] = message.offset
-      batch.timeMs[row] = transaction.timeMs
+      // Of a message about an earlier transaction its own time: history does not begin with what it speaks of.
+      batch.timeMs[row] = transaction.atMs
       batch.count++
     }
     this.#latency.parse = this.#stageUs()

@@ -18,7 +18,7 @@ export interface SinkTopics {
 export interface SinkParts {
   readonly client: KafkaClient
   readonly topics: SinkTopics
-  readonly positions: Positions
+  readonly positions: Pick<Positions, 'unanswered'>
   readonly deadLetterPartitions: number
   readonly log: Log
 }

@@ -22,7 +22,7 @@ export interface TopicReport {
 /** Creates what is missing and checks the rest. Rejects with EngineError when the brokers cannot be asked. */
 export async function createOrCheckTopics(
   admin: Admin,
-  topics: SinkTopics,
+  topics: DeploymentTopics,
   wishes: TopicWishes,
 ): Promise<TopicReport> {
   const before = await countPartitions(admin, topics)
@@ -31,19 +31,28 @@ export async function createOrCheckTopics(
   return { partitions, created, faults: findFaults(topics, partitions) }
 }
 
-/** Partitions of the three topics; null where one is missing. */
+/** `labels` is empty or left out where there is no topic of labels. */
+export interface DeploymentTopics extends SinkTopics {
+  readonly labels?: string
+}
+
+function namesOf({ transactions, decisions, deadLetters, labels }: DeploymentTopics): string[] {
+  return [transactions, decisions, deadLetters, labels ?? ''].filter((topic) => topic !== '')
+}
+
+/** Partitions of the topics; null where one is missing. */
 export async function countPartitions(
   admin: Admin,
-  { transactions, decisions, deadLetters }: SinkTopics,
+  topics: DeploymentTopics,
 ): Promise<Map<string, number | null>> {
   try {
     const existing = await admin.listTopics()
-    const all = [transactions, decisions, deadLetters]
+    const all = namesOf(topics)
     const there = all.filter((topic) => existing.includes(topic))
     const counts = new Map<string, number | null>(all.map((topic) => [topic, null]))
     if (there.length === 0) return counts
-    const { topics } = await admin.fetchTopicMetadata({ topics: there })
-    for (const { name, partitions } of topics) counts.set(name, partitions.length)
+    const metadata = await admin.fetchTopicMetadata({ topics: there })
+    for (const { name, partitions } of metadata.topics) counts.set(name, partitions.length)
     return counts
   } catch (cause) {
     throw asEngineError('asking for the topics', cause)
@@ -52,7 +61,7 @@ export async function countPartitions(
 
 /** Throws EngineError `topic_unfit` when the topics cannot serve a stream. */
 export function requireFit(
-  topics: SinkTopics,
+  topics: DeploymentTopics,
   partitions: ReadonlyMap<string, number | null>,
 ): void {
   const faults = findFaults(topics, partitions)
@@ -60,13 +69,17 @@ export function requireFit(
 }
 
 function findFaults(
-  { transactions, decisions, deadLetters }: SinkTopics,
+  topics: DeploymentTopics,
   partitions: ReadonlyMap<string, number | null>,
 ): string[] {
+  const { transactions, decisions } = topics
   const faults: string[] = []
-  for (const topic of [transactions, decisions, deadLetters]) {
+  for (const topic of namesOf(topics)) {
     if ((partitions.get(topic) ?? null) === null)
       faults.push(`${topic}: expected a topic, found none`)
+  }
+  if ([transactions, decisions].includes(topics.labels ?? '')) {
+    faults.push(`${topics.labels}: expected a topic of labels alone, found it named twice`)
   }
   const input = partitions.get(transactions) ?? null
   const output = partitions.get(decisions) ?? null
@@ -80,7 +93,7 @@ function findFaults(
 
 async function createMissing(
   admin: Admin,
-  topics: SinkTopics,
+  topics: DeploymentTopics,
   { partitions, replicas }: TopicWishes,
   counts: ReadonlyMap<string, number | null>,
 ): Promise<string[]> {
@@ -110,13 +123,14 @@ async function createMissing(
   const keep = { configEntries: [{ name: 'cleanup.policy', value: 'delete' }] }
   await create(topics.decisions, mirrored, keep)
   await create(topics.deadLetters, 1, keep)
+  if (topics.labels) await create(topics.labels, mirrored, {})
   return created
 }
 
 /** Brokers learn of new topics one after another, and the one that made them is not always first. */
 async function countCreated(
   admin: Admin,
-  topics: SinkTopics,
+  topics: DeploymentTopics,
   created: readonly string[],
 ): Promise<Map<string, number | null>> {
   for (let waitedMs = 0; ; waitedMs += askAgainMs) {

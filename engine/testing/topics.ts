@@ -128,24 +128,25 @@ export class TestTopics {
   }
 
   /** The position that the group of this name has committed; -1 where it has none. */
-  async committed(group: string, partition: number): Promise<number> {
+  async committed(group: string, partition: number, topic = this.transactions): Promise<number> {
     const [answer] = await this.admin((admin) =>
-      admin.fetchOffsets({ groupId: group, topics: [this.transactions] }),
+      admin.fetchOffsets({ groupId: group, topics: [topic] }),
     )
     return Number(answer?.partitions.find((one) => one.partition === partition)?.offset ?? -1)
   }
 
-  /** Appends values to one partition of the transactions, in order. */
+  /** Appends values to one partition of the transactions, or of another topic, in order. */
   async produce(
     partition: number,
     values: readonly (Partial<NewRecord> | string)[],
+    topic = this.transactions,
   ): Promise<void> {
     const records = values
       .map((value) => (typeof value === 'string' ? { value } : value))
       .map((record) => ({ key: null, value: null, headers: {}, ...record }))
     this.#producer ??= this.#openProducer()
     const producer = await this.#producer
-    for (const chunk of chunks(records)) await send(producer, this.transactions, partition, chunk)
+    for (const chunk of chunks(records)) await send(producer, topic, partition, chunk)
   }
 
   /** Every record of a partition as it is now. */
