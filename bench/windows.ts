@@ -20,6 +20,15 @@ import { benchHashKey, makeMessages } from './workload.ts'
 const [kind = 'stages', heldText = String(2 ** 30)] = process.argv.slice(2)
 const hourMs = 3_600_000
 
+const schema: TransactionSchema = {
+  entities: ['card', 'merchant'],
+  primary: 0,
+  fields: [],
+  hasLocation: false,
+  hasLabel: false,
+  hasKinds: false,
+}
+
 /** Observes and folds in batches, and keeps account of each. */
 class Run {
   observeUs = 0
@@ -124,8 +133,8 @@ async function growth(): Promise<Record<string, number>> {
   const result: Record<string, number> = {}
   for (const window of ['1h', '30d']) {
     const run = runInMemory(new Plan(windowCatalog(window), schema), 64)
-    // Eight merchants and 64 cards: an hour of a merchant has more than its exact tail.
-    const steady = steadyTransactions(120_000, 64, 8, 400)
+    // Eight merchants and 16 cards: an hour of each has more than its exact tail.
+    const steady = steadyTransactions(120_000, 16, 8, 200)
     await run.add(steady.slice(0, 90_000))
     run.take()
     await run.add(steady.slice(90_000))
@@ -206,15 +215,6 @@ async function generated(
     transactions.push(transaction)
   }
   return { plan, transactions }
-}
-
-const schema: TransactionSchema = {
-  entities: ['card', 'merchant'],
-  primary: 0,
-  fields: [],
-  hasLocation: false,
-  hasLabel: false,
-  hasKinds: false,
 }
 
 /** Ten features of each entity over one window. */

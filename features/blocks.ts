@@ -2,7 +2,7 @@
 // records that lie wholly inside or outside its windows. A function of the records alone: whoever holds them makes the
 // same blocks, and no answer depends on whether there are any.
 import { blockRecords } from './journal.ts'
-import { kindOf, type RecordLayout, timeOf, verdictOf } from './layout.ts'
+import { kindOf, nowhere, type RecordLayout, timeOf, verdictOf } from './layout.ts'
 import { splitSquare } from './window-sums.ts'
 
 /** Places in a block, in float64s. Sums are of its transactions. */
@@ -29,9 +29,23 @@ export const Block = {
 const two32 = 2 ** 32
 
 const squareFloats = 4
+/** ms of the newest located record, its latitude and longitude. */
+const locationFloats = 3
+/** First ms, first, last ms, last. */
+const endFloats = 4
 
 /** float64s of a block. */
 export function blockFloats(layout: RecordLayout): number {
+  return endsAt(layout, layout.ends.length)
+}
+
+/** Where the ends of the number of that place in `layout.ends` stand in a block. */
+export function endsAt(layout: RecordLayout, number: number): number {
+  return locationAt(layout) + (layout.location >= 0 ? locationFloats : 0) + number * endFloats
+}
+
+/** Where the newest location stands in a block, in layouts that have one. */
+export function locationAt(layout: RecordLayout): number {
   return squaresAt(layout) + (layout.hasSquares ? squareFloats : 0)
 }
 
@@ -54,6 +68,7 @@ export function sumBlock(
   out[at + Block.min] = Infinity
   out[at + Block.max] = -Infinity
   out[at + Block.arrivalMax] = -Infinity
+  openEnds(layout, out, at)
   for (let r = 0; r < blockRecords; r++) {
     const record = start + r * layout.width
     if (layout.label >= 0) out[at + Block.arrivals + r] = Infinity
@@ -67,6 +82,46 @@ export function sumBlock(
     if (layout.amount >= 0)
       addAmount(layout, out, at, data.getFloat64(record + layout.amount, true))
     if (layout.label >= 0) addLabel(layout, out, at, data, record, r)
+    if (layout.location >= 0) addLocation(layout, out, at + locationAt(layout), data, record)
+    for (let n = 0; n < layout.ends.length; n++) {
+      const number = data.getFloat64(record + layout.ends[n]!, true)
+      if (!Number.isNaN(number)) addEnd(out, at + endsAt(layout, n), timeMs, number)
+    }
+  }
+}
+
+function openEnds(layout: RecordLayout, out: Float64Array, at: number): void {
+  if (layout.location >= 0) out[at + locationAt(layout)] = -Infinity
+  for (let n = 0; n < layout.ends.length; n++) {
+    out[at + endsAt(layout, n)] = Infinity
+    out[at + endsAt(layout, n) + 2] = -Infinity
+  }
+}
+
+function addLocation(
+  { location }: RecordLayout,
+  out: Float64Array,
+  to: number,
+  data: DataView,
+  record: number,
+): void {
+  const timeMs = timeOf(data, record)
+  const latitude = data.getInt32(record + location, true)
+  if (latitude === nowhere || timeMs < out[to]!) return
+  out[to] = timeMs
+  out[to + 1] = latitude
+  out[to + 2] = data.getInt32(record + location + 4, true)
+}
+
+/** Of records at the same ms the first is the one with the least ordinal, the last the one with the greatest. */
+function addEnd(out: Float64Array, to: number, timeMs: number, number: number): void {
+  if (timeMs < out[to]!) {
+    out[to] = timeMs
+    out[to + 1] = number
+  }
+  if (timeMs >= out[to + 2]!) {
+    out[to + 2] = timeMs
+    out[to + 3] = number
   }
 }
 

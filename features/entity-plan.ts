@@ -278,7 +278,10 @@ function isEnd({ aggregate }: Feature): boolean {
 }
 
 /** Byte of the f64 that `of` names in a record. */
-function numberAt({ amount, numbers }: RecordLayout, of: string): number {
+function numberAt(
+  { amount, numbers }: Pick<RecordLayout, 'amount' | 'numbers'>,
+  of: string,
+): number {
   return of === 'amount' ? amount : numbers.find(({ name }) => name === of)!.at
 }
 
@@ -310,8 +313,9 @@ function makeLayout(
     const index = isEntity ? entity : schema.fields.indexOf(name)
     return { name, isEntity, index, at: place(true) }
   })
-  const hasSquares = features.some(isSquared)
-  return { width, amount, label, named, own: ownTime, location, numbers, columns, hasSquares }
+  const layout = { width, amount, label, named, own: ownTime, location, numbers, columns }
+  const atEnds = features.filter(isEnd).map(({ of }) => numberAt(layout, of!))
+  return { ...layout, hasSquares: features.some(isSquared), ends: [...new Set(atEnds)] }
 }
 
 function namesOf(features: readonly Feature[]): string[] {

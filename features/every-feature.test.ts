@@ -7,6 +7,7 @@ import { Plan } from './plan.ts'
 import { everyFeature, everySchema } from './testing/every-feature.ts'
 import { FoldRun } from './testing/fold-run.ts'
 import { Oracle } from './testing/oracle.ts'
+import { randomTransactions } from './testing/random-transactions.ts'
 import { Kind, Transaction, Verdict } from './transaction.ts'
 
 const features = everyFeature(['3s', '13s', '29s'])
@@ -104,6 +105,25 @@ for (const cap of [2, 512]) {
     )
   })
 }
+
+test('over hundreds of records and sums of them: the same with blocks and without, and the naive twin’s', () => {
+  const options = { seed: 41, count: 420, entities: 2, stepMs: 300, lifecycle: 0 }
+  for (const cap of [64, 512]) {
+    const caps = { card: cap, merchant: cap, card_x_merchant: cap }
+    const plan = new Plan(catalog, everySchema, { caps })
+    const run = new FoldRun(plan)
+    const oracle = new Oracle(plan.features, everySchema)
+    for (const transaction of randomTransactions(everySchema, options)) {
+      const expected = oracle.add(transaction)
+      const row = run.add(transaction)
+      for (const [f, { name }] of plan.features.entries()) {
+        if (run.approximate[f] === 1) continue
+        const value = expected[f] ?? Number.NaN
+        assert.ok(Object.is(row[f], value), `${name}: expected ${value}, found ${row[f]}`)
+      }
+    }
+  }
+})
 
 test('a value is not surely known where the one that has it may have been declined in sums', () => {
   // Found by the test above: the decline of b came first and lies in sums, b itself does not.

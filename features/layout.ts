@@ -23,8 +23,10 @@ export interface RecordLayout {
   readonly numbers: readonly NumberColumn[]
   /** u64 each, zero when absent. */
   readonly columns: readonly Column[]
-  /** True if sums of older records hold the squares of their amounts. */
+  /** True if sums of records hold the squares of their amounts. */
   readonly hasSquares: boolean
+  /** Bytes of the f64 whose first and last value sums of records hold. */
+  readonly ends: readonly number[]
 }
 
 /** A value whose hash is kept in each record. `index` is into the schema's entities or fields. */

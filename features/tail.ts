@@ -4,7 +4,7 @@
 // A record of age a belongs to every window longer than a. So each is added once, to the shortest window that holds it, and
 // at the end each window takes over what the shorter ones gathered (WindowSums.merge).
 import assert from 'node:assert'
-import { Block, blockFloats, squaresAt } from './blocks.ts'
+import { Block, blockFloats, endsAt, locationAt, squaresAt } from './blocks.ts'
 import { DistinctSet } from './distinct.ts'
 import type { EntityPlan, WindowGroup } from './entity-plan.ts'
 import { blockRecords } from './journal.ts'
@@ -31,6 +31,9 @@ export class Tail {
   readonly #longestMs: number
   readonly #blockFloats: number
   readonly #squaresAt: number
+  readonly #locationAt: number
+  /** Of each number of the group. */
+  readonly #endsAt: readonly number[]
   readonly #sums: WindowSums
   readonly #labels: LabelSums | null
   /** True if a record leaves more than a count and an amount; if a block cannot stand for its records. */
@@ -56,9 +59,10 @@ export class Tail {
     this.#squaresAt = squaresAt(layout)
     this.#sums = sums
     this.#labels = labels
-    const hasEnds = hasLocation || numbers.length > 0
-    this.#hasMore = hasSquares || hasEnds
-    this.#needsRecords = hasEnds || mask !== 0
+    this.#hasMore = hasSquares || hasLocation || numbers.length > 0
+    this.#needsRecords = mask !== 0
+    this.#locationAt = locationAt(layout)
+    this.#endsAt = numbers.map((number) => endsAt(layout, layout.ends.indexOf(number)))
     const recordsMax = cap * 2
     this.#starts = new Int32Array(recordsMax)
     this.#windows = new Uint8Array(recordsMax)
@@ -235,6 +239,17 @@ export class Tail {
     sums.oldest[window] = Math.max(sums.oldest[window]!, oldestMs)
     for (let limb = 0; limb < sums.squares.length; limb++) {
       sums.squares[limb]![window]! += blocks[at + this.#squaresAt + limb]!
+    }
+    if (this.#group.hasLocation) {
+      const place = at + this.#locationAt
+      sums.addOlderLocation(window, blocks[place]!, blocks[place + 1]!, blocks[place + 2]!)
+    }
+    for (let n = 0; n < this.#endsAt.length; n++) {
+      const place = at + this.#endsAt[n]!
+      // None of the block has the number.
+      if (blocks[place] === Infinity) continue
+      sums.addOlderEnd(n, window, blocks[place + 2]!, blocks[place + 3]!)
+      sums.addOlderEnd(n, window, blocks[place]!, blocks[place + 1]!)
     }
   }
 

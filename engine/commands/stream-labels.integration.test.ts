@@ -100,9 +100,9 @@ test('labels and reversals of a topic of their own count once, what is none goes
   await taken(4)
   assert.deepEqual(await decide('e1', t0 + 9, 3), [3, 0, null], 'before the labels arrive')
   assert.deepEqual(await decide('e2', t0 + 20, 4), [3, 1, 0.5], 'b was reversed, e1 counts')
-  const [letter] = await topics.waitFor(topics.deadLetters, 0, 1)
-  assert.equal(letter?.headers['weir-reason']?.toString(), 'not_a_label')
-  assert.equal(letter?.headers['weir-source-topic']?.toString(), labels)
+  const headers = (await topics.waitFor(topics.deadLetters, 0, 1))[0]!.headers
+  assert.equal(headers['weir-reason']?.toString(), 'not_a_label')
+  assert.equal(headers['weir-source-topic']?.toString(), labels)
   await stopCleanly(engine)
 
   // The same label again, and another verdict later on: the last to arrive holds.
