@@ -36,6 +36,42 @@ const variants: readonly Variant[] = [
     about: 'The same with decision batches of 64.',
   },
   {
+    name: 'windows on Redis, journals held',
+    script: script('windows'),
+    args: ['stages', String(2 ** 30)],
+    about:
+      'Observing and folding alone, four entities and 51 features of the generator’s mix, 16 transactions a call, a real Redis on loopback; 60,000 after 100,000 of history. CPU of the process around each stage, so the caches are as cold as between other work. Redis’ memory is that of its data set by all transactions.',
+  },
+  {
+    name: 'windows on Redis, hardly any held',
+    script: script('windows'),
+    args: ['stages', String(2 ** 20)],
+    about:
+      'The same with the least memory for held journals: nearly every journal comes back whole.',
+  },
+  {
+    name: 'windows that grow',
+    script: script('windows'),
+    args: ['growth'],
+    about:
+      'Twenty features over two entities in windows of one hour and of thirty days, the same traffic, every journal and every hour of it beyond its exact tail; in memory, observing and folding.',
+  },
+  {
+    name: 'one merchant with 30 % of the traffic',
+    script: script('windows'),
+    args: ['hot'],
+    about:
+      'The generator’s mix, and the same with three of ten transactions at one merchant; in memory, observing and folding, default catalog, 50,000 after 150,000.',
+  },
+  {
+    name: 'one merchant with a million records',
+    script: script('windows'),
+    args: ['million'],
+    about:
+      'One merchant and 20,000 cards on Redis, calls of 64, windows of thirty days: what a transaction costs over 5,000 of them and what the journal takes in Redis, at 10,000, 100,000 and 1,000,000 records.',
+    rounds: 1,
+  },
+  {
     name: 'sidecar',
     script: script('sidecar'),
     args: ['20000', '5000', '400'],
