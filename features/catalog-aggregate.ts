@@ -1,7 +1,13 @@
 // Reads the part of a feature that is an aggregate over a window: entity, window, and what else features/aggregate.ts lets it take.
-import { type Aggregate, aggregates, bases, ruleOf, type Smoothing } from './aggregate.ts'
-import type { Feature } from './catalog.ts'
-import { readWhere } from './condition.ts'
+import {
+  type Aggregate,
+  aggregates,
+  type Basis,
+  bases,
+  ruleOf,
+  type Smoothing,
+} from './aggregate.ts'
+import { readWhere, type Where } from './condition.ts'
 import type { DocumentReader, Path } from './document.ts'
 
 type Fields = Record<string, unknown>
@@ -11,20 +17,26 @@ const partsMax = 3
 const nameMax = 64
 const currents = ['included', 'excluded'] as const
 
-export type AggregateParts = Pick<
-  Feature,
-  | 'aggregate'
-  | 'entity'
-  | 'entityParts'
-  | 'of'
-  | 'windowMs'
-  | 'delayMs'
-  | 'shortMs'
-  | 'isCurrentIncluded'
-  | 'basis'
-  | 'where'
-  | 'smoothing'
->
+/** What a feature says of its window; of one without a window, nothing. */
+export interface AggregateParts {
+  readonly aggregate: Aggregate | null
+  /** Kind of entity; of several together, `card_x_merchant`. */
+  readonly entity: string | null
+  /** The mapped kinds that it is made of, sorted: one, or the several. */
+  readonly entityParts: readonly string[]
+  /** `amount`, a field or an entity, as the aggregate has it. */
+  readonly of: string | null
+  /** ms; 0 for values and calendar. */
+  readonly windowMs: number
+  /** ms between a transaction and the newest that the window sees. */
+  readonly delayMs: number
+  /** acceleration: ms of the short window; else 0. */
+  readonly shortMs: number
+  readonly isCurrentIncluded: boolean
+  readonly basis: Basis
+  readonly where: Where
+  readonly smoothing: Smoothing | null
+}
 
 export function readAggregate(reader: DocumentReader, object: Fields, path: Path): AggregateParts {
   const aggregate = reader.oneOf(object['aggregate'], [...path, 'aggregate'], aggregates)

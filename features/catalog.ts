@@ -1,9 +1,7 @@
 // Features are declared, not coded: this reads a catalog document into a list of definitions. What they need of a
 // journal is features/plan.ts, what they compute is features/fold.ts.
 import { createHash } from 'node:crypto'
-import type { Aggregate, Basis, Smoothing } from './aggregate.ts'
-import { readAggregate } from './catalog-aggregate.ts'
-import type { Where } from './condition.ts'
+import { type AggregateParts, readAggregate } from './catalog-aggregate.ts'
 import { type Document, DocumentReader, type Path } from './document.ts'
 import { filtersMax } from './layout.ts'
 import { isZone } from './zone.ts'
@@ -13,7 +11,7 @@ export const calendars = ['hour', 'weekday', 'weekend', 'day'] as const
 export type Calendar = (typeof calendars)[number]
 
 /** One declared number. Exactly one of `value`, `calendar` and `aggregate` is not null. */
-export interface Feature {
+export interface Feature extends AggregateParts {
   readonly name: string
   /** 16 hex digits of everything but the name: equal definitions compute equal numbers. */
   readonly definition: string
@@ -23,23 +21,6 @@ export interface Feature {
   /** Half open, `[a, b)`; wraps round when a > b. Then the feature is 1 or 0. */
   readonly between: readonly [number, number] | null
   readonly tz: string
-  readonly aggregate: Aggregate | null
-  /** Kind of entity; of several together, `card_x_merchant`. */
-  readonly entity: string | null
-  /** The mapped kinds that it is made of, sorted: one, or the several. */
-  readonly entityParts: readonly string[]
-  /** `amount`, a field or an entity, as the aggregate has it. */
-  readonly of: string | null
-  /** ms; 0 for values and calendar. */
-  readonly windowMs: number
-  /** ms between a transaction and the newest that the window sees. */
-  readonly delayMs: number
-  /** acceleration: ms of the short window; else 0. */
-  readonly shortMs: number
-  readonly isCurrentIncluded: boolean
-  readonly basis: Basis
-  readonly where: Where
-  readonly smoothing: Smoothing | null
 }
 
 /** The column that rows of features begin with. */

@@ -102,81 +102,14 @@ export function planEntity(
   schema: TransactionSchema,
 ): EntityPlan {
   const layout = makeLayout(options.isPrimary, own, schema)
-  const filters = new Named<Filter>()
-  const maskOf = ({ where }: Feature): number => {
-    if (where === null) return 0
-    return filterMask(filters.place(JSON.stringify(where), () => bindWhere(where, schema)))
-  }
-  const groups = new Named<GroupDraft>()
-  groups.place(groupName(0, 0, false), () => new GroupDraft(0, 0, false))
-  const labels = new Named<LabelWindow>()
-  const messages = new Named<MessageWindow>()
-  const drafts = own.map(({ feature, output }) => {
-    const { windowMs, delayMs } = feature
-    const mask = maskOf(feature)
-    const { over } = ruleOf(feature.aggregate!)
-    const isGross = over === 'messages' || feature.basis === 'gross'
-    const place = { output, mask, delayMs, isGross, group: -1, label: -1, messages: -1 }
-    if (over === 'labels') {
-      const name = `${windowMs} ${delayMs} ${mask} ${isGross}`
-      place.label = labels.place(name, () => ({ windowMs, delayMs, mask, isGross }))
-      return { feature, place }
-    }
-    if (over === 'messages') {
-      const kind = feature.aggregate === 'reversals' ? Kind.reversal : Kind.decline
-      const name = `${windowMs} ${delayMs} ${mask} ${kind}`
-      place.messages = messages.place(name, () => ({ windowMs, delayMs, mask, kind }))
-      if (feature.aggregate === 'reversals') return { feature, place }
-    }
-    const name = groupName(delayMs, mask, isGross)
-    place.group = groups.place(name, () => new GroupDraft(delayMs, mask, isGross))
-    groups.all[place.group]!.add(feature, layout)
-    return { feature, place }
-  })
-  const made = groups.all.map((draft) => draft.finish())
-  const features = drafts.map(({ feature, place }): EntityFeature => {
-    const group = made[place.group]
-    const windows = group?.windowsMs ?? []
-    return {
-      output: place.output,
-      aggregate: feature.aggregate!,
-      group: place.group,
-      window: place.label >= 0 ? place.label : windows.indexOf(feature.windowMs),
-      short: feature.shortMs > 0 ? windows.indexOf(feature.shortMs) : -1,
-      messages: place.messages,
-      column: layout.columns.findIndex(({ name }) => name === feature.of),
-      number: isEnd(feature) ? group!.numbers.indexOf(numberAt(layout, feature.of!)) : -1,
-      isCurrentIncluded: feature.isCurrentIncluded,
-      mask: place.mask,
-      delayMs: place.delayMs,
-      smoothing: feature.smoothing,
-    }
-  })
-  const hops = planHops(
-    [
-      ...made.flatMap((group) => group.windowsMs.map((windowMs) => seriesOf(group, windowMs))),
-      ...labels.all.map((window) => ({ ...plain, ...window, counts: 'labels' as const })),
-      ...messages.all.map(({ kind, ...window }) => ({
-        ...plain,
-        ...window,
-        isGross: true,
-        counts: kind === Kind.reversal ? ('reversals' as const) : ('declines' as const),
-      })),
-    ],
-    made.flatMap(({ mask, sketched }) =>
-      sketched.map((column) => ({ mask, column: layout.columns[column]!.at })),
-    ),
-  )
+  const draft = new EntityDraft(layout, schema)
+  for (const placed of own) draft.add(placed)
+  const hops = draft.hops()
   return {
     ...options,
+    ...draft.finish(),
     width: layout.width,
     layout,
-    features,
-    groups: made,
-    labelWindows: labels.all,
-    messageWindows: messages.all,
-    filters: filters.all,
-    filterNames: filters.names,
     hops,
     hopFloats: hops.floats,
     clearHops: (floats) => {
@@ -192,16 +125,121 @@ export function planEntity(
   }
 }
 
+/** Where a feature belongs; -1 where it has nothing. */
+interface Place {
+  group: number
+  label: number
+  messages: number
+}
+
+/** An entity kind while its features are gathered. */
+class EntityDraft {
+  readonly #layout: RecordLayout
+  readonly #schema: TransactionSchema
+  readonly #filters = new Named<Filter>()
+  readonly #groups = new Named<GroupDraft>()
+  readonly #labels = new Named<LabelWindow>()
+  readonly #messages = new Named<MessageWindow>()
+  readonly #placed: (Placed & { readonly mask: number; readonly place: Place })[] = []
+
+  constructor(layout: RecordLayout, schema: TransactionSchema) {
+    this.#layout = layout
+    this.#schema = schema
+    this.#group(0, 0, false)
+  }
+
+  add({ feature, output }: Placed): void {
+    const mask = this.#maskOf(feature)
+    const place = { group: -1, label: -1, messages: -1 }
+    const { windowMs, delayMs, aggregate } = feature
+    const { over } = ruleOf(aggregate!)
+    const isGross = over === 'messages' || feature.basis === 'gross'
+    if (over === 'labels') {
+      const name = `${windowMs} ${delayMs} ${mask} ${isGross}`
+      place.label = this.#labels.place(name, () => ({ windowMs, delayMs, mask, isGross }))
+    }
+    if (over === 'messages') {
+      const kind = aggregate === 'reversals' ? Kind.reversal : Kind.decline
+      const name = `${windowMs} ${delayMs} ${mask} ${kind}`
+      place.messages = this.#messages.place(name, () => ({ windowMs, delayMs, mask, kind }))
+    }
+    if (over === 'transactions' || aggregate === 'decline_rate') {
+      place.group = this.#group(delayMs, mask, isGross)
+      this.#groups.all[place.group]!.add(feature, this.#layout)
+    }
+    this.#placed.push({ feature, output, mask, place })
+  }
+
+  finish(): Pick<
+    EntityPlan,
+    'features' | 'groups' | 'labelWindows' | 'messageWindows' | 'filters' | 'filterNames'
+  > {
+    const groups = this.#groups.all.map((draft) => draft.finish())
+    return {
+      features: this.#placed.map(({ feature, output, mask, place }): EntityFeature => {
+        const group = groups[place.group]
+        const windows = group?.windowsMs ?? []
+        const { aggregate, windowMs, shortMs, delayMs, of, isCurrentIncluded, smoothing } = feature
+        return {
+          output,
+          aggregate: aggregate!,
+          group: place.group,
+          window: place.label >= 0 ? place.label : windows.indexOf(windowMs),
+          short: shortMs > 0 ? windows.indexOf(shortMs) : -1,
+          messages: place.messages,
+          column: this.#layout.columns.findIndex(({ name }) => name === of),
+          number: isEnd(feature) ? group!.numbers.indexOf(numberAt(this.#layout, of!)) : -1,
+          isCurrentIncluded,
+          mask,
+          delayMs,
+          smoothing,
+        }
+      }),
+      groups,
+      labelWindows: this.#labels.all,
+      messageWindows: this.#messages.all,
+      filters: this.#filters.all,
+      filterNames: this.#filters.names,
+    }
+  }
+
+  /** Series of each group's windows, then of label windows, then of message windows. */
+  hops(): HopPlan {
+    const groups = this.#groups.all.map((draft) => draft.finish())
+    const series = [
+      ...groups.flatMap((group) => group.windowsMs.map((windowMs) => seriesOf(group, windowMs))),
+      ...this.#labels.all.map((window) => ({ ...plain, ...window, counts: 'labels' as const })),
+      ...this.#messages.all.map(({ kind, ...window }) => ({
+        ...plain,
+        ...window,
+        isGross: true,
+        counts: kind === Kind.reversal ? ('reversals' as const) : ('declines' as const),
+      })),
+    ]
+    const sketches = groups.flatMap(({ mask, sketched }) =>
+      sketched.map((column) => ({ mask, column: this.#layout.columns[column]!.at })),
+    )
+    return planHops(series, sketches)
+  }
+
+  #group(delayMs: number, mask: number, isGross: boolean): number {
+    const name = `${delayMs} ${mask} ${isGross}`
+    return this.#groups.place(name, () => new GroupDraft(delayMs, mask, isGross))
+  }
+
+  #maskOf({ where }: Feature): number {
+    if (where === null) return 0
+    const name = JSON.stringify(where)
+    return filterMask(this.#filters.place(name, () => bindWhere(where, this.#schema)))
+  }
+}
+
 const plain = { hasSquares: false, hasLocation: false, numbers: [] }
 
 function seriesOf(group: WindowGroup, windowMs: number): HopSeries {
   const { delayMs, mask, isGross, hasSquares, hasLocation, numbers } = group
   const counts = 'transactions'
   return { windowMs, delayMs, mask, isGross, counts, hasSquares, hasLocation, numbers }
-}
-
-function groupName(delayMs: number, mask: number, isGross: boolean): string {
-  return `${delayMs} ${mask} ${isGross}`
 }
 
 /** Things that are there once by name, in the order in which they were asked for. */
