@@ -156,7 +156,7 @@ export class EntityFold {
       this.#messages.add(undone, timeMs)
       if (!hasHops || undone.isMatched) continue
       for (const group of this.#groups) takeOut(group, undone, timeMs)
-      this.#labels.markUndone(undone.recordMs, undone.word, timeMs)
+      this.#labels.markUndone(undone.recordMs, timeMs)
     }
   }
 
@@ -199,7 +199,9 @@ export class EntityFold {
 
 /** A transaction that lies in hops was reversed or declined: its windows lose its copy, and are not exact any more. */
 function takeOut({ plan, sums }: Group, undone: Undone, timeMs: number): void {
-  if (plan.isGross || !isMet(undone.word, plan.mask)) return
+  if (plan.isGross) return
+  // A message that does not meet the condition may speak of a transaction that does.
+  const isSummed = isMet(undone.word, plan.mask)
   const ageMs = timeMs - plan.delayMs - undone.recordMs
   if (ageMs < 0) return
   for (let w = 0; w < plan.windowsMs.length; w++) {
@@ -207,6 +209,7 @@ function takeOut({ plan, sums }: Group, undone: Undone, timeMs: number): void {
     sums.isApproximate[w] = 1
     sums.isFirstApproximate[w] = 1
     sums.isLastApproximate[w] = 1
+    if (!isSummed) continue
     sums.count[w]!--
     sums.takeAmount(w, undone.amount)
   }

@@ -14,7 +14,7 @@ const features = everyFeature(['3s', '13s', '29s'])
 const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
 const t0 = 1_700_000_000_000
 
-/** A transaction; messages about it say the same of it. */
+/** A transaction; messages about it say the same of it, or leave out its fields. */
 const base = fc.record({
   second: fc.nat(45),
   ms: fc.constantFrom(-1, 0, 0, 1),
@@ -40,6 +40,7 @@ const step = fc.record({
   ),
   atSecond: fc.nat(60),
   verdict: fc.constantFrom(Verdict.legit, Verdict.fraud),
+  isTerse: fc.boolean(),
 })
 
 const history = fc.record({
@@ -70,8 +71,9 @@ function transactionOf(of: Made<typeof base>, made: Made<typeof step>): Transact
   })
   transaction.entities[0] = 'c'
   transaction.entities[1] = of.merchant === null ? null : `m${of.merchant}`
-  transaction.fields[0] = of.mcc === null ? null : String(of.mcc)
-  transaction.fields[1] = of.channel === null ? null : String(of.channel)
+  const isTold = isOwn || !made.isTerse
+  transaction.fields[0] = isTold && of.mcc !== null ? String(of.mcc) : null
+  transaction.fields[1] = isTold && of.channel !== null ? String(of.channel) : null
   return transaction
 }
 

@@ -143,7 +143,7 @@ export function addToHops(
 }
 
 /** Whether a record of that kind leaves anything in the series. */
-function isCounted({ counts, isGross }: HopSeries, kind: number, verdict: number): boolean {
+function isCounted({ counts, isGross, mask }: HopSeries, kind: number, verdict: number): boolean {
   const isUndone = kind === Kind.reversal || kind === Kind.decline
   switch (counts) {
     case 'transactions':
@@ -151,10 +151,20 @@ function isCounted({ counts, isGross }: HopSeries, kind: number, verdict: number
     case 'labels':
       return isUndone ? !isGross : verdict !== Verdict.none
     case 'reversals':
-      return kind === Kind.reversal
+      return kind === Kind.reversal || (isUndone && mask !== 0)
     case 'declines':
-      return kind === Kind.decline
+      return kind === Kind.decline || (isUndone && mask !== 0)
   }
+}
+
+/**
+ * Whether it adds to the sums. A message that does not meet the condition may speak of a transaction that does, and of several
+ * messages the first says whether it is met: then it is known that the sums may be wrong, but not by what.
+ */
+function isSummed({ counts, mask }: HopSeries, kind: number, word: number): boolean {
+  if (!isMet(word, mask)) return false
+  if (counts === 'reversals') return kind === Kind.reversal
+  return counts !== 'declines' || kind === Kind.decline
 }
 
 function addRecord(
@@ -165,7 +175,8 @@ function addRecord(
   record: number,
 ): void {
   const kind = kindOf(data, record)
-  if (!isMet(wordOf(data, record), series.mask)) return
+  const isAdded = isSummed(series, kind, wordOf(data, record))
+  if (!isAdded && kind === Kind.transaction) return
   if (!isCounted(series, kind, verdictOf(data, record))) return
   const timeMs = timeOf(data, record)
   const number = Math.floor(timeMs / series.sliceMs)
@@ -182,6 +193,7 @@ function addRecord(
   hops[at + Slice.minMs] = Math.min(hops[at + Slice.minMs]!, timeMs)
   hops[at + Slice.maxMs] = Math.max(hops[at + Slice.maxMs]!, timeMs)
   if (kind !== Kind.transaction) hops[at + Slice.isTouched] = 1
+  if (!isAdded) return
   const isUndone = kind === Kind.reversal || kind === Kind.decline
   if (series.counts === 'transactions') {
     addAmount(series, layout, hops, at, data, record, isUndone ? -1 : 1)

@@ -106,11 +106,11 @@ export class LabelSums {
   }
 
   /** A transaction that lies in hops, its label perhaps with it, was undone. */
-  markUndone(recordMs: number, word: number, timeMs: number): void {
+  markUndone(recordMs: number, timeMs: number): void {
     for (let w = 0; w < this.#windows.length; w++) {
-      const { windowMs, delayMs, mask, isGross } = this.#windows[w]!
+      const { windowMs, delayMs, isGross } = this.#windows[w]!
       const ageMs = timeMs - delayMs - recordMs
-      if (isGross || ageMs < 0 || ageMs >= windowMs || !isMet(word, mask)) continue
+      if (isGross || ageMs < 0 || ageMs >= windowMs) continue
       this.isApproximate[w] = 1
     }
   }
