@@ -15,6 +15,8 @@ type Fields = Record<string, unknown>
 /** Kinds that one entity may be made of. */
 const partsMax = 3
 const nameMax = 64
+/** In no name: what is joined is never a name, nor the same as other names joined. */
+const joint = '+'
 const currents = ['included', 'excluded'] as const
 
 /** What a feature says of its window; of one without a window, nothing. */
@@ -52,7 +54,7 @@ export function readAggregate(reader: DocumentReader, object: Fields, path: Path
   const basis = object['basis']
   return {
     aggregate,
-    entity: entityParts.join('_x_'),
+    entity: entityParts.join(joint),
     entityParts,
     of: readOf(reader, aggregate, object['of'], [...path, 'of']),
     windowMs,
@@ -76,7 +78,7 @@ function readEntity(reader: DocumentReader, value: unknown, path: Path): string[
   const sorted = [...new Set(parts)].sort()
   if (parts.length < 2 || parts.length > partsMax || sorted.length !== parts.length) {
     reader.fault(path, `one entity, or two to ${partsMax} different ones`, value)
-  } else if (sorted.join('_x_').length > nameMax) {
+  } else if (sorted.join(joint).length > nameMax) {
     reader.fault(path, `entities whose names joined are at most ${nameMax} characters`, value)
   }
   return sorted

@@ -79,7 +79,7 @@ function transactionOf(of: Made<typeof base>, made: Made<typeof step>): Transact
 
 for (const cap of [2, 512]) {
   test(`what is not marked approximate equals the naive twin, whatever the history; cap ${cap}`, () => {
-    const caps = { card: cap, merchant: cap, card_x_merchant: cap }
+    const caps = { card: cap, merchant: cap, 'card+merchant': cap }
     const plan = new Plan(catalog, everySchema, { caps })
     fc.assert(
       fc.property(history, ({ bases, steps }) => {

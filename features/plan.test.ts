@@ -103,6 +103,28 @@ test('windows are kept once each, the shortest first, and label windows by windo
   assert.equal(hops.series.length, 3)
 })
 
+test('no kind is taken for several together, however they are called', () => {
+  const entities = ['card', 'merchant', 'card_x_merchant', 'merchant_x_card']
+  const declared = [
+    { name: 'pair', aggregate: 'count', entity: ['card', 'merchant'], window: '1h' },
+    { name: 'one', aggregate: 'count', entity: 'card_x_merchant', window: '1h' },
+    { name: 'left', aggregate: 'count', entity: ['card', 'merchant_x_card'], window: '1h' },
+    { name: 'right', aggregate: 'count', entity: ['card_x_merchant', 'card'], window: '1h' },
+  ]
+  const { journals } = planOf(declared, { entities })
+  assert.deepEqual(
+    journals.map(({ schemaIndexes, features }) => [schemaIndexes, features.length]),
+    [
+      [[0], 0],
+      [[2], 1],
+      [[0, 2], 1],
+      [[0, 1], 1],
+      [[0, 3], 1],
+    ],
+  )
+  assert.equal(new Set(journals.map(({ kind }) => kind)).size, journals.length)
+})
+
 test('the namespace changes with layouts, windows and caps, not with names or features of the row', () => {
   const of = (features: readonly Declared[], options?: PlanOptions): string =>
     planOf(features, {}, options).namespace

@@ -51,6 +51,14 @@ write(
   `e,${t0 + 10_000},8.00,${card},m,SALE,`,
 )
 
+write(
+  'early.csv',
+  'id,time,amount,card,merchant,kind,at',
+  `a,${t0},1.00,${card},m,SALE,`,
+  `b,${t0 + 1},2.00,${card},m,VOID,${t0 + 3}`,
+  `b,${t0 + 1},2.00,${card},m,SALE,`,
+)
+
 function check(rest: string): Promise<CommandRun> {
   const argv = `features --map map.yaml --catalog catalog.yaml ${rest}`.split(' ')
   return runCommand(argv, [command(featuresLine, runFeatures)], folder)
@@ -78,6 +86,12 @@ test('an earlier one by its id, one feature with all its records', async () => {
     /^ +a +2023-11-14T22:13:20\.000Z +100 +m\n +b +2023-11-14T22:13:20\.001Z +200 +m$/m,
   )
   assert.doesNotMatch(stdout, /n_10s/)
+})
+
+test('a reversal that comes before its transaction is not taken for it', async () => {
+  const { exitCode, stdout } = await check('--check early.csv --id b')
+  assert.equal(exitCode, 0)
+  assert.match(stdout, /^b, 2023-11-14T22:13:20\.001Z, amount 200; 2 messages before it$/m)
 })
 
 test('what is not there is told: the id, the feature, the file, an option without its file', async () => {

@@ -113,7 +113,7 @@ async function readUntil(
       const outcomes = await pipeline.process(batch)
       for (const [at, outcome] of outcomes.entries()) {
         if (last !== null) {
-          if (last.id === id) return last
+          if (isAsked(last, id)) return last
           journals.add(last.tenant, last.record)
           last = null
         }
@@ -128,9 +128,7 @@ async function readUntil(
     await source.close()
     await store.close()
   }
-  if (last !== null && (id === null ? last.record.kind === Kind.transaction : last.id === id)) {
-    return last
-  }
+  if (last !== null && isAsked(last, id ?? last.id)) return last
   throw notFound(file, id)
 
   function take(message: Message, outcome: Outcome, before: number): Checked {
@@ -139,6 +137,11 @@ async function readUntil(
     const decision = JSON.parse(outcome.value) as Decision
     return { record, id: transaction.id, tenant: transaction.tenant, decision, before }
   }
+}
+
+/** Reversals and labels have the id of the transaction that they name, and no features. */
+function isAsked({ record, id }: Checked, asked: string | null): boolean {
+  return id === asked && record.kind === Kind.transaction
 }
 
 /** What left a record: duplicates and rejects did not. */

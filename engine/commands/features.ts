@@ -98,7 +98,7 @@ function readEntities(flags: Flags): ReadonlyMap<string, number> {
   const entities = new Map<string, number>()
   if (text === null) return entities
   for (const part of text.split(',')) {
-    const [, kind, count] = /^\s*([A-Za-z_]\w{0,63})=(\d{1,12})\s*$/.exec(part) ?? []
+    const [, kind, count] = /^\s*([A-Za-z_][\w+]{0,63})=(\d{1,12})\s*$/.exec(part) ?? []
     if (kind === undefined || Number(count) === 0) {
       flags.fault('--entities', 'counts by kind such as card=1000000,merchant=20000', part)
     } else entities.set(kind, Number(count))

@@ -413,7 +413,7 @@ rule(
     const one = new Deployment([{ ...count, entity: ['merchant', 'card'] }])
     await one.batch([{}, { merchant: 'other' }, { card: 'other' }])
     const decided = await one.decide({})
-    assert.deepEqual([decided.features['f0'], decided.ordinals['card_x_merchant']], [2, 1])
+    assert.deepEqual([decided.features['f0'], decided.ordinals['card+merchant']], [2, 1])
     assert.equal(await one.first({ merchant: null }), null)
   },
 )

@@ -11,7 +11,7 @@ const alphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
  * The keys of one namespace: `w:<namespace>:{b07}:<tenant>:<kind>:<hash>` for a journal, `w:<namespace>:{b07}:chain` for a
  * bucket's chain, `w:<namespace>:{b07}:answer:<hash>.<hash of id>` for an answer, `w:<namespace>:deployment` for what all engines must agree on,
  * `w:<namespace>:covered` for the offsets that were recorded, `w:<namespace>:recorder:<topic>` for who records them. Tenants are [A-Za-z0-9_-]{1,32} and kinds
- * are names, so no key can be read in two ways. The braces keep a bucket on one node of a cluster.
+ * are names, or several joined by `+`, so no key can be read in two ways. The braces keep a bucket on one node of a cluster.
  */
 export class Keys {
   readonly buckets: number
@@ -26,7 +26,7 @@ export class Keys {
   constructor(plans: JournalPlans, buckets: number) {
     assert(Number.isInteger(buckets) && buckets >= 1 && buckets <= bucketsMax)
     assert(/^[0-9A-Za-z]{1,32}$/.test(plans.namespace))
-    for (const { kind } of plans.journals) assert(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(kind))
+    for (const { kind } of plans.journals) assert(/^[A-Za-z_][A-Za-z0-9_+]{0,63}$/.test(kind))
     this.buckets = buckets
     this.deployment = `w:${plans.namespace}:deployment`
     this.covered = `w:${plans.namespace}:covered`

@@ -23,7 +23,7 @@ import type { Store } from './store.ts'
 
 const windows = ['7s', '1m', '4m'] as const
 const spansMs = windows.map((window) => parseDurationMs(window)!)
-const caps = { card: 16, merchant: 24, card_x_merchant: 8 }
+const caps = { card: 16, merchant: 24, 'card+merchant': 8 }
 const batchRows = 64
 const messagesPerRound = 30_000
 const seed = 20_171_111

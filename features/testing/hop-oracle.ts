@@ -118,7 +118,7 @@ export class HopOracle {
     const { counts, windowMs, feature } = series
     const untilMs = this.#timeMs - feature.delayMs
     const afterMs = untilMs - windowMs
-    const counted = this.#old.filter((r) => isWanted(r, feature) && isCounted(r, series))
+    const counted = this.#old.filter((r) => mayCount(r, series))
     const { slices, dropped } = sliced(counted, windowMs, feature.delayMs)
     const reached = slices.filter(({ minMs, maxMs }) => maxMs > afterMs && minMs <= untilMs)
     const isTouched = ({ records }: Slice): boolean =>
@@ -151,7 +151,7 @@ export class HopOracle {
       if (r.atMs > this.#timeMs || r.kind === Kind.transaction) return false
       if (r.kind === Kind.label) return series.counts === 'labels'
       const isInside = r.timeMs > afterMs && r.timeMs <= untilMs
-      return !series.isGross && !here.has(r.id) && isInside && isWanted(r, series.feature)
+      return !series.isGross && !here.has(r.id) && isInside
     })
   }
 }
@@ -169,7 +169,10 @@ function isWanted({ values }: HandRecord, { where }: Feature): boolean {
   return (where ?? []).every(({ name, values: wanted }) => wanted.includes(values[name] ?? ''))
 }
 
-function isCounted({ kind, verdict }: HandRecord, { counts, isGross }: Series): boolean {
+/** A message may speak of a transaction that meets the condition, whatever it says itself. */
+function mayCount(r: HandRecord, { counts, isGross, feature }: Series): boolean {
+  const { kind, verdict } = r
+  if (kind === Kind.transaction && !isWanted(r, feature)) return false
   const isUndone = kind === Kind.reversal || kind === Kind.decline
   switch (counts) {
     case 'transactions':
@@ -177,9 +180,9 @@ function isCounted({ kind, verdict }: HandRecord, { counts, isGross }: Series): 
     case 'labels':
       return isUndone ? !isGross : verdict !== Verdict.none
     case 'reversals':
-      return kind === Kind.reversal
+      return kind === Kind.reversal || (isUndone && feature.where !== null)
     case 'declines':
-      return kind === Kind.decline
+      return kind === Kind.decline || (isUndone && feature.where !== null)
   }
 }
 
