@@ -74,12 +74,10 @@ export async function assemble(
   const mapping = attempt(() => readMapping(files.mapping))
   const documents = attempt(() => readCatalogs(files.catalog))
   const catalog = documents && attempt(() => compileCatalogs(documents))
-  if (mapping && catalog) {
-    for (const [at, part] of catalog.parts.entries()) {
-      attempt(() => {
-        refuseLacking(documents[at]!, part, mapping.schema, shippedCatalog())
-      })
-    }
+  for (const document of documents ?? []) {
+    attempt(() => {
+      if (mapping) refuseLacking(document, mapping.schema, shippedCatalog())
+    })
   }
   const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
   // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.

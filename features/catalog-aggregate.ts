@@ -15,6 +15,9 @@ type Fields = Record<string, unknown>
 /** Kinds that one entity may be made of. */
 const partsMax = 3
 const nameMax = 64
+/** Cases that smoothing adds. */
+const weightMin = 0.000_001
+const weightMax = 1e9
 /** In no name: what is joined is never a name, nor the same as other names joined. */
 const joint = '+'
 const currents = ['included', 'excluded'] as const
@@ -133,12 +136,12 @@ function readShort(reader: DocumentReader, value: unknown, path: Path, windowMs:
 function readSmoothing(reader: DocumentReader, value: unknown, path: Path): Smoothing | null {
   if (value === undefined) return null
   if (typeof value === 'number') {
-    const each = reader.number(value, path, Number.MIN_VALUE, 1e9)
+    const each = reader.number(value, path, weightMin, weightMax)
     return { weight: 2 * each, prior: 0.5 }
   }
   const object = reader.object(value, path, ['weight', 'prior']) ?? {}
   return {
-    weight: reader.number(object['weight'], [...path, 'weight'], Number.MIN_VALUE, 1e9),
+    weight: reader.number(object['weight'], [...path, 'weight'], weightMin, weightMax),
     prior: reader.number(object['prior'], [...path, 'prior'], 0, 1),
   }
 }

@@ -1,25 +1,26 @@
 // Holds a catalog against the mapping that it is used with: what a feature asks for has to be there.
-import type { Catalog } from './catalog.ts'
+import { type Catalog, draftFeatures } from './catalog.ts'
 import { closest, type Document, DocumentReader, type Path } from './document.ts'
-import { type Lack, lackOf } from './plan.ts'
+import { type Lack, lacksOf } from './plan.ts'
 import type { TransactionSchema } from './transaction.ts'
 
 /**
- * Throws DocumentError with every feature of the document's catalog that the mapping cannot deliver, but for those of `shipped`:
- * they are made for any mapping, and a model that wants them takes an absent one.
+ * Throws DocumentError with all that the mapping cannot deliver of the document's features, also where the document has other
+ * faults, but for features of `shipped`: they are made for any mapping, and a model that wants them takes an absent one.
  */
 export function refuseLacking(
   document: Document,
-  { features }: Catalog,
   schema: TransactionSchema,
   shipped: Catalog,
 ): void {
   const reader = new DocumentReader(document)
   const tolerated = new Map(shipped.features.map(({ name, definition }) => [name, definition]))
-  for (const [index, feature] of features.entries()) {
-    const lack = lackOf(feature, schema)
-    if (lack !== null && tolerated.get(feature.name) !== feature.definition)
-      tell(reader, ['features', index, lack.key], lack)
+  for (const [index, feature] of draftFeatures(document).entries()) {
+    if (tolerated.get(feature.name) === feature.definition) continue
+    for (const lack of lacksOf(feature, schema)) {
+      // What is no name was told as such.
+      if (lack.found !== '') tell(reader, ['features', index, lack.key], lack)
+    }
   }
   reader.finish()
 }

@@ -250,7 +250,7 @@ const faults: readonly (readonly [string, ...string[]])[] = [
   ],
   [
     'name: a, entity: card, aggregate: fraud_rate, window: 1h, smoothing: { weight: 0, prior: 2 }',
-    'features[0].smoothing.weight: expected a number from 5e-324 to 1000000000, found 0',
+    'features[0].smoothing.weight: expected a number from 0.000001 to 1000000000, found 0',
     'features[0].smoothing.prior: expected a number from 0 to 1, found 2',
   ],
   [

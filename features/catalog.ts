@@ -77,6 +77,17 @@ export function compileCatalog(document: Document): Catalog {
   })
 }
 
+/**
+ * Each feature as far as it is sound, with the fallbacks of a reader in place of what is not: for who looks for further faults.
+ * `compileCatalog` tells those that are passed over here.
+ */
+export function draftFeatures(document: Document): Feature[] {
+  const reader = new DocumentReader(document)
+  const root = reader.object(document.value, [], ['features']) ?? {}
+  const list = reader.list(root['features'], ['features'])
+  return list.map((item, index) => readFeature(reader, item, ['features', index]))
+}
+
 /** A record has a bit for each condition; true for the first features that have none left. */
 export function isCrowded(features: readonly Feature[], { entity, where }: Feature): boolean {
   if (where === null) return false

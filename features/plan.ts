@@ -36,7 +36,7 @@ export class Plan implements JournalPlans {
     this.schema = schema
     this.features = catalog.features
     const caps = new Map(Object.entries(options.caps ?? {}))
-    const absent = new Set(catalog.features.filter((f) => lackOf(f, schema) !== null))
+    const absent = new Set(catalog.features.filter((f) => lacksOf(f, schema).length > 0))
     this.absent = [...absent].map(({ name }) => name)
     const present = catalog.features
       .map((feature, output) => ({ feature, output }))
@@ -93,41 +93,33 @@ export interface Lack {
   readonly needs: string | null
 }
 
-/** Null for a feature that the mapping can deliver. */
-export function lackOf(feature: Feature, schema: TransactionSchema): Lack | null {
+/** All that the mapping cannot deliver of a feature. */
+export function lacksOf(feature: Feature, schema: TransactionSchema): Lack[] {
   const { aggregate, entityParts, of, value, where } = feature
   const { entities, fields } = schema
-  const lack = (
-    key: Lack['key'],
-    found: string,
-    known: readonly string[],
-    needs: string | null = null,
-  ): Lack => ({ key, found, known, needs })
-  const all = [...entities, ...fields]
+  const lacks: Lack[] = []
+  const require = (key: Lack['key'], found: string, known: readonly string[]): void => {
+    if (!known.includes(found)) lacks.push({ key, found, known, needs: null })
+  }
+  const requireDeclared = (isDeclared: boolean, key: Lack['key'], needs: string): void => {
+    if (!isDeclared) lacks.push({ key, found: feature[key] as string, known: [], needs })
+  }
   if (aggregate === null) {
-    if (value === null || value === 'amount') return null
     if (value === 'latitude' || value === 'longitude') {
-      return schema.hasLocation ? null : lack('value', value, ['amount', ...fields], 'location')
-    }
-    return fields.includes(value) ? null : lack('value', value, ['amount', ...fields])
+      requireDeclared(schema.hasLocation, 'value', 'location')
+    } else if (value !== null) require('value', value, ['amount', ...fields])
+    return lacks
   }
-  for (const part of entityParts) {
-    if (!entities.includes(part)) return lack('entity', part, entities)
-  }
-  for (const { name } of where ?? []) {
-    if (!all.includes(name)) return lack('where', name, all)
-  }
+  const all = [...entities, ...fields]
+  for (const part of entityParts) require('entity', part, entities)
+  for (const { name } of where ?? []) require('where', name, all)
   const rule = ruleOf(aggregate)
-  if (rule.of === 'value' && !all.includes(of!)) return lack('of', of!, all)
-  if (rule.of === 'number' && of !== 'amount' && !fields.includes(of!)) {
-    return lack('of', of!, ['amount', ...fields])
-  }
-  if (rule.over === 'labels' && !schema.hasLabel) return lack('aggregate', aggregate, [], 'label')
-  if (rule.over === 'messages' && !schema.hasKinds) return lack('aggregate', aggregate, [], 'kind')
-  if (aggregate === 'speed' && !schema.hasLocation) {
-    return lack('aggregate', aggregate, [], 'location')
-  }
-  return null
+  if (rule.of === 'value') require('of', of!, all)
+  if (rule.of === 'number') require('of', of!, ['amount', ...fields])
+  if (rule.over === 'labels') requireDeclared(schema.hasLabel, 'aggregate', 'label')
+  if (rule.over === 'messages') requireDeclared(schema.hasKinds, 'aggregate', 'kind')
+  if (aggregate === 'speed') requireDeclared(schema.hasLocation, 'aggregate', 'location')
+  return lacks
 }
 
 /** Layouts and hop contents: journals written under another namespace are never read. */

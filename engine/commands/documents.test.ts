@@ -85,6 +85,33 @@ test('backfill and features end with 2 and all faults of mapping, rates and cata
   }
 })
 
+test('what the mapping lacks is told together with the faults of the catalog itself', async () => {
+  write(
+    'lacking.yaml',
+    'features:',
+    '  - { name: a, entity: crad, aggregate: count, window: 1 day }',
+    '  - { name: b, entity: card, aggregate: distinct, of: mechant, window: 1d, where: { chanel: x } }',
+    '  - { name: c, entity: [card, merchnt], aggregate: speed, window: 1d }',
+  )
+  const ended = await run('features --map good-map.yaml --catalog lacking.yaml')
+  assert.equal(ended.exitCode, 2)
+  assert.deepEqual(faultsOf(ended), [
+    'lacking.yaml:2: features[0].window',
+    'lacking.yaml:2: features[0].entity',
+    'lacking.yaml:3: features[1].where',
+    'lacking.yaml:3: features[1].of',
+    'lacking.yaml:4: features[2].entity',
+    'lacking.yaml:4: features[2].aggregate',
+  ])
+  assert.match(ended.stderr, /\(did you mean card\?\)[^]*mean merchant\?/)
+})
+
+test('the number of an entity is said once', async () => {
+  const ended = await run('features --map good-map.yaml --entities card=5,card=6')
+  assert.equal(ended.exitCode, 2)
+  assert.match(ended.stderr, /--entities: expected each kind once, found card=6/)
+})
+
 test('a document that is no YAML is told together with the faults of the others', async () => {
   const ended = await run('features --map map.yaml --catalog broken.yaml')
   assert.equal(ended.exitCode, 2)

@@ -101,7 +101,8 @@ function readEntities(flags: Flags): ReadonlyMap<string, number> {
     const [, kind, count] = /^\s*([A-Za-z_][\w+]{0,63})=(\d{1,12})\s*$/.exec(part) ?? []
     if (kind === undefined || Number(count) === 0) {
       flags.fault('--entities', 'counts by kind such as card=1000000,merchant=20000', part)
-    } else entities.set(kind, Number(count))
+    } else if (entities.has(kind)) flags.fault('--entities', 'each kind once', part)
+    else entities.set(kind, Number(count))
   }
   return entities
 }
