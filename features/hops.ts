@@ -245,8 +245,11 @@ function addAmount(
   if (Number.isNaN(amount)) return
   const high = Math.floor(amount / two32)
   hops[at + Slice.amounts]! += sign
-  hops[at + Slice.sumHigh]! += sign * high
-  hops[at + Slice.sumLow]! += sign * (amount - high * two32)
+  // The low half is carried over: two million of them would fill a float.
+  const low = hops[at + Slice.sumLow]! + sign * (amount - high * two32)
+  const carried = Math.floor(low / two32)
+  hops[at + Slice.sumHigh]! += sign * high + carried
+  hops[at + Slice.sumLow] = low - carried * two32
   if (series.hasSquares) {
     splitSquare(amount, square)
     for (let limb = 0; limb < squareFloats; limb++) {

@@ -98,7 +98,7 @@ export function lacksOf(feature: Feature, schema: TransactionSchema): Lack[] {
   const { aggregate, entityParts, of, value, where } = feature
   const { entities, fields } = schema
   const lacks: Lack[] = []
-  const require = (key: Lack['key'], found: string, known: readonly string[]): void => {
+  const requireName = (key: Lack['key'], found: string, known: readonly string[]): void => {
     if (!known.includes(found)) lacks.push({ key, found, known, needs: null })
   }
   const requireDeclared = (isDeclared: boolean, key: Lack['key'], needs: string): void => {
@@ -107,15 +107,15 @@ export function lacksOf(feature: Feature, schema: TransactionSchema): Lack[] {
   if (aggregate === null) {
     if (value === 'latitude' || value === 'longitude') {
       requireDeclared(schema.hasLocation, 'value', 'location')
-    } else if (value !== null) require('value', value, ['amount', ...fields])
+    } else if (value !== null) requireName('value', value, ['amount', ...fields])
     return lacks
   }
   const all = [...entities, ...fields]
-  for (const part of entityParts) require('entity', part, entities)
-  for (const { name } of where ?? []) require('where', name, all)
+  for (const part of entityParts) requireName('entity', part, entities)
+  for (const { name } of where ?? []) requireName('where', name, all)
   const rule = ruleOf(aggregate)
-  if (rule.of === 'value') require('of', of!, all)
-  if (rule.of === 'number') require('of', of!, ['amount', ...fields])
+  if (rule.of === 'value') requireName('of', of!, all)
+  if (rule.of === 'number') requireName('of', of!, ['amount', ...fields])
   if (rule.over === 'labels') requireDeclared(schema.hasLabel, 'aggregate', 'label')
   if (rule.over === 'messages') requireDeclared(schema.hasKinds, 'aggregate', 'kind')
   if (aggregate === 'speed') requireDeclared(schema.hasLocation, 'aggregate', 'location')
