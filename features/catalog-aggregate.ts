@@ -25,7 +25,7 @@ const currents = ['included', 'excluded'] as const
 /** What a feature says of its window; of one without a window, nothing. */
 export interface AggregateParts {
   readonly aggregate: Aggregate | null
-  /** Kind of entity; of several together, `card_x_merchant`. */
+  /** Kind of entity; of several together, `card+merchant`. */
   readonly entity: string | null
   /** The mapped kinds that it is made of, sorted: one, or the several. */
   readonly entityParts: readonly string[]

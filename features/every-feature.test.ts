@@ -111,7 +111,7 @@ for (const cap of [2, 512]) {
 test('over hundreds of records and sums of them: the same with blocks and without, and the naive twin’s', () => {
   const options = { seed: 41, count: 420, entities: 2, stepMs: 300, lifecycle: 0 }
   for (const cap of [64, 512]) {
-    const caps = { card: cap, merchant: cap, card_x_merchant: cap }
+    const caps = { card: cap, merchant: cap, 'card+merchant': cap }
     const plan = new Plan(catalog, everySchema, { caps })
     const run = new FoldRun(plan)
     const oracle = new Oracle(plan.features, everySchema)
@@ -127,29 +127,50 @@ test('over hundreds of records and sums of them: the same with blocks and withou
   }
 })
 
+/** A feature at the last of `steps`, of one card in a journal that is summed at once, and whether it is marked. */
+function last(declared: object, steps: readonly Partial<Transaction>[]): [number, number] {
+  const feature = { name: 'f', entity: 'card', window: '29s', ...declared }
+  const catalog = compileCatalog({ file: 'test', value: { features: [feature] }, lineOf: () => 1 })
+  const run = new FoldRun(new Plan(catalog, everySchema, { caps: { card: 2 } }))
+  let row = [Number.NaN]
+  for (const step of steps) {
+    const transaction = new Transaction(2, 2)
+    const base = { tenant: 'default', timeMs: t0, atMs: t0, amountMinor: 1 }
+    Object.assign(transaction, base, { entities: ['c', null], fields: ['5', '1'] }, step)
+    row = run.add(transaction)
+  }
+  return [row[0]!, run.approximate[0]!]
+}
+
 test('a value is not surely known where the one that has it may have been declined in sums', () => {
   // Found by the test above: the decline of b came first and lies in sums, b itself does not.
-  const newValue = { name: 'n', entity: 'card', aggregate: 'new_value', of: 'mcc', window: '29s' }
-  const catalog = compileCatalog({ file: 'test', value: { features: [newValue] }, lineOf: () => 1 })
-  const run = new FoldRun(new Plan(catalog, everySchema, { caps: { card: 2 } }))
-  const make = (id: string, kind: Kind): Transaction => {
-    const transaction = new Transaction(2, 2)
-    Object.assign(transaction, {
-      id,
-      kind,
-      tenant: 'default',
-      timeMs: t0,
-      atMs: t0,
-      amountMinor: 1,
-    })
-    transaction.entities[0] = 'c'
-    transaction.fields[0] = id === 'a' ? null : '5'
-    return transaction
-  }
-  run.add(make('b', Kind.decline))
-  run.add(make('a', Kind.transaction))
-  run.add(make('a', Kind.reversal))
-  run.add(make('b', Kind.transaction))
-  run.add(make('e', Kind.transaction))
-  assert.deepEqual([...run.approximate], [1])
+  const [, mark] = last({ aggregate: 'new_value', of: 'mcc' }, [
+    { id: 'b', kind: Kind.decline },
+    { id: 'a', fields: [null, null] },
+    { id: 'a', kind: Kind.reversal },
+    { id: 'b' },
+    { id: 'e' },
+  ])
+  assert.equal(mark, 1)
+})
+
+test('nor where what declined it is gone from the sums, since newer ones took its place', () => {
+  const [, mark] = last({ aggregate: 'new_value', of: 'mcc', window: '13s' }, [
+    { id: 'a', timeMs: t0 + 27_000, fields: [null, null] },
+    { id: 'b', kind: Kind.reversal },
+    { id: 'b' },
+    { id: 'c', fields: [null, null] },
+    { id: 'e', timeMs: t0 + 3000 },
+  ])
+  assert.equal(mark, 1)
+})
+
+test('a reversal that leaves out what a condition asks for marks what holds its transaction as sums', () => {
+  const some = { aggregate: 'count', where: { channel: '1' }, current: 'excluded' }
+  const terse = { id: 'b', kind: Kind.reversal, fields: [null, null] }
+  const others = [{ id: 'a' }, { id: 'c' }]
+  const e = { id: 'e' }
+  assert.deepEqual(last(some, [{ id: 'b' }, terse, ...others, e])[1], 1, 'both lie in sums')
+  assert.deepEqual(last(some, [{ id: 'b' }, ...others, terse, e])[1], 1, 'it alone does')
+  assert.deepEqual(last(some, [...others, { id: 'b' }, terse, e]), [2, 0], 'neither')
 })

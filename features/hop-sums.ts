@@ -31,6 +31,8 @@ function addWindow(
     sums.isApproximate[w] = 1
     sums.isFirstApproximate[w] = 1
     sums.isLastApproximate[w] = 1
+    // What is gone may have been a reversal.
+    sums.isTouched[w] = 1
   }
   const firstNumber = Math.floor(afterMs / sliceMs)
   for (let slice = 0; slice < size; slice++) {
