@@ -230,20 +230,21 @@ test('and in whatever order, but for who was first and last at the same ms', () 
 
 test('a sum is exact however many records it is of, also where the low half of each amount is large', () => {
   const plan = planOf(features(['sum'], ['10m']), 8, false)
-  const { layout, width, hopFloats, hops: all, clearHops, addToHops } = plan.journals[0]!
-  const hops = new Float64Array(hopFloats)
-  clearHops(hops)
+  const journal = plan.journals[0]!
+  const { layout, width } = journal
+  const hops = new Float64Array(journal.hopFloats)
+  journal.clearHops(hops)
   const perPiece = 4096
   const data = new DataView(new ArrayBuffer(perPiece * width))
   const add = (amount: number): void => {
     for (let r = 0; r < perPiece; r++) data.setFloat64(r * width + layout.amount, amount, true)
-    addToHops(hops, data, 0, perPiece)
+    journal.addToHops(hops, data, 0, perPiece)
   }
   // 2^21 of them fill a float: from there on ones would be lost.
   for (let piece = 0; piece < 513; piece++) add(2 ** 32 - 1)
   add(1)
   add(1)
-  const at = all.series[0]!.at + 1
+  const at = journal.hops.series[0]!.at + 1
   const [high, low] = [hops[at + Slice.sumHigh]!, hops[at + Slice.sumLow]!]
   const sum = (BigInt(high) << 32n) + BigInt(low)
   assert.equal(sum, BigInt(perPiece) * (513n * (2n ** 32n - 1n) + 2n))
