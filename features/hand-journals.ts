@@ -48,7 +48,7 @@ export class HandJournals {
     entities.forEach((name, index) => (values[name] = transaction.entities[index]!))
     return {
       kind: transaction.kind,
-      id: `${transaction.entities[primary]} ${transaction.id}`,
+      id: JSON.stringify([transaction.entities[primary], transaction.id]),
       name: transaction.id,
       timeMs: transaction.timeMs,
       atMs: transaction.atMs,

@@ -60,7 +60,8 @@ write(
 )
 
 function check(rest: string): Promise<CommandRun> {
-  const argv = `features --map map.yaml --catalog catalog.yaml ${rest}`.split(' ')
+  const catalog = rest.includes('--catalog') ? '' : ' --catalog catalog.yaml'
+  const argv = `features --map map.yaml${catalog} ${rest}`.split(' ')
   return runCommand(argv, [command(featuresLine, runFeatures)], folder)
 }
 
@@ -86,6 +87,24 @@ test('an earlier one by its id, one feature with all its records', async () => {
     /^ +a +2023-11-14T22:13:20\.000Z +100 +m\n +b +2023-11-14T22:13:20\.001Z +200 +m$/m,
   )
   assert.doesNotMatch(stdout, /n_10s/)
+})
+
+test('ids are not mixed up by hand, whatever is in them', async () => {
+  write(
+    'merchant.yaml',
+    'features:',
+    '  - { name: n, entity: merchant, aggregate: count, window: 1d }',
+  )
+  write(
+    'spaces.csv',
+    'id,time,amount,card,merchant,kind,at',
+    `c,${t0},1.00,a b,m,SALE,`,
+    `b c,${t0},1.00,a,m,SALE,`,
+    `b c,${t0},1.00,a,m,VOID,${t0}`,
+    `e,${t0},1.00,e,m,SALE,`,
+  )
+  const { stdout } = await check('--check spaces.csv --catalog merchant.yaml')
+  assert.match(stdout, /^n +2 +2 +1 +count per merchant over 1d$/m)
 })
 
 test('a reversal that comes before its transaction is not taken for it', async () => {
