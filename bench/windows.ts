@@ -26,7 +26,7 @@ const schema: TransactionSchema = {
   fields: [],
   hasLocation: false,
   hasLabel: false,
-  hasKinds: false,
+  kinds: [],
 }
 
 /** Observes and folds in batches, and keeps account of each. */

@@ -14,7 +14,7 @@ const schema = {
   fields: [],
   hasLocation: false,
   hasLabel: false,
-  hasKinds: false,
+  kinds: [],
 }
 
 function document(file: string, ...features: readonly string[]): Document {

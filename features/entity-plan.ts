@@ -337,8 +337,8 @@ function makeLayout(
   const features = own.map(({ feature }) => feature)
   const amount = place(features.some(({ of }) => of === 'amount'))
   const label = place(features.some(({ aggregate }) => ruleOf(aggregate!).over === 'labels'))
-  const named = place(schema.hasKinds && own.length > 0)
-  const ownTime = place(schema.hasKinds && own.length > 0)
+  const named = place(schema.kinds.length > 0 && own.length > 0)
+  const ownTime = place(schema.kinds.length > 0 && own.length > 0)
   const location = place(features.some(({ aggregate }) => aggregate === 'speed'))
   const ends = features.filter((feature) => isEnd(feature) && feature.of !== 'amount')
   const numbers = namesOf(ends).map((name) => {

@@ -6,7 +6,7 @@ import { Plan } from './plan.ts'
 import { FoldRun } from './testing/fold-run.ts'
 import { Oracle } from './testing/oracle.ts'
 import { type RandomOptions, randomTransactions } from './testing/random-transactions.ts'
-import { Kind, Transaction, type TransactionSchema, Verdict } from './transaction.ts'
+import { Kind, messageKinds, Transaction, type TransactionSchema, Verdict } from './transaction.ts'
 
 const schema: TransactionSchema = {
   entities: ['card', 'merchant', 'device'],
@@ -14,7 +14,7 @@ const schema: TransactionSchema = {
   fields: ['mcc'],
   hasLocation: false,
   hasLabel: true,
-  hasKinds: false,
+  kinds: [],
 }
 
 interface Declared {
@@ -143,7 +143,7 @@ describe('every feature equals the naive oracle, bit for bit', () => {
   }
 
   test('with reversals and label messages', () => {
-    const plan = makePlan(everything, { hasKinds: true })
+    const plan = makePlan(everything, { kinds: messageKinds })
     const options = { seed: 7, count: 500, entities: 3, stepMs: 500, lifecycle: 0.2 }
     const [, approximate] = compare(plan, options, false)
     assert.equal(approximate, 0)
@@ -193,7 +193,7 @@ describe('docs/windows.md', () => {
     const reversal = (atMs: number): Transaction =>
       transaction('a', t0, { kind: Kind.reversal, atMs })
     for (const order of ['after', 'before', 'twice'] as const) {
-      const harness = new FoldRun(makePlan([count10s], { hasKinds: true }))
+      const harness = new FoldRun(makePlan([count10s], { kinds: messageKinds }))
       if (order === 'before') harness.add(reversal(t0 + 3000))
       harness.add(transaction('a', t0))
       if (order !== 'before') harness.add(reversal(t0 + 3000))

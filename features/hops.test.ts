@@ -12,7 +12,7 @@ import { FoldRun } from './testing/fold-run.ts'
 import { HopOracle } from './testing/hop-oracle.ts'
 import { Oracle } from './testing/oracle.ts'
 import { type RandomOptions, randomTransactions } from './testing/random-transactions.ts'
-import { Kind, Transaction, type TransactionSchema } from './transaction.ts'
+import { Kind, messageKinds, Transaction, type TransactionSchema } from './transaction.ts'
 
 const schema: TransactionSchema = {
   entities: ['card', 'merchant'],
@@ -20,7 +20,7 @@ const schema: TransactionSchema = {
   fields: ['mcc'],
   hasLocation: true,
   hasLabel: true,
-  hasKinds: false,
+  kinds: [],
 }
 
 /** Every aggregate, of one entity, in windows that hold a few transactions, many, and nearly all. */
@@ -55,7 +55,11 @@ function features(aggregatesOf: readonly Aggregate[], windows: readonly string[]
 
 function planOf(all: readonly Feature[], cap: number, hasKinds: boolean): Plan {
   const catalog = { features: all, hash: '' }
-  return new Plan(catalog, { ...schema, hasKinds }, { caps: { card: cap, merchant: cap } })
+  return new Plan(
+    catalog,
+    { ...schema, kinds: hasKinds ? messageKinds : [] },
+    { caps: { card: cap, merchant: cap } },
+  )
 }
 
 interface Tally {

@@ -62,7 +62,7 @@ describe('what a mapping says', () => {
       fields: ['mcc'],
       hasLocation: false,
       hasLabel: false,
-      hasKinds: false,
+      kinds: [],
     })
     const { out, read } = reader(mapping)
     assert.equal(read({ mcc: 5411 }), null)

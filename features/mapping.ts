@@ -6,7 +6,7 @@ import { closest, type Document, DocumentError, DocumentReader, type Path } from
 import { MappedParser, sourceFields } from './parser.ts'
 import { compileRates, type Rates } from './rates.ts'
 import { type TimeReader, timeReader } from './time.ts'
-import { Kind, type Parser, type TransactionSchema } from './transaction.ts'
+import { Kind, messageKinds, type Parser, type TransactionSchema } from './transaction.ts'
 import { isZone } from './zone.ts'
 
 export type Format = 'csv' | 'json' | 'jsonl'
@@ -105,7 +105,7 @@ export function compileMapping(document: Document, openRates: RatesOpener = () =
     fields: rules.fields.map(({ name }) => name),
     hasLocation: rules.latitude !== null,
     hasLabel: rules.labelField !== null,
-    hasKinds: rules.kindField !== null,
+    kinds: messageKinds.filter((kind) => [...rules.kinds.values()].includes(kind)),
   }
   return {
     schema,

@@ -15,7 +15,7 @@ const schema: TransactionSchema = {
   fields: [],
   hasLocation: false,
   hasLabel: true,
-  hasKinds: false,
+  kinds: [],
 }
 
 interface Declared {

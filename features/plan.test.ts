@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileCatalog } from './catalog.ts'
 import { Plan, type PlanOptions } from './plan.ts'
-import type { TransactionSchema } from './transaction.ts'
+import { Kind, messageKinds, type TransactionSchema } from './transaction.ts'
 
 const schema: TransactionSchema = {
   entities: ['card', 'merchant', 'ip'],
@@ -11,7 +11,7 @@ const schema: TransactionSchema = {
   fields: ['mcc'],
   hasLocation: false,
   hasLabel: false,
-  hasKinds: false,
+  kinds: [],
 }
 
 type Declared = Readonly<Record<string, unknown>>
@@ -76,7 +76,7 @@ test('a record holds what its own entity needs, each in eight bytes of its own',
   assert.equal(widthOf([sum, { ...sum, aggregate: 'avg' }]), identity + 8)
   assert.equal(widthOf([mccs, cards, { ...cards, window: '1d' }]), identity + 16)
   assert.equal(widthOf([rate]), identity + 8)
-  assert.equal(widthOf([count('merchant')], { hasKinds: true }), identity + 16)
+  assert.equal(widthOf([count('merchant')], { kinds: messageKinds }), identity + 16)
   const { journals, recordStride } = planOf([sum, mccs, cards, rate], { hasLabel: true })
   const { layout } = journals[1]!
   const places = [layout.amount, layout.label, ...layout.columns.map(({ at }) => at)]
@@ -151,4 +151,15 @@ test('caps are by entity kind, 512 where none is named, whatever the kind is cal
     planOf([count('constructor')], change, options).journals.map(({ cap }) => cap)
   assert.deepEqual(capsOf({}), [512, 512])
   assert.deepEqual(capsOf({ caps: { card: 16 } }), [16, 512])
+})
+
+test('a rate of declines needs declines in the mapping, not just any kind of message', () => {
+  const window = { entity: 'card', window: '1h' }
+  const features = [
+    { ...window, aggregate: 'decline_rate' },
+    { ...window, aggregate: 'reversals' },
+  ]
+  assert.deepEqual(planOf(features, { kinds: [Kind.reversal] }).absent, ['f0'])
+  assert.deepEqual(planOf(features, { kinds: [Kind.decline, Kind.label] }).absent, ['f1'])
+  assert.deepEqual(planOf(features, { kinds: messageKinds }).absent, [])
 })

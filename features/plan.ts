@@ -4,7 +4,7 @@ import { ruleOf } from './aggregate.ts'
 import type { Catalog, Feature } from './catalog.ts'
 import { type EntityPlan, planEntity } from './entity-plan.ts'
 import type { JournalPlans } from './journal.ts'
-import type { TransactionSchema } from './transaction.ts'
+import { Kind, type TransactionSchema } from './transaction.ts'
 
 /** A feature of the transaction alone. */
 export interface RowFeature {
@@ -117,7 +117,12 @@ export function lacksOf(feature: Feature, schema: TransactionSchema): Lack[] {
   if (rule.of === 'value') requireName('of', of!, all)
   if (rule.of === 'number') requireName('of', of!, ['amount', ...fields])
   if (rule.over === 'labels') requireDeclared(schema.hasLabel, 'aggregate', 'label')
-  if (rule.over === 'messages') requireDeclared(schema.hasKinds, 'aggregate', 'kind')
+  if (aggregate === 'reversals') {
+    requireDeclared(schema.kinds.includes(Kind.reversal), 'aggregate', 'kind.reversal')
+  }
+  if (aggregate === 'decline_rate') {
+    requireDeclared(schema.kinds.includes(Kind.decline), 'aggregate', 'kind.decline')
+  }
   if (aggregate === 'speed') requireDeclared(schema.hasLocation, 'aggregate', 'location')
   return lacks
 }

@@ -8,7 +8,7 @@ import { kindOf, timeOf, verdictOf } from './layout.ts'
 import { Observation } from './observation.ts'
 import { Plan } from './plan.ts'
 import { Encoder } from './record.ts'
-import { Kind, Transaction, type TransactionSchema, Verdict } from './transaction.ts'
+import { Kind, messageKinds, Transaction, type TransactionSchema, Verdict } from './transaction.ts'
 
 const schema: TransactionSchema = {
   entities: ['card', 'merchant'],
@@ -16,7 +16,7 @@ const schema: TransactionSchema = {
   fields: ['mcc'],
   hasLocation: true,
   hasLabel: true,
-  hasKinds: true,
+  kinds: messageKinds,
 }
 const catalog = compileCatalog({
   file: 'catalog',

@@ -5,6 +5,9 @@
 export const Kind = { transaction: 0, reversal: 1, decline: 2, label: 3 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
+/** All kinds but transactions. */
+export const messageKinds: readonly Kind[] = [Kind.reversal, Kind.decline, Kind.label]
+
 /** A verdict as it stands in a row or a label message. Absent is unlabelled, never legitimate. */
 export const Verdict = { none: 0, legit: 1, fraud: 2 } as const
 export type Verdict = (typeof Verdict)[keyof typeof Verdict]
@@ -61,8 +64,8 @@ export interface TransactionSchema {
   readonly hasLocation: boolean
   /** True if rows or messages can carry a label. */
   readonly hasLabel: boolean
-  /** True if the mapping declares `kind`: reversals, declines or label messages can come. */
-  readonly hasKinds: boolean
+  /** What messages beside transactions the mapping tells by `kind`. */
+  readonly kinds: readonly Kind[]
 }
 
 export interface Parser {

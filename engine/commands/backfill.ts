@@ -1,4 +1,5 @@
 // `weir backfill`: fills the journals of the real store from history without deciding, so that windows start full.
+import { MessagesOnly } from '../../features/messages-only.ts'
 import type { RedisStore } from '../../features/store/redis.ts'
 import type { Parser } from '../../features/transaction.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
@@ -96,7 +97,10 @@ async function fromTopic(
   const topic = await TopicBackfill.open(input, isFollowing, store, context)
   const { source, skipped, stop } = topic
   try {
-    const parser = assembly.mapping.parser()
+    const mapped = assembly.mapping.parser()
+    // Of the topic of labels, a transaction would count that is never decided.
+    const isOfLabels = input.topic === context.loaded.config.kafka.labels
+    const parser = isOfLabels ? new MessagesOnly(mapped) : mapped
     const done = await backfill({
       source,
       pipeline: pipelineOf(opened, parser, input.topic),

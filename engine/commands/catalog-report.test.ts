@@ -28,7 +28,7 @@ const schema: TransactionSchema = {
   fields: [],
   hasLocation: false,
   hasLabel: true,
-  hasKinds: false,
+  kinds: [],
 }
 
 const report: CatalogReport = {

@@ -62,7 +62,7 @@ export async function checkFeatures(
     '',
   ]
   let differing = 0
-  const rows = [['feature', 'engine', 'by hand', 'records', '', 'computes']]
+  const rows = [['feature', 'engine', 'by hand', 'earlier records', '', 'computes']]
   const evidence: string[] = []
   for (const feature of features) {
     if (options.feature !== null && feature.name !== options.feature) continue

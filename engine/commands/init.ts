@@ -167,7 +167,7 @@ function makeCatalog(mapping: Mapping | null): string {
     fields: [],
     hasLocation: false,
     hasLabel: false,
-    hasKinds: false,
+    kinds: [],
   }
   if (mapping === null) return catalogText(features, new Set(), nothing)
   const { absent } = new Plan(compileCatalog(document), mapping.schema)

@@ -1,6 +1,7 @@
 // A topic as a source that does not end: ranges one after another, each up to where the topic ends by then. Joins no group,
 // commits nothing.
 import type { Message, Source } from '../core/ports.ts'
+import { EngineError } from '../errors.ts'
 import { within } from './deadline.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import { type OffsetRange, RangeSource } from './range-source.ts'
@@ -60,7 +61,11 @@ export class FollowedTopic implements Source {
     return Promise.all(
       ranges.map(async ({ partition, to: from }) => {
         const { end } = await reader.range(topic, partition)
-        return { partition, from, to: Math.max(from, end) }
+        if (end >= from) return { partition, from, to: end }
+        throw new EngineError(
+          'topic_unfit',
+          `${topic}/${partition}: expected an end of at least ${from}, found ${end}: the topic was made anew; record it from its beginning`,
+        )
       }),
     )
   }

@@ -259,7 +259,10 @@ export class Observer {
       }
       const answer = this.#unpacker.unpack(call, batch, reply)
       this.#follow(call, answer)
-      for (const wanted of answer.wanted) this.compactor.want(wanted, batch)
+      // Behind another connection by now, what is held was not compared with what is there.
+      if (this.#isVerified(call.bucket)) {
+        for (const wanted of answer.wanted) this.compactor.want(wanted, batch)
+      }
       if (answer.refused) again.push(call)
     }
     return { again, failures }

@@ -21,7 +21,7 @@ const schema: TransactionSchema = {
   fields: [],
   hasLocation: false,
   hasLabel: false,
-  hasKinds: false,
+  kinds: [],
 }
 const features = [
   { name: 'before', entity: 'card', aggregate: 'count', window: '1s', current: 'excluded' },

@@ -1,6 +1,6 @@
 // A catalog with every aggregate in every form that it takes, for tests that hold clever code against the naive twin.
 import { type Aggregate, aggregates, ruleOf } from '../aggregate.ts'
-import type { TransactionSchema } from '../transaction.ts'
+import { messageKinds, type TransactionSchema } from '../transaction.ts'
 
 export interface Declared {
   readonly [key: string]: unknown
@@ -13,7 +13,7 @@ export const everySchema: TransactionSchema = {
   fields: ['mcc', 'channel'],
   hasLocation: true,
   hasLabel: true,
-  hasKinds: true,
+  kinds: messageKinds,
 }
 
 export const delay = '13s'

@@ -1,7 +1,13 @@
 // Claims about the table of rows and the labels that come later as messages of their own.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Kind, type Parser, type Transaction, Verdict } from '../../features/transaction.ts'
+import {
+  Kind,
+  messageKinds,
+  type Parser,
+  type Transaction,
+  Verdict,
+} from '../../features/transaction.ts'
 import { LabelMessages } from './label-messages.ts'
 import { RowTable } from './row-table.ts'
 import { makeTable, type TableRow, transactionOf } from './testing/table-rows.ts'
@@ -54,7 +60,7 @@ function parserOf(rows: readonly (TableRow & { kind?: Kind })[]): Parser {
     fields: [],
     hasLocation: false,
     hasLabel: true,
-    hasKinds: true,
+    kinds: messageKinds,
   }
   return {
     schema,
