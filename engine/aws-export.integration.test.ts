@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import Papa from 'papaparse'
+import { journalBytes } from '../features/store/redis-memory.ts'
 import { RedisServer } from '../features/testing/redis-server.ts'
 import { decisionCore } from './core/decision.ts'
 import { EngineProcess } from './testing/engine-process.ts'
@@ -19,6 +20,8 @@ const csvMapping = join(root, 'docs/examples/aws-fraud-detector.yaml')
 const jsonMapping = join(root, 'docs/examples/aws-fraud-detector-json.yaml')
 const hashKey = '00112233445566778899aabbccddeeff'
 const rowCount = 1611
+/** Bytes of a journal in Redis before its records. */
+const headerBytes = 32
 /** The configuration alone says where the services are. */
 const clean = { KAFKA_BROKERS: undefined, REDIS_URL: undefined }
 
@@ -102,5 +105,33 @@ describe('1,611 rows of a real export', { skip }, () => {
     const { code, stderr } = await second.kill('SIGTERM')
     assert.equal(code, 0, stderr)
     assert.deepEqual(texts.map(decisionCore), (await replayed()).map(decisionCore))
+  })
+
+  test('in Redis its journals take what `weir features` would have said, to a hundredth', async (t) => {
+    const redis = await RedisServer.start()
+    t.after(() => redis.stop())
+    const client = await redis.client()
+    t.after(() => {
+      client.close()
+    })
+    const environment = { ...clean, REDIS_URL: redis.url, WEIR_HASH_KEY: hashKey }
+    const command = (...args: readonly string[]) =>
+      new EngineProcess([...args, '--map', csvMapping], null, environment).ended
+    const filled = await command('backfill', '--input', file)
+    assert.equal(filled.code, 0, filled.stderr)
+    const { journals } = JSON.parse((await command('features', '--json')).stdout) as {
+      journals: readonly { readonly kind: string; readonly record_bytes: number }[]
+    }
+    const sums = { found: 0, estimated: 0, records: 0 }
+    for (const { kind, record_bytes: width } of journals) {
+      for (const key of (await client.call('KEYS', `w:*:default:${kind}:*`)) as Buffer[]) {
+        const records = (Number(await client.call('STRLEN', key)) - headerBytes) / width
+        sums.found += Number(await client.call('MEMORY', 'USAGE', key))
+        sums.estimated += journalBytes(records, width, key.length)
+        sums.records += records
+      }
+    }
+    assert.equal(sums.records, rowCount * journals.length, 'no row lacks an entity')
+    assert.ok(Math.abs(sums.estimated / sums.found - 1) < 0.01, JSON.stringify(sums))
   })
 })
