@@ -1,9 +1,11 @@
 // Blocks: what each 32 records of a longer journal sum up to, kept by its holder beside them, so that a fold need not read
 // records that lie wholly inside or outside its windows. A function of the records alone: whoever holds them makes the
 // same blocks, and no answer depends on whether there are any.
+
+import { addEnd, addLocation, endFloats, locationFloats, openEnd, openLocation } from './ends.ts'
 import { blockRecords } from './journal.ts'
-import { kindOf, nowhere, type RecordLayout, timeOf, verdictOf } from './layout.ts'
-import { splitSquare } from './window-sums.ts'
+import { kindOf, type RecordLayout, timeOf, verdictOf } from './layout.ts'
+import { addSquareLimbs, squareFloats } from './window-sums.ts'
 
 /** Places in a block, in float64s. Sums are of its transactions. */
 export const Block = {
@@ -27,12 +29,6 @@ export const Block = {
 } as const
 
 const two32 = 2 ** 32
-
-const squareFloats = 4
-/** ms of the newest located record, its latitude and longitude. */
-const locationFloats = 3
-/** First ms, first, last ms, last. */
-const endFloats = 4
 
 /** float64s of a block. */
 export function blockFloats(layout: RecordLayout): number {
@@ -82,47 +78,18 @@ export function sumBlock(
     if (layout.amount >= 0)
       addAmount(layout, out, at, data.getFloat64(record + layout.amount, true))
     if (layout.label >= 0) addLabel(layout, out, at, data, record, r)
-    if (layout.location >= 0) addLocation(layout, out, at + locationAt(layout), data, record)
+    if (layout.location >= 0) {
+      addLocation(layout, out, at + locationAt(layout), data, record, timeMs)
+    }
     for (let n = 0; n < layout.ends.length; n++) {
-      const number = data.getFloat64(record + layout.ends[n]!, true)
-      if (!Number.isNaN(number)) addEnd(out, at + endsAt(layout, n), timeMs, number)
+      addEnd(out, at + endsAt(layout, n), timeMs, data.getFloat64(record + layout.ends[n]!, true))
     }
   }
 }
 
 function openEnds(layout: RecordLayout, out: Float64Array, at: number): void {
-  if (layout.location >= 0) out[at + locationAt(layout)] = -Infinity
-  for (let n = 0; n < layout.ends.length; n++) {
-    out[at + endsAt(layout, n)] = Infinity
-    out[at + endsAt(layout, n) + 2] = -Infinity
-  }
-}
-
-function addLocation(
-  { location }: RecordLayout,
-  out: Float64Array,
-  to: number,
-  data: DataView,
-  record: number,
-): void {
-  const timeMs = timeOf(data, record)
-  const latitude = data.getInt32(record + location, true)
-  if (latitude === nowhere || timeMs < out[to]!) return
-  out[to] = timeMs
-  out[to + 1] = latitude
-  out[to + 2] = data.getInt32(record + location + 4, true)
-}
-
-/** Of records at the same ms the first is the one with the least ordinal, the last the one with the greatest. */
-function addEnd(out: Float64Array, to: number, timeMs: number, number: number): void {
-  if (timeMs < out[to]!) {
-    out[to] = timeMs
-    out[to + 1] = number
-  }
-  if (timeMs >= out[to + 2]!) {
-    out[to + 2] = timeMs
-    out[to + 3] = number
-  }
+  if (layout.location >= 0) openLocation(out, at + locationAt(layout))
+  for (let n = 0; n < layout.ends.length; n++) openEnd(out, at + endsAt(layout, n))
 }
 
 function addAmount(layout: RecordLayout, out: Float64Array, at: number, amount: number): void {
@@ -133,13 +100,8 @@ function addAmount(layout: RecordLayout, out: Float64Array, at: number, amount: 
   out[at + Block.low]! += amount - high * two32
   out[at + Block.min] = Math.min(out[at + Block.min]!, amount)
   out[at + Block.max] = Math.max(out[at + Block.max]!, amount)
-  if (!layout.hasSquares) return
-  splitSquare(amount, square)
-  const squares = at + squaresAt(layout)
-  for (let limb = 0; limb < squareFloats; limb++) out[squares + limb]! += square[limb]!
+  if (layout.hasSquares) addSquareLimbs(out, at + squaresAt(layout), amount, 1)
 }
-
-const square = new Float64Array(squareFloats)
 
 function addLabel(
   layout: RecordLayout,

@@ -13,7 +13,7 @@ import { MessageSums } from './message-sums.ts'
 import { Tail } from './tail.ts'
 import type { Hops, View } from './view.ts'
 import { WindowSums } from './window-sums.ts'
-import { type Sketched, WindowValues } from './window-values.ts'
+import { WindowValues } from './window-values.ts'
 
 /** A group of windows with what it gathers. */
 interface Group {
@@ -33,6 +33,8 @@ interface OfWindow {
 export class EntityFold {
   readonly #plan: EntityPlan
   readonly #groups: readonly Group[]
+  /** Those whose pass over the records somebody needs: the first may be there for nobody. */
+  readonly #passes: readonly Group[]
   readonly #labels: LabelSums
   readonly #messages: MessageSums
   readonly #labelSeries: readonly PlacedSeries[]
@@ -58,13 +60,17 @@ export class EntityFold {
       const sums = new WindowSums(group.windowsMs.length, group)
       const labels = g === 0 && labelWindows.length > 0 ? this.#labels : null
       const tail = new Tail(plan, group, sums, labels)
-      const sketched = new Map<number, Sketched>()
+      const sketched = new Map<number, number>()
       for (const column of group.sketched) {
-        sketched.set(column, { at: plan.hops.sketches[sketch++]!.at })
+        sketched.set(column, plan.hops.sketches[sketch++]!.at)
       }
       const values = new WindowValues(layout, group, sums, tail, sketched)
       return { plan: group, sums, tail, values, series: take(group.windowsMs.length) }
     })
+    const isFirstNeeded = plan.isPrimary || labelWindows.length > 0
+    this.#passes = this.#groups.filter(
+      (group, g) => group.plan.windowsMs.length > 0 || (g === 0 && isFirstNeeded),
+    )
     this.#labelSeries = take(labelWindows.length)
     this.#messageSeries = take(messageWindows.length)
     this.#lifecycle = layout.named >= 0 ? new Lifecycle(layout) : null
@@ -76,7 +82,7 @@ export class EntityFold {
     this.#others = plan.features.filter((feature) => !isOfWindow(feature))
   }
 
-  /** Time of the newest transaction in the view of the last `fill`, ms; -Infinity when there is none. */
+  /** Of the primary: time of the newest transaction in the view of the last `fill`, ms; -Infinity when there is none. */
   get newestMs(): number {
     return this.#newestMs
   }
@@ -103,7 +109,7 @@ export class EntityFold {
     const hops = boundary > 0 ? this.#hopsAt(view, boundary) : null
     this.#labels.clear()
     this.#messages.clear()
-    for (const { plan, sums, tail, series } of this.#groups) {
+    for (const { plan, sums, tail, series } of this.#passes) {
       sums.clear()
       tail.add(view, boundary, timeMs, lifecycle, record, recordAt)
       if (hops !== null) addHops(hops, plan, series, sums, timeMs)

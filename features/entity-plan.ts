@@ -104,10 +104,11 @@ export function planEntity(
   const layout = makeLayout(options.isPrimary, own, schema)
   const draft = new EntityDraft(layout, schema)
   for (const placed of own) draft.add(placed)
-  const hops = draft.hops()
+  const parts = draft.finish()
+  const hops = draft.hops(parts.groups)
   return {
     ...options,
-    ...draft.finish(),
+    ...parts,
     width: layout.width,
     layout,
     hops,
@@ -204,8 +205,7 @@ class EntityDraft {
   }
 
   /** Series of each group's windows, then of label windows, then of message windows. */
-  hops(): HopPlan {
-    const groups = this.#groups.all.map((draft) => draft.finish())
+  hops(groups: readonly WindowGroup[]): HopPlan {
     const series = [
       ...groups.flatMap((group) => group.windowsMs.map((windowMs) => seriesOf(group, windowMs))),
       ...this.#labels.all.map((window) => ({ ...plain, ...window, counts: 'labels' as const })),

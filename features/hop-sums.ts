@@ -1,8 +1,10 @@
 // Adds a long journal's hops to a group of an entity's windows, and says what that makes approximate (hops.ts has the rule).
+
+import { endFloats, locationFloats } from './ends.ts'
 import type { WindowGroup } from './entity-plan.ts'
-import { endFloats, locationFloats, type PlacedSeries, Slice, squareFloats } from './hops.ts'
+import { type PlacedSeries, Slice } from './hops.ts'
 import type { Hops } from './view.ts'
-import type { WindowSums } from './window-sums.ts'
+import { squareFloats, type WindowSums } from './window-sums.ts'
 
 /** Adds what the records in `hops` were to a transaction at `timeMs`. `series`: of each window of the group. */
 export function addHops(

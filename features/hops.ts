@@ -7,11 +7,12 @@
 // A slice keeps the least and the greatest time in it. One that lies wholly inside a window counts exactly, one wholly
 // outside does not count, one that straddles an edge counts as a whole when more of its span lies inside than outside;
 // then the feature is approximate, by at most what that slice holds: a 64th of the window.
-import { isMet, kindOf, nowhere, type RecordLayout, timeOf, verdictOf, wordOf } from './layout.ts'
+import { addEnd, addLocation, endFloats, locationFloats, openEnd, openLocation } from './ends.ts'
+import { isMet, kindOf, type RecordLayout, timeOf, verdictOf, wordOf } from './layout.ts'
 import { addToSketch, clearSketch, type HopSketch, sketchFloats } from './sketch.ts'
 import { Kind, Verdict } from './transaction.ts'
 import type { Hops } from './view.ts'
-import { splitSquare } from './window-sums.ts'
+import { addSquareLimbs, squareFloats } from './window-sums.ts'
 
 /** What a series of slices is of. */
 export interface HopSeries {
@@ -67,9 +68,6 @@ export const Slice = {
   more: 10,
 } as const
 
-export const squareFloats = 4
-export const locationFloats = 3
-export const endFloats = 4
 const slicesPerWindow = 64
 const slicesMax = 1024
 const two32 = 2 ** 32
@@ -216,12 +214,11 @@ function openSlice(series: PlacedSeries, hops: Hops, at: number, number: number)
   hops[at + Slice.max] = -Infinity
   let more = at + Slice.more + (series.hasSquares ? squareFloats : 0)
   if (series.hasLocation) {
-    hops[more] = -Infinity
+    openLocation(hops, more)
     more += locationFloats
   }
   for (let n = 0; n < series.numbers.length; n++, more += endFloats) {
-    hops[more] = Infinity
-    hops[more + 2] = -Infinity
+    openEnd(hops, more)
   }
 }
 
@@ -250,21 +247,13 @@ function addAmount(
   const carried = Math.floor(low / two32)
   hops[at + Slice.sumHigh]! += sign * high + carried
   hops[at + Slice.sumLow] = low - carried * two32
-  if (series.hasSquares) {
-    splitSquare(amount, square)
-    for (let limb = 0; limb < squareFloats; limb++) {
-      hops[at + Slice.more + limb]! += sign * square[limb]!
-    }
-  }
+  if (series.hasSquares) addSquareLimbs(hops, at + Slice.more, amount, sign)
   if (sign > 0) {
     hops[at + Slice.min] = Math.min(hops[at + Slice.min]!, amount)
     hops[at + Slice.max] = Math.max(hops[at + Slice.max]!, amount)
   }
 }
 
-const square = new Float64Array(squareFloats)
-
-/** Of records at the same ms the first is the one with the least ordinal, the last the one with the greatest. */
 function addEnds(
   series: PlacedSeries,
   layout: RecordLayout,
@@ -276,24 +265,10 @@ function addEnds(
 ): void {
   let more = at + Slice.more + (series.hasSquares ? squareFloats : 0)
   if (series.hasLocation) {
-    const latitude = data.getInt32(record + layout.location, true)
-    if (latitude !== nowhere && timeMs >= hops[more]!) {
-      hops[more] = timeMs
-      hops[more + 1] = latitude
-      hops[more + 2] = data.getInt32(record + layout.location + 4, true)
-    }
+    addLocation(layout, hops, more, data, record, timeMs)
     more += locationFloats
   }
   for (let n = 0; n < series.numbers.length; n++, more += endFloats) {
-    const number = data.getFloat64(record + series.numbers[n]!, true)
-    if (Number.isNaN(number)) continue
-    if (timeMs < hops[more]!) {
-      hops[more] = timeMs
-      hops[more + 1] = number
-    }
-    if (timeMs >= hops[more + 2]!) {
-      hops[more + 2] = timeMs
-      hops[more + 3] = number
-    }
+    addEnd(hops, more, timeMs, data.getFloat64(record + series.numbers[n]!, true))
   }
 }

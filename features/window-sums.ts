@@ -232,10 +232,18 @@ export class WindowSums {
   }
 }
 
-const limbs = new Float64Array(4)
+/** Limbs of a square, in units of 2^0, 2^27, 2^54, 2^81. */
+export const squareFloats = 4
+const limbs = new Float64Array(squareFloats)
+
+/** Adds (sign 1) or takes out (sign -1) the square of an amount in the limbs from `at` on. */
+export function addSquareLimbs(out: Float64Array, at: number, amount: number, sign: 1 | -1): void {
+  splitSquare(amount, limbs)
+  for (let limb = 0; limb < squareFloats; limb++) out[at + limb]! += sign * limbs[limb]!
+}
 
 /** Splits the square of a whole number below 2^53 into four limbs of 27 bits or little more; no product exceeds 2^54. */
-export function splitSquare(amount: number, out: Float64Array): void {
+function splitSquare(amount: number, out: Float64Array): void {
   const high = Math.floor(amount / two27)
   const low = amount - high * two27
   const top = Math.floor(low / 2 ** 14)

@@ -7,17 +7,13 @@ import type { Tail } from './tail.ts'
 import type { Hops } from './view.ts'
 import type { WindowSums } from './window-sums.ts'
 
-/** Where the sketch of a column begins in the hops. */
-export interface Sketched {
-  readonly at: number
-}
-
 export class WindowValues {
   readonly #layout: RecordLayout
   readonly #group: WindowGroup
   readonly #sums: WindowSums
   readonly #tail: Tail
-  readonly #sketched: ReadonlyMap<number, Sketched>
+  /** By column: where its sketch begins in the hops. */
+  readonly #sketched: ReadonlyMap<number, number>
   readonly #sketch = new SketchCount()
   // The transaction at hand.
   #data: DataView = new DataView(new ArrayBuffer(0))
@@ -32,7 +28,7 @@ export class WindowValues {
     group: WindowGroup,
     sums: WindowSums,
     tail: Tail,
-    sketched: ReadonlyMap<number, Sketched>,
+    sketched: ReadonlyMap<number, number>,
   ) {
     this.#layout = layout
     this.#group = group
@@ -175,7 +171,7 @@ export class WindowValues {
       if ((recordLow | recordHigh) !== 0) sketch.add(recordLow, recordHigh)
     }
     const afterMs = this.#nowMs - this.#group.windowsMs[w]!
-    const estimate = sketch.count(this.#hops, this.#sketched.get(column)!.at, afterMs)
+    const estimate = sketch.count(this.#hops, this.#sketched.get(column)!, afterMs)
     return Math.max(count, Math.round(estimate))
   }
 
@@ -203,7 +199,7 @@ export class WindowValues {
 
   #mayHopsHold(column: number, w: number): boolean {
     if (this.#hops === null) return false
-    const { at } = this.#sketched.get(column)!
+    const at = this.#sketched.get(column)!
     const afterMs = this.#nowMs - this.#group.windowsMs[w]!
     return mayHold(this.#hops, at, this.#low(column), this.#high(column), afterMs)
   }
