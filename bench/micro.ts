@@ -1,13 +1,12 @@
 // tinybench over the stages of the pipeline, one process: parse, encode, fold, score, decide. Prints one line of JSON, µs each.
 import { Bench } from 'tinybench'
 import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
-import { Evidence } from '../engine/core/decide.ts'
-import { DecisionWriter, Verdict } from '../engine/core/decision.ts'
-import { outcomeOf } from '../engine/core/policy.ts'
+import { closeLineup } from '../engine/core/lineup.ts'
+import { Knowledge, Outcomes } from '../engine/core/outcomes.ts'
 import type { Message } from '../engine/core/ports.ts'
+import { Scoring } from '../engine/core/scoring.ts'
 import { Fold } from '../features/fold.ts'
 import type { GeneratedRow } from '../features/generator/generator.ts'
-import { Observation } from '../features/observation.ts'
 import { Encoder } from '../features/record.ts'
 import { MemoryStore } from '../features/store/memory.ts'
 import { Transaction } from '../features/transaction.ts'
@@ -16,8 +15,12 @@ import { benchHashKey, makeMessages } from './workload.ts'
 const historyCount = 100_000
 const batchCount = 64
 const messages = makeMessages(historyCount + batchCount * 2)
-const assembly = await assemble({ ...shipped, policy: null })
-const { mapping, plan, model } = assembly
+const assembly = await assemble({
+  ...shipped,
+  models: [{ folder: shipped.model, share: 0 }],
+  policy: null,
+})
+const { mapping, plan, lineup } = assembly
 const store = new MemoryStore(plan, { bytesMax: 4 * 2 ** 30 })
 const parser = mapping.parser()
 const pipeline = makePipeline(assembly, {
@@ -38,47 +41,48 @@ const transactions = Array.from(
   { length: batchCount },
   () => new Transaction(mapping.schema.entities.length, mapping.schema.fields.length),
 )
-const batch = new Observation(batchCount, plan.journals.length, plan.recordStride)
+const known = new Knowledge(plan)
+const { batch, rows, approximate } = known
 const last = withoutRepeats(messages.slice(historyCount)).slice(0, batchCount)
 const width = plan.features.length
-const rows = new Float64Array(batchCount * width)
-const approximate = new Uint8Array(batchCount * width)
-const scores = new Float64Array(batchCount)
+const all = Int32Array.from({ length: batchCount }, (_, row) => row)
 batch.count = batchCount
 parseAll()
 encodeAll()
 await store.observe(batch)
 
-const verdict = new Verdict()
-const inputs = model?.inputs ?? []
-const featureNames = plan.features.map(({ name }) => name)
-const inputAt = inputs.map(({ feature }) => featureNames.indexOf(feature))
-const evidence = new Evidence(inputs, inputAt)
-const kinds = plan.journals.map(({ kind }) => kind)
-const writer = new DecisionWriter(plan.features, inputs, inputAt, kinds, {
-  model: null,
-  policy: assembly.policy,
-  catalogHash: assembly.catalog.hash,
-  mappingHash: mapping.hash,
-  engineVersion: assembly.engineVersion,
-  mode: 'bench',
-  source: 'bench',
+const scoring = new Scoring(lineup, plan, known, {
+  clock: null,
+  challengerUs: 0,
+  onFailure: (_, error) => {
+    throw error
+  },
 })
+const outcomes = new Outcomes(
+  {
+    plan,
+    scoring,
+    deciders: {
+      catalogHash: assembly.catalog.hash,
+      mappingHash: mapping.hash,
+      engineVersion: assembly.engineVersion,
+      mode: 'bench',
+      source: 'bench',
+    },
+    writesDecisions: true,
+  },
+  known,
+)
+foldAll()
+await scoring.score(all, batchCount, 0)
 
 const bench = new Bench({ time: 500, warmupTime: 200 })
   .add('parse', parseAll)
   .add('encode', encodeAll)
   .add('fold', foldAll)
   .add('decide', decideAll)
-if (model !== null) {
-  const scoreRows = Math.min(batchCount, model.rowMax)
-  bench.add(`score ${scoreRows}`, async () => {
-    await model.score(scoreRows, scores)
-  })
-  bench.add('score 1', async () => {
-    await model.score(1, scores)
-  })
-}
+  .add(`score ${batchCount}`, () => scoring.score(all, batchCount, 0))
+  .add('score 1', () => scoring.score(all, 1, 0))
 await bench.run()
 store.release(batch)
 
@@ -88,7 +92,7 @@ for (const { name, result: measured } of bench.tasks) {
   const per = name === 'score 1' ? 1 : batchCount
   result[`${name.replaceAll(' ', '_')}_us_per_transaction`] = (measured.latency.p50 * 1000) / per
 }
-await assembly.model?.close()
+await closeLineup(lineup)
 process.stdout.write(`${JSON.stringify(result)}\n`)
 
 function withoutRepeats(list: readonly Message[]): Message[] {
@@ -125,19 +129,11 @@ function foldAll(): void {
   }
 }
 
-/** Outcome, evidence and the text of the decision. */
+/** The texts of the decisions. */
 function decideAll(): void {
+  outcomes.begin()
   for (let row = 0; row < batchCount; row++) {
-    const at = row * width
-    verdict.id = transactions[row]!.id
-    verdict.tenant = transactions[row]!.tenant
-    verdict.timeMs = transactions[row]!.timeMs
-    verdict.score = scores[row]!
-    verdict.outcome = outcomeOf(assembly.policy, verdict.score)
-    verdict.offset = historyCount + row
-    evidence.find(rows, at, verdict.evidence)
-    const ordinalAt = row * plan.journals.length
-    const text = writer.decision(verdict, rows, approximate, at, batch.ordinal, ordinalAt, null)
-    if (text.length === 0) throw new Error('an empty decision')
+    const { value } = outcomes.of(last[row]!, row, transactions[row]!, null, null)
+    if (value.length === 0) throw new Error('an empty decision')
   }
 }

@@ -201,7 +201,7 @@ async function million(): Promise<Record<string, number>> {
 async function generated(
   count: number,
 ): Promise<{ readonly plan: Plan; readonly transactions: Transaction[] }> {
-  const { mapping, plan } = await assemble({ ...shipped, model: null, policy: null })
+  const { mapping, plan } = await assemble({ ...shipped, models: [], policy: null })
   const parser = mapping.parser()
   const seen = new Set<string>()
   const transactions: Transaction[] = []

@@ -7,20 +7,22 @@ import { Addresser, AnswerSeal } from '../features/answer.ts'
 import type { Catalog } from '../features/catalog.ts'
 import { refuseLacking } from '../features/catalog-lacks.ts'
 import { type CatalogUnion, compileCatalogs } from '../features/catalogs.ts'
-import { type Document, DocumentError, type Fault } from '../features/document.ts'
+import { closest, type Document, DocumentError, type Fault } from '../features/document.ts'
 import { Fold } from '../features/fold.ts'
 import { compileMapping, type Mapping } from '../features/mapping.ts'
 import { Plan } from '../features/plan.ts'
 import { Encoder } from '../features/record.ts'
 import type { Store } from '../features/store/store.ts'
 import type { Parser } from '../features/transaction.ts'
-import type { Model } from '../models/model.ts'
+import { type Model, ModelRefusal } from '../models/model.ts'
 import { openModel } from '../models/onnx.ts'
 import type { Deciders } from './core/decision.ts'
 import { GivenAnswers } from './core/given-answers.ts'
+import type { Lineup, Seat } from './core/lineup.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
-import { compilePolicy, defaultPolicy, type Policy } from './core/policy.ts'
+import { compilePolicy, defaultPolicy, type Policy, type SuggestedThresholds } from './core/policy.ts'
 import { type Answers, type Clock, type Log, type Meter, noMeter } from './core/ports.ts'
+import { compileVocabulary, type Vocabulary } from './core/reasons.ts'
 import { parseDocument, readDocument } from './document.ts'
 
 /** The shipped parts, by their place in the repository. */
@@ -28,38 +30,55 @@ export const shipped = {
   catalog: rootFile('features/default-catalog.yaml'),
   model: rootFile('models/default-v2'),
   mapping: rootFile('features/generator/mapping.yaml'),
+  reasons: rootFile('models/default-reasons.yaml'),
 } as const
 
-/** Files of a deployment. `model` null: no score; `policy` null: the model's own thresholds. */
+/** A model folder, and of a challenger the cohorts that it decides for. */
+export interface SeatFiles {
+  readonly folder: string
+  readonly share: number
+}
+
+/** Files of a deployment. */
 export interface AssemblyFiles {
   readonly mapping: string
   /** One file, or several that are computed at once. */
   readonly catalog: string | readonly string[]
-  readonly model: string | null
+  /** The champion first; none: no score. */
+  readonly models: readonly SeatFiles[]
+  /** Null: each model's own thresholds. */
   readonly policy: string | null
+}
+
+export interface AssemblyOptions {
+  /** Null: a model may be slower than the budget allows. */
+  readonly clock?: Clock | null
+  /** Entity that puts transactions into cohorts; '' for the primary one. */
+  readonly rolloutBy?: string
 }
 
 export interface Assembly {
   readonly mapping: Mapping
   readonly catalog: Catalog
   readonly plan: Plan
-  readonly model: Model | null
-  readonly policy: Policy
+  readonly lineup: Lineup
   readonly engineVersion: string
 }
 
 /** An assembly of files: which of them declares what is known. */
 export interface Assembled extends Assembly {
   readonly catalog: CatalogUnion
+  /** The policy of a model with these thresholds. */
+  policyOf(suggested: SuggestedThresholds): Policy
 }
 
 /**
  * Reads and compiles all files. Throws DocumentError with the faults of mapping, catalog and policy together,
- * or ModelRefusal with what the gate refused. `clock` null: a model may be slower than the budget allows.
+ * or ModelRefusal with what the gate refused of all models.
  */
 export async function assemble(
   files: AssemblyFiles,
-  clock: Clock | null = null,
+  { clock = null, rolloutBy = '' }: AssemblyOptions = {},
 ): Promise<Assembled> {
   const faults: Fault[] = []
   const attempt = <T>(compile: () => T): T | null => {
@@ -79,23 +98,82 @@ export async function assemble(
       if (mapping) refuseLacking(document, mapping.schema, shippedCatalog())
     })
   }
-  const policyDocument = files.policy === null ? null : attempt(() => readDocument(files.policy!))
-  // Thresholds fall back on the model's, which is opened last: here only the document's own faults matter.
-  if (policyDocument) attempt(() => compilePolicy(policyDocument, noModelThresholds))
-  if (mapping === null || catalog === null || faults.length > 0) throw new DocumentError(faults)
+  const policyOf = catalog && attempt(() => readPolicy(files.policy, catalog))
+  if (mapping === null || catalog === null || policyOf === null || faults.length > 0) {
+    throw new DocumentError(faults)
+  }
+  const plan = new Plan(catalog, mapping.schema)
+  const cohortEntity = cohortEntityOf(plan, rolloutBy)
+  const seats = await openSeats(files.models, catalog, policyOf, clock)
+  const version = engineVersion()
+  return { mapping, catalog, plan, lineup: { seats, cohortEntity }, policyOf, engineVersion: version }
+}
 
+/** Opens all models, or none. Rejects with ModelRefusal that has the faults of all. */
+async function openSeats(
+  files: readonly SeatFiles[],
+  catalog: CatalogUnion,
+  policyOf: Assembled['policyOf'],
+  clock: Clock | null,
+): Promise<Seat[]> {
+  if (files.length === 0) return [{ model: null, policy: policyOf(noModelThresholds), share: 0 }]
   const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
   const monotonicUs = clock && (() => clock.monotonicUs())
-  const model =
-    files.model === null
-      ? null
-      : await openModel(files.model, definitions, parseDocument, { monotonicUs })
-  const suggested = model?.thresholds ?? noModelThresholds
-  const policy = policyDocument
-    ? compilePolicy(policyDocument, suggested)
-    : defaultPolicy(suggested)
-  const plan = new Plan(catalog, mapping.schema)
-  return { mapping, catalog, plan, model, policy, engineVersion: engineVersion() }
+  const opened: (Model | ModelRefusal)[] = []
+  // One after the other: each takes the time of a row.
+  for (const { folder } of files) {
+    try {
+      opened.push(await openModel(folder, definitions, parseDocument, { monotonicUs }))
+    } catch (error) {
+      if (!(error instanceof ModelRefusal)) throw error
+      opened.push(error)
+    }
+  }
+  const faults = opened.flatMap((one) => (one instanceof ModelRefusal ? one.faults : []))
+  const models = opened.filter((one): one is Model => !(one instanceof ModelRefusal))
+  if (faults.length > 0) {
+    await Promise.all(models.map((model) => model.close()))
+    throw new ModelRefusal(faults)
+  }
+  return models.map((model, at) => {
+    return { model, policy: policyOf(model.thresholds), share: files[at]!.share }
+  })
+}
+
+/** Throws DocumentError, with the faults that no model's thresholds could change. */
+function readPolicy(file: string | null, catalog: CatalogUnion): Assembled['policyOf'] {
+  const features = new Set(catalog.features.map(({ name }) => name))
+  const vocabulary = shippedVocabulary(features)
+  if (file === null) return (suggested) => defaultPolicy(suggested, vocabulary)
+  const document = readDocument(file)
+  const read = (name: string): Document | null => {
+    const beside = resolve(dirname(file), name)
+    return existsSync(beside) ? readDocument(beside) : null
+  }
+  const policyOf = (suggested: SuggestedThresholds): Policy =>
+    compilePolicy(document, { suggested, features, vocabulary, read })
+  policyOf(noModelThresholds)
+  return policyOf
+}
+
+/** What the shipped vocabulary says of the features that a catalog has; null where it has others. */
+function shippedVocabulary(features: ReadonlySet<string>): Vocabulary | null {
+  const own = new Set(shippedCatalog().features.map(({ name }) => name))
+  const vocabulary = compileVocabulary(readDocument(shipped.reasons), own)
+  return [...vocabulary.byFeature.keys()].every((name) => features.has(name)) ? vocabulary : null
+}
+
+/** Throws DocumentError where the plan has no such entity. */
+function cohortEntityOf(plan: Plan, kind: string): number {
+  if (kind === '') return plan.primary
+  const kinds = plan.journals.map((journal) => journal.kind)
+  const at = kinds.indexOf(kind)
+  if (at >= 0) return at
+  const expected = `an entity of the catalog: ${kinds.join(', ')}`
+  const near = closest(kind, kinds)
+  const hint = near === null ? null : `did you mean ${near}?`
+  const fault = { file: 'configuration', line: 0, path: 'rollout_by', expected, found: kind, hint }
+  throw new DocumentError([fault])
 }
 
 /** True if catalogs declare every feature of the shipped one as that does: then the shipped model can read their rows. */
@@ -129,13 +207,15 @@ export interface PipelineOptions {
   readonly calls?: { readonly kept: Answers; readonly log: Log }
   readonly onRow?: PipelineParts['onRow']
   readonly writesDecisions?: boolean
+  /** Since a batch was begun; infinite where nobody waits. */
+  readonly challengersMs?: number
+  readonly log?: Log
 }
 
 /** One pipeline over the assembly's parts. It has buffers of its own; the model is shared, one call at a time. */
 export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipeline {
-  const { mapping, catalog, plan, model, policy, engineVersion } = assembly
-  const { store, parser, hashKey, mode, source, clock, meter, calls, onRow, writesDecisions } =
-    options
+  const { mapping, catalog, plan, lineup, engineVersion } = assembly
+  const { store, parser, hashKey, mode, source, clock, meter, calls, onRow, log } = options
   const given =
     calls &&
     new GivenAnswers({
@@ -149,10 +229,8 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     encoder: new Encoder(plan, hashKey),
     fold: new Fold(plan),
     store,
-    model,
+    lineup,
     deciders: {
-      model: model && { name: model.name, version: model.version, hash: model.hash },
-      policy,
       catalogHash: catalog.hash,
       mappingHash: mapping.hash,
       engineVersion,
@@ -163,7 +241,11 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     meter: meter ?? noMeter,
     given: given ?? null,
     onRow: onRow ?? null,
-    writesDecisions: writesDecisions ?? true,
+    writesDecisions: options.writesDecisions ?? true,
+    challengerUs: 1000 * (options.challengersMs ?? Number.POSITIVE_INFINITY),
+    onChallengerFailure: (name, error) => {
+      log?.warn({ challenger: name, error }, 'a challenger failed: decided without it')
+    },
   })
 }
 

@@ -267,13 +267,13 @@ class Loader {
 
   /** A path must lead to what it is for: better said now, with its line, than later. */
   #checkTarget(
-    { target }: Setting<unknown>,
+    { target, paths }: Setting<unknown>,
     value: unknown,
     found: Found,
     names: readonly string[],
   ): void {
     if (target === null) return
-    for (const path of typeof value === 'string' ? [value] : (value as readonly string[])) {
+    for (const path of paths(value)) {
       const stat = statSync(path, { throwIfNoEntry: false })
       const isFine = target === 'file' ? stat?.isFile() : stat?.isDirectory()
       if (isFine !== true) this.#fault(found, names, `a ${target} that exists`, path, null)

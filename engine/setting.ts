@@ -24,6 +24,8 @@ export interface Setting<T> {
   readonly isSecret: boolean
   /** The file or folder that must exist. */
   readonly target: 'file' | 'folder' | null
+  /** The paths in a value, where it has a target. */
+  paths(value: T): readonly string[]
   /** JSON Schema of the raw value. */
   readonly schema: Readonly<Record<string, unknown>>
   /** From the document's value, or from an environment variable's or option's text. Relative paths are of `folder`. */
@@ -174,6 +176,54 @@ export function paths(texts: SettingTexts<readonly string[]>, target: 'file' | '
   })
 }
 
+/** A model folder and, of a challenger, the share of entities that it decides for, in hundredths of a percent. */
+export interface SeatSetting {
+  readonly folder: string
+  readonly share: number
+}
+
+const seatPattern = /^(.+?)(?:@(\d{1,3}(?:\.\d{1,2})?)%)?$/
+const seatRule = 'model folders, a challenger with its share behind it, such as models/cards-v4@5%'
+
+/** Model folders, the champion first. In an environment variable, separated by commas. */
+export function seats(texts: SettingTexts<readonly SeatSetting[]>) {
+  const item = { type: 'string', minLength: 1 }
+  return make<readonly SeatSetting[]>(texts, {
+    type: 'path of a folder, or a list of them, challengers with @share%',
+    target: 'folder',
+    schema: { anyOf: [item, { type: 'array', items: item }] },
+    paths: (value) => value.map(({ folder }) => folder),
+    write: (value) => (value as readonly SeatSetting[]).map(writeSeat),
+    read: (raw, folder) => {
+      const found: unknown = typeof raw === 'string' ? raw.split(',') : raw
+      if (!Array.isArray(found)) return no(seatRule)
+      const read = found.map((part: unknown) => readSeat(part, folder))
+      if (read.some((seat) => seat === null)) return no(seatRule)
+      return checkShares(read as SeatSetting[])
+    },
+  })
+}
+
+export function readSeat(text: unknown, folder: string): SeatSetting | null {
+  const match = typeof text === 'string' ? seatPattern.exec(text.trim()) : null
+  if (match === null) return null
+  const share = Math.round(Number(match[2] ?? 0) * 100)
+  return share > 10_000 ? null : { folder: resolve(folder, match[1]!), share }
+}
+
+export function writeSeat({ folder, share }: SeatSetting): string {
+  return share === 0 ? folder : `${folder}@${share / 100}%`
+}
+
+/** The champion has what is left, so it has no share of its own. */
+export function checkShares(seats: readonly SeatSetting[]): Reading<readonly SeatSetting[]> {
+  if ((seats[0]?.share ?? 0) > 0) {
+    return no('a champion without a share: it decides for whom no challenger does')
+  }
+  const sum = seats.reduce((total, { share }) => total + share, 0)
+  return sum > 10_000 ? no('shares of at most 100% together') : yes(seats)
+}
+
 /** In an environment variable, separated by commas. */
 export function list(
   texts: SettingTexts<readonly string[]>,
@@ -288,6 +338,7 @@ function make<T>(texts: SettingTexts<T>, kind: Kind<T>): Setting<T> {
   const write = kind.write ?? mask
   const initial = write(texts.initial)
   return {
+    paths: (value) => [value].flat() as readonly string[],
     unit: null,
     range: null,
     isSecret: false,

@@ -10,6 +10,7 @@ import {
   path,
   paths,
   type Setting,
+  seats,
   secret,
   socket,
   text,
@@ -48,13 +49,26 @@ export const settings = {
     },
     'file',
   ),
-  models: paths(
+  models: seats({
+    initial: [],
+    initialText: 'the shipped model',
+    help: 'Model folders. The first is the champion and decides; the others are challengers, which score beside it, or with a share behind them (`models/cards-v4@5%`) decide for that part of the entities.',
+  }),
+  modelsFolder: path(
     {
-      initial: [],
-      initialText: 'the shipped model',
-      help: 'Model folders; the first one decides.',
+      initial: null,
+      help: 'Folder of model folders whose `lineup.json` says which of them score, and goes before `models`. It is watched: a change takes effect without a restart.',
     },
     'folder',
+  ),
+  rolloutBy: text(
+    {
+      initial: '',
+      initialText: 'the primary entity',
+      help: 'Entity by whose id a challenger with a share gets its transactions: all of one id go to the same model.',
+    },
+    /^$|^[A-Za-z][A-Za-z0-9_]{0,63}$/,
+    'the kind of an entity',
   ),
   policy: path(
     {
@@ -228,6 +242,14 @@ export const settings = {
       'µs',
       { min: 50, max: 100_000 },
     ),
+    challengersMs: duration(
+      {
+        name: 'challengers',
+        initial: 5,
+        help: 'Time of a batch within which challengers must score: what would end later is left out, and the decision says so.',
+      },
+      { min: 1, max: 5 * second },
+    ),
     deadlineMs: duration(
       {
         name: 'deadline',
@@ -235,6 +257,18 @@ export const settings = {
         help: 'When the answer to a call must be out, where the call does not say so itself.',
       },
       { min: 1, max: 5 * second },
+    ),
+  },
+  admin: {
+    port: integer(
+      {
+        initial: 0,
+        initialText: 'none',
+        environment: 'WEIR_ADMIN_LISTEN_PORT',
+        help: 'Port on 127.0.0.1 for changing models while the engine runs (`POST /admin/models/{name}`).',
+      },
+      'port',
+      { min: 0, max: 65_535 },
     ),
   },
   // Kubernetes sets WEIR_HTTP_PORT and the like for a Service of the name weir-http: these names keep clear of it.

@@ -37,6 +37,15 @@ export interface Model {
    * nor on the other rows. Rejects with ModelError; `out` is then unspecified. One call at a time: a second is refused.
    */
   score(count: number, out: Float64Array): Promise<void>
+  /** What computes it: `trees` is the walker, else the provider of ONNX Runtime: `cpu`, `cuda`, `webgpu`… */
+  readonly scorer: string
+  /** How `explain` divides a margin among the inputs. */
+  readonly attribution: 'path' | 'occlusion'
+  /**
+   * Divides the margins of `count` rows among the inputs: out[r * inputs.length + i] is what input i added. `rows` is laid out
+   * as this.rows, imputed, and not this.rows. Not during a `score`. Rejects with ModelError.
+   */
+  explain(rows: Float32Array, count: number, out: Float64Array): Promise<void>
   /** Gives the memory back. May be called again; `score` rejects afterwards. */
   close(): Promise<void>
 }

@@ -61,7 +61,7 @@ export const runFeatures: Run<FeaturesOptions> = async (options, context) => {
     catalog: config.catalog.length === 0 ? shipped.catalog : config.catalog,
     mapping: config.source ?? shipped.mapping,
   }
-  const assembly = await assemble({ ...files, model: null, policy: null })
+  const assembly = await assemble({ ...files, models: [], policy: null })
   if (options.check !== null) return checkFeatures(options.check, assembly, context)
   const { catalog, plan } = assembly
   const { transactionsPerSecond, days, entities, isJson } = options

@@ -10,7 +10,7 @@ import {
 } from '../../features/generator/generator.ts'
 import type { Mapping } from '../../features/mapping.ts'
 import type { Parser } from '../../features/transaction.ts'
-import { type Assembly, assemble, hasShippedFeatures, shipped } from '../assemble.ts'
+import { type Assembled, type Assembly, assemble, hasShippedFeatures, shipped } from '../assemble.ts'
 import { hashKeyOf } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import type { LineSink, Source } from '../core/ports.ts'
@@ -39,12 +39,13 @@ export function openAssembly(
   { loaded, stderr, clock }: Context,
   isGenerated: boolean,
   use: AssemblyUse,
-): Promise<Assembly> {
-  const { source, catalog, models, policy } = loaded.config
+): Promise<Assembled> {
+  const { source, catalog, models, policy, rolloutBy } = loaded.config
   const isServed = catalog.length === 0 || hasShippedFeatures(catalog)
-  const shippedModel = isServed ? shipped.model : null
-  const model = use === 'without a model' ? null : (models[0] ?? shippedModel)
-  if (model === null && use !== 'without a model') {
+  const shippedModel = isServed ? [{ folder: shipped.model, share: 0 }] : []
+  const named = models.length > 0 ? models : shippedModel
+  const isScored = use !== 'without a model'
+  if (isScored && named.length === 0) {
     stderr.write(
       'weir: no --model for this catalog: scores are null, outcomes the default of the policy\n',
     )
@@ -52,10 +53,10 @@ export function openAssembly(
   const files = {
     mapping: isGenerated && source === null ? shipped.mapping : source!,
     catalog: catalog.length === 0 ? shipped.catalog : catalog,
-    model,
+    models: isScored ? named : [],
     policy,
   }
-  return assemble(files, use === 'live' ? clock : null)
+  return assemble(files, { clock: use === 'live' ? clock : null, rolloutBy })
 }
 
 /** The hash key of the configuration; `isDevelopmentAllowed` where nothing that is stored outlives the command. */

@@ -2,6 +2,7 @@
 // with which it could write to live topics or keys.
 import { MemoryStore } from '../../features/store/memory.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
+import { closeLineup } from '../core/lineup.ts'
 import type { LineSink } from '../core/ports.ts'
 import { formatTally } from '../core/tally.ts'
 import { FeatureRows, type RowFormat } from '../replay/feature-rows.ts'
@@ -120,7 +121,7 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
     await features?.close()
     await source.close()
     await store.close()
-    await assembly.model?.close()
+    await closeLineup(assembly.lineup)
   }
   return context.stop.aborted ? 1 : 0
 }

@@ -13,6 +13,7 @@ import { ApiServer } from '../api/server.ts'
 import { Sidecar } from '../api/sidecar.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
+import { closeLineup } from '../core/lineup.ts'
 import type { Answers } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
 import { KafkaOutflow } from '../stream/outflow.ts'
@@ -106,7 +107,7 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
     const unsent = (await outflow?.close(leftMs)) ?? 0
     if (unsent > 0) log.error({ unsent }, 'calls were answered and never came to Kafka')
     await store.close().catch(() => undefined)
-    await assembly.model?.close()
+    await closeLineup(assembly.lineup)
     clearTimeout(limit)
   }
   const { calls, standIns, shed, uncounted } = sidecar.stats

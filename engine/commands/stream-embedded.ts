@@ -5,6 +5,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { GeneratedTransaction } from '../../features/generator/generator.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
+import { closeLineup } from '../core/lineup.ts'
 import type { Outcome } from '../core/ports.ts'
 import { formatTally, OutcomeTally } from '../core/tally.ts'
 import type { Context } from './command.ts'
@@ -80,7 +81,7 @@ export async function runEmbedded(options: EmbeddedOptions, context: Context): P
     await decisions?.close()
     await open.source.close()
     await store.close()
-    await assembly.model?.close()
+    await closeLineup(assembly.lineup)
   }
   progress.end()
   const seconds = (clock.monotonicUs() - beganUs) / 1e6
@@ -111,8 +112,9 @@ function ranLines(
   tally: OutcomeTally,
   engineUs: RecordableHistogram,
   seconds: number,
-  { model, policy }: Assembly,
+  { lineup }: Assembly,
 ): string[] {
+  const { model, policy } = lineup.seats[0]!
   const perSecond = count(Math.round(tally.messages / seconds))
   const scorer =
     model === null

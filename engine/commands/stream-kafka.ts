@@ -3,6 +3,7 @@ import type { RedisStore } from '../../features/store/redis.ts'
 import { makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
+import { closeLineup } from '../core/lineup.ts'
 import { codeOf, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
 import { Lag } from '../stream/lag.ts'
@@ -69,7 +70,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
   const { kafka, budget } = loaded.config
   const hashKey = openHashKey(context, false)
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
-  closers.push(async () => assembly.model?.close())
+  closers.push(() => closeLineup(assembly.lineup))
   tellAbsent(assembly, context)
   log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
   const watch = await Watch.open(context)

@@ -4,6 +4,7 @@ import { MessagesOnly } from '../../features/messages-only.ts'
 import type { RedisStore } from '../../features/store/redis.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
 import { batchRowsMax } from '../core/limits.ts'
+import { scorelessLineup } from '../core/lineup.ts'
 import type { Meter } from '../core/ports.ts'
 import { codeOf, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
@@ -53,7 +54,7 @@ export class LabelStream {
       log,
     })
     const processor = makePipeline(
-      { ...assembly, model: null },
+      { ...assembly, lineup: scorelessLineup(assembly.lineup.seats[0]!.policy) },
       {
         store,
         parser: new MessagesOnly(assembly.mapping.parser()),

@@ -13,7 +13,7 @@ function feed(comparison: Comparison, n: number, pattern: Pattern, fate: Fate): 
   const timeMs = n * 86_400_000
   const row = { amount: `${n}.50`, card: `card-${n % 2}` }
   comparison.expect({ pattern, row, timeMs })
-  const evidence = [{ feature: 'odd', value: 3, mean: 1, deviations: 2 }]
+  const evidence = [{ code: 'strange', feature: 'odd', value: 3, mean: 1, contribution: 2 }]
   const value = JSON.stringify({ id: `t${n}`, score: 0.5, time_ms: timeMs, evidence })
   comparison.compare({ outcome: fate, value })
 }

@@ -182,7 +182,7 @@ export class Comparison {
     const decisions = examples.map(({ decision }) => JSON.parse(decision) as Decision)
     const evidence = columns(decisions.flatMap((decision) => this.#evidenceRows(decision)))
     return [
-      'Examples: the costliest of their kind, and what stood out (against the mean of the training rows)',
+      'Examples: the costliest of their kind, and why (what each reason adds to the log-odds of fraud)',
       ...examples.flatMap((example, index) => {
         const decision = decisions[index]!
         return [exampleHead(example, decision), ...evidence.splice(0, decision.evidence.length)]
@@ -191,12 +191,12 @@ export class Comparison {
   }
 
   #evidenceRows({ evidence }: Decision): string[][] {
-    return evidence.map(({ feature, value, mean, deviations }) => [
-      `    ${feature}`,
+    return evidence.map(({ code, feature, value, mean, contribution }) => [
+      `    +${contribution.toFixed(2)} ${code}`,
+      feature,
       this.#value(feature, value),
       'usually',
       this.#value(feature, mean),
-      deviations === null ? '' : `${deviations > 0 ? '+' : ''}${deviations.toFixed(1)} deviations`,
     ])
   }
 
@@ -226,9 +226,10 @@ interface Decision {
   readonly score: number | null
   readonly time_ms: number
   readonly evidence: readonly {
+    readonly code: string
     readonly feature: string
     readonly value: number | null
     readonly mean: number | null
-    readonly deviations: number | null
+    readonly contribution: number
   }[]
 }

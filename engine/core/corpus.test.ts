@@ -15,6 +15,7 @@ import {
 } from '../../features/testing/corpus.ts'
 import { makePipeline } from '../assemble.ts'
 import type { Pipeline } from './pipeline.ts'
+import { scorelessLineup } from './lineup.ts'
 import { defaultPolicy } from './policy.ts'
 import type { Message, Outcome } from './ports.ts'
 
@@ -24,9 +25,9 @@ const catalog = compileCatalog({ file: 'catalog', value: { features: [count] }, 
 
 function makeDeployment(): Pipeline {
   const plan = new Plan(catalog, mapping.schema)
-  const policy = defaultPolicy({ review: 0.5, deny: 0.9 })
+  const lineup = scorelessLineup(defaultPolicy({ review: 0.5, deny: 0.9 }))
   return makePipeline(
-    { mapping, catalog, plan, model: null, policy, engineVersion: '0' },
+    { mapping, catalog, plan, lineup, engineVersion: '0' },
     {
       store: new MemoryStore(plan, { bytesMax: 2 ** 26 }),
       parser: mapping.parser(),

@@ -5,8 +5,13 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { Feature } from '../../features/catalog.ts'
+import type { Plan } from '../../features/plan.ts'
+import { LinearModel } from '../../models/testing/linear-model.ts'
 import { DecisionWriter, decisionCore, latencyText, nonCoreFields, Verdict } from './decision.ts'
+import { Knowledge } from './outcomes.ts'
 import { defaultPolicy } from './policy.ts'
+import { Found } from './reasons.ts'
+import { Scoring } from './scoring.ts'
 
 const schemaFile = fileURLToPath(import.meta.resolve('#root/docs/decision.schema.json'))
 const validate = new Ajv2020().compile(JSON.parse(readFileSync(schemaFile, 'utf8')) as object)
@@ -15,12 +20,18 @@ const dayMs = 86_400_000
 const feature = (name: string, windowMs: number): Feature =>
   ({ name, definition: '', entity: null, windowMs, delayMs: 0 }) as Feature
 const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
-const inputs = [{ feature: 'amount', definition: '', imputation: 0, mean: 10, deviation: 5 }]
+const plan = { features, journals: [], recordStride: 0 } as unknown as Plan
+const seat = {
+  model: new LinearModel({ name: 'm', weights: { amount: 0.1 } }),
+  policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
+  share: 0,
+}
 
 function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
-  return new DecisionWriter(features, inputs, [0], ['card', 'ip'], {
-    model: { name: 'm', version: 1, hash: 'ab' },
-    policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
+  const options = { clock: null, challengerUs: 0, onFailure: () => undefined }
+  const lineup = { seats: [seat], cohortEntity: 0 }
+  const scoring = new Scoring(lineup, plan, new Knowledge(plan), options)
+  return new DecisionWriter(features, ['card', 'ip'], scoring, {
     catalogHash: '0123456789abcdef',
     mappingHash: '0123456789abcdef',
     engineVersion: '0.1.0',
@@ -31,14 +42,17 @@ function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
 
 function write(mode: 'stream' | 'replay', change: Partial<Verdict> = {}): string {
   const verdict = Object.assign(new Verdict(), { id: 't1', tenant: 'default', score: 0.5 }, change)
-  verdict.evidence.set([0, -1, -1])
+  const found = new Found(1)
+  found.reason[0] = 0
+  found.contribution[0] = 2.00004
   const rows = Float64Array.of(20, 3, Number.NaN)
   const latency =
     mode === 'replay'
       ? null
-      : latencyText({ parse: 1, encode: 1, observe: 250, fold: 5, score: 15 })
+      : latencyText({ parse: 1, encode: 1, observe: 250, fold: 5, score: 15, explain: 0 })
   const ordinals = Float64Array.of(7, -1)
-  return makeWriter(mode).decision(verdict, rows, Uint8Array.of(0, 1, 0), 0, ordinals, 0, latency)
+  const approximate = Uint8Array.of(0, 1, 0)
+  return makeWriter(mode).decision(verdict, found, rows, approximate, 0, ordinals, 0, latency)
 }
 
 function assertValid(text: string): Record<string, unknown> {
@@ -53,7 +67,15 @@ test('every outcome document is one of docs/decision.schema.json', () => {
   assert.deepEqual(decision['ordinals'], { card: 7 })
   assert.deepEqual(decision['approximate'], ['count_1d'])
   assert.deepEqual(decision['evidence'], [
-    { feature: 'amount', value: 20, mean: 10, deviations: 2 },
+    {
+      code: 'amount',
+      text: null,
+      outward: null,
+      feature: 'amount',
+      value: 20,
+      mean: 0,
+      contribution: 2,
+    },
   ])
   const writer = makeWriter('stream')
   assertValid(writer.duplicate('t1', 'default', 0, 9, 0, 4, write('stream')))

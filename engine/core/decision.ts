@@ -1,9 +1,11 @@
 // The decision record, weir.decision/1 (docs/decision.schema.json), as JSON text. What is written here is what a
 // subscriber reads, a replay repeats byte for byte, and an analyst compares: a change of a core field is a new version.
 import type { Feature } from '../../features/catalog.ts'
-import type { ModelInput } from '../../models/model.ts'
-import { evidenceMax } from './limits.ts'
-import type { OutcomeName, Policy } from './policy.ts'
+import { contributionScale, reasonsMax } from './limits.ts'
+import type { Seat } from './lineup.ts'
+import type { OutcomeName } from './policy.ts'
+import type { Found } from './reasons.ts'
+import type { Scoring } from './scoring.ts'
 
 export const decisionSchema = 'weir.decision/1'
 
@@ -11,8 +13,6 @@ export const decisionSchema = 'weir.decision/1'
 export const rungs = ['full', 'no-challenger', 'stale', 'rules', 'stand-in'] as const
 export type Rung = (typeof rungs)[number]
 
-const whole = '"rung":"full","degraded":[]'
-const noScore = '"rung":"rules","degraded":["score"]'
 const standInRung = (lacksModel: boolean) =>
   `"rung":"stand-in","degraded":${lacksModel ? '["features"]' : '["features","score"]'}`
 
@@ -27,10 +27,8 @@ export interface StandIn {
   readonly outcome: OutcomeName
 }
 
-/** Who decided: fixed from start-up or swap to the next swap. */
+/** What decisions say beside the lineup: fixed from the start. */
 export interface Deciders {
-  readonly model: { readonly name: string; readonly version: number; readonly hash: string } | null
-  readonly policy: Policy
   readonly catalogHash: string
   readonly mappingHash: string
   readonly engineVersion: string
@@ -44,6 +42,9 @@ export class Verdict {
   id = ''
   tenant = ''
   timeMs = 0
+  /** Its row in the batch, and the seat that decides it. */
+  row = 0
+  seat = 0
   outcome: OutcomeName = 'approve'
   /** Rounded; NaN when there is none. */
   score = Number.NaN
@@ -55,8 +56,6 @@ export class Verdict {
   lacksScore = false
   partition = 0
   offset = 0
-  /** Indexes into the model's inputs, strongest first; -1 behind the last. */
-  readonly evidence = new Int16Array(evidenceMax)
 }
 
 /** Per-stage latency of the batch that a decision came in, µs: the same for its rows. */
@@ -66,6 +65,7 @@ export interface Latency {
   observe: number
   fold: number
   score: number
+  explain: number
   /** Not known yet while documents are written: only metrics have it. */
   decide: number
 }
@@ -87,39 +87,48 @@ export function decisionCore(text: string): string {
   return JSON.stringify(decision)
 }
 
+/** What a seat's decisions say beyond the transaction. */
+interface SeatText {
+  readonly core: string
+  /** Of `scores`: all before the number. */
+  readonly score: string
+  /** By input: its feature's index, and the text of its mean. */
+  readonly features: readonly number[]
+  readonly means: readonly string[]
+  /** Of each reason, all before the feature. */
+  readonly reasons: readonly string[]
+}
+
 /** Writes outcome documents. All that does not change per transaction is text made once, here. */
 export class DecisionWriter {
   readonly #featureKeys: readonly string[]
   readonly #featureNames: readonly string[]
-  readonly #inputs: readonly ModelInput[]
-  /** Feature index of each model input. */
-  readonly #inputAt: readonly number[]
   readonly #ordinalKeys: readonly string[]
-  readonly #core: string
+  readonly #scoring: Scoring
+  readonly #seats: readonly SeatText[]
   readonly #standInRung: string
   readonly #tail: string
   readonly #source: string
   /** How far back each windowed feature reaches, ms, descending; and the JSON lists of the first k names. */
   readonly #reachesMs: Float64Array
   readonly #warming: readonly string[]
+  /** Of the batch: challengers that were left out, as JSON strings with commas. */
+  #leftOut = ''
 
   constructor(
     features: readonly Feature[],
-    inputs: readonly ModelInput[],
-    inputAt: readonly number[],
     entityKinds: readonly string[],
+    scoring: Scoring,
     deciders: Deciders,
   ) {
     this.#featureNames = features.map((feature) => JSON.stringify(feature.name))
     this.#featureKeys = this.#featureNames.map((name, i) => `${i === 0 ? '' : ','}${name}:`)
-    this.#inputs = inputs
-    this.#inputAt = inputAt
     this.#ordinalKeys = entityKinds.map((kind) => `${JSON.stringify(kind)}:`)
-    const { model, policy } = deciders
-    const modelText = JSON.stringify(model)
-    this.#standInRung = standInRung(model === null)
-    const policyText = JSON.stringify({ name: policy.name, hash: policy.hash })
-    this.#core = `,"model":${modelText},"policy":${policyText},"catalog":{"hash":"${deciders.catalogHash}"},"mapping":{"hash":"${deciders.mappingHash}"}`
+    this.#scoring = scoring
+    const { seats } = scoring.lineup
+    const tail = `"catalog":{"hash":"${deciders.catalogHash}"},"mapping":{"hash":"${deciders.mappingHash}"}`
+    this.#seats = seats.map((seat, at) => seatText(seat, at, scoring, tail))
+    this.#standInRung = standInRung(seats[0]!.model === null)
     this.#tail = `,"engine":{"version":${JSON.stringify(deciders.engineVersion)}},"mode":"${deciders.mode}"`
     this.#source = `{"name":${JSON.stringify(deciders.source)},"partition":`
     const windowed = features.filter((feature) => feature.windowMs > 0)
@@ -138,6 +147,7 @@ export class DecisionWriter {
    */
   decision(
     verdict: Verdict,
+    found: Found,
     rows: Float64Array,
     approximate: Uint8Array,
     at: number,
@@ -145,11 +155,11 @@ export class DecisionWriter {
     ordinalAt: number,
     latency: string | null,
   ): string {
-    let text = `{"schema":"${decisionSchema}","type":"decision","id":${quote(verdict.id)},"tenant":"${verdict.tenant}","time_ms":${verdict.timeMs},"outcome":"${verdict.outcome}","score":${number(verdict.score)},"evidence":[`
-    text += this.#evidence(verdict, rows, at)
-    text += `],${verdict.lacksScore ? noScore : whole},"late_ms":${verdict.lateMs},"no_rate":${verdict.hasNoRate},"approximate":[`
+    let text = `{"schema":"${decisionSchema}","type":"decision","id":${quote(verdict.id)},"tenant":"${verdict.tenant}","time_ms":${verdict.timeMs},"outcome":"${verdict.outcome}","score":${number(verdict.score)},`
+    if (this.#seats.length > 1) text += this.#scores(verdict.row)
+    text += `"evidence":[${this.#evidence(verdict, found, rows, at)}],"rung":"${this.rungOf(verdict)}","degraded":[${this.#degraded(verdict)}],"late_ms":${verdict.lateMs},"no_rate":${verdict.hasNoRate},"approximate":[`
     text += this.#approximate(approximate, at)
-    text += `]${this.#core},"features":{`
+    text += `]${this.#seats[verdict.seat]!.core},"features":{`
     for (let f = 0; f < this.#featureKeys.length; f++) {
       text += this.#featureKeys[f]! + number(rows[at + f]!)
     }
@@ -171,7 +181,7 @@ export class DecisionWriter {
    * is known of the history, so it begins with the transaction and every window is warming.
    */
   standIn({ id, tenant, timeMs, hasNoRate, partition, offset, outcome }: StandIn): string {
-    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tail},"source":${this.#sourceText(partition, offset)}}`
+    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#seats[0]!.core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tail},"source":${this.#sourceText(partition, offset)}}`
   }
 
   /** Another message with the id of a transaction that was already decided. `answer`: one that was given all the same. */
@@ -209,16 +219,42 @@ export class DecisionWriter {
     return `${this.#source}${partition},"offset":${offset}}`
   }
 
-  #evidence(verdict: Verdict, rows: Float64Array, at: number): string {
+  /** Before the decisions of a batch whose scores are there. */
+  begin(): void {
+    const { absent } = this.#scoring
+    this.#leftOut = absent.map((name) => JSON.stringify(`challenger ${name}`)).join(',')
+  }
+
+  rungOf({ lacksScore }: Verdict): Rung {
+    if (lacksScore) return 'rules'
+    return this.#leftOut === '' ? 'full' : 'no-challenger'
+  }
+
+  #degraded({ lacksScore }: Verdict): string {
+    if (!lacksScore) return this.#leftOut
+    return this.#leftOut === '' ? '"score"' : `"score",${this.#leftOut}`
+  }
+
+  /** Of every model, side by side. */
+  #scores(row: number): string {
+    let text = '"scores":['
+    for (let seat = 0; seat < this.#seats.length; seat++) {
+      text += `${this.#seats[seat]!.score}${number(this.#scoring.scoreOf(seat, row))}}`
+    }
+    return `${text}],`
+  }
+
+  #evidence({ row, seat }: Verdict, found: Found, rows: Float64Array, at: number): string {
+    const { features, means, reasons } = this.#seats[seat]!
     let text = ''
-    for (const input of verdict.evidence) {
-      if (input < 0) break
-      const { mean, deviation } = this.#inputs[input]!
-      const feature = this.#inputAt[input]!
-      const value = rows[at + feature]!
-      const deviations = Math.round(((value - mean) / deviation) * 100) / 100
+    for (let place = row * reasonsMax; place < (row + 1) * reasonsMax; place++) {
+      const reason = found.reason[place]!
+      if (reason < 0) break
+      const input = found.input[place]!
+      const feature = features[input]!
+      const contribution = Math.round(found.contribution[place]! * contributionScale)
       if (text !== '') text += ','
-      text += `{"feature":${this.#featureNames[feature]!},"value":${number(value)},"mean":${number(mean)},"deviations":${number(deviations)}}`
+      text += `${reasons[reason]!},"feature":${this.#featureNames[feature]!},"value":${number(rows[at + feature]!)},"mean":${means[input]!},"contribution":${number(contribution / contributionScale)}}`
     }
     return text
   }
@@ -243,7 +279,21 @@ export class DecisionWriter {
 
 /** The stages as JSON text, whole µs. */
 export function latencyText(latency: Omit<Latency, 'decide'>): string {
-  return `{"parse":${latency.parse},"encode":${latency.encode},"observe":${latency.observe},"fold":${latency.fold},"score":${latency.score}}`
+  return `{"parse":${latency.parse},"encode":${latency.encode},"observe":${latency.observe},"fold":${latency.fold},"score":${latency.score},"explain":${latency.explain}}`
+}
+
+function seatText({ model, policy }: Seat, at: number, scoring: Scoring, tail: string): SeatText {
+  const named = model && { name: model.name, version: model.version, hash: model.hash }
+  const policyText = JSON.stringify({ name: policy.name, hash: policy.hash })
+  const role = at === 0 ? 'champion' : 'challenger'
+  const score = JSON.stringify({ ...named, role }).slice(0, -1)
+  return {
+    core: `,"model":${JSON.stringify(named)},"policy":${policyText},${tail}`,
+    score: `${at === 0 ? '' : ','}${score},"score":`,
+    features: scoring.inputsAt(at),
+    means: (model?.inputs ?? []).map(({ mean }) => number(mean)),
+    reasons: scoring.reasonsOf(at).reasons.map((reason) => JSON.stringify(reason).slice(0, -1)),
+  }
 }
 
 /** A finite number as JSON has it, null for anything else. -0 becomes 0. */

@@ -7,8 +7,11 @@ export const batchRowsMax: number = 256
 /** Rows of a decision batch while a source keeps up: a larger one would wait for its own work. */
 export const decisionBatchRowsMax: number = 64
 
-/** Features named as evidence in one decision. */
-export const evidenceMax = 3
+/** Reasons that one decision gives. */
+export const reasonsMax = 3
+
+/** Digits after the point of what a reason adds to the margin. */
+export const contributionScale = 1e4
 
 /** Digits after the point of a score: rounded before any threshold looks at it, so that text and outcome agree. */
 export const scoreScale = 1e6

@@ -12,6 +12,7 @@ import { Kind, Verdict } from '../../features/transaction.ts'
 import { makePipeline } from '../assemble.ts'
 import type { Deciders } from './decision.ts'
 import type { Pipeline } from './pipeline.ts'
+import { scorelessLineup } from './lineup.ts'
 import { defaultPolicy } from './policy.ts'
 import type { Message } from './ports.ts'
 
@@ -52,9 +53,9 @@ interface Decided {
 
 function makeDeployment(mode: Deciders['mode']): Pipeline {
   const plan = new Plan(catalog, mapping.schema)
-  const policy = defaultPolicy({ review: 0.5, deny: 0.9 })
+  const lineup = scorelessLineup(defaultPolicy({ review: 0.5, deny: 0.9 }))
   return makePipeline(
-    { mapping, catalog, plan, model: null, policy, engineVersion: '0' },
+    { mapping, catalog, plan, lineup, engineVersion: '0' },
     {
       store: new MemoryStore(plan, { bytesMax: 2 ** 24 }),
       parser: mapping.parser(),

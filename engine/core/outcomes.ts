@@ -2,13 +2,13 @@
 import { Observation, Seen } from '../../features/observation.ts'
 import type { Plan } from '../../features/plan.ts'
 import { Kind, type Reject, type Transaction } from '../../features/transaction.ts'
-import type { Model } from '../../models/model.ts'
-import { Evidence } from './decide.ts'
 import { type Deciders, DecisionWriter, type Rung, type StandIn, Verdict } from './decision.ts'
 import type { Given } from './given-answers.ts'
 import { batchRowsMax } from './limits.ts'
-import { type OutcomeName, outcomeOf } from './policy.ts'
+import { type OutcomeName, outcomes } from './policy.ts'
 import type { Message, Outcome } from './ports.ts'
+import { Found } from './reasons.ts'
+import type { Scoring } from './scoring.ts'
 
 const kindNames = ['transaction', 'reversal', 'decline', 'label'] as const
 
@@ -20,8 +20,13 @@ export class Knowledge {
   readonly rows: Float64Array
   readonly approximate: Uint8Array
   readonly lateMs = new Float64Array(batchRowsMax)
-  /** Rounded; NaN where there is none. */
-  readonly scores = new Float64Array(batchRowsMax)
+  /** Of the model that decides, rounded; NaN where there is none. */
+  readonly scores = new Float64Array(batchRowsMax).fill(Number.NaN)
+  /** The seat whose model decides. */
+  readonly seat = new Uint8Array(batchRowsMax)
+  /** Index into `outcomes`. */
+  readonly outcome = new Uint8Array(batchRowsMax)
+  readonly found = new Found(batchRowsMax)
 
   constructor(plan: Plan) {
     this.batch = new Observation(batchRowsMax, plan.journals.length, plan.recordStride)
@@ -33,9 +38,7 @@ export class Knowledge {
 
 export interface OutcomeParts {
   readonly plan: Plan
-  readonly model: Model | null
-  /** Feature index of each model input. */
-  readonly inputAt: readonly number[]
+  readonly scoring: Scoring
   readonly deciders: Deciders
   /** False leaves the documents of decisions empty. */
   readonly writesDecisions: boolean
@@ -45,17 +48,14 @@ export class Outcomes {
   readonly #parts: OutcomeParts
   readonly #known: Knowledge
   readonly #writer: DecisionWriter
-  readonly #evidence: Evidence
   readonly #verdict = new Verdict()
 
   constructor(parts: OutcomeParts, known: Knowledge) {
-    const { plan, model, inputAt, deciders } = parts
-    const inputs = model?.inputs ?? []
+    const { plan, scoring, deciders } = parts
     const kinds = plan.journals.map((journal) => journal.kind)
     this.#parts = parts
     this.#known = known
-    this.#evidence = new Evidence(inputs, inputAt)
-    this.#writer = new DecisionWriter(plan.features, inputs, inputAt, kinds, deciders)
+    this.#writer = new DecisionWriter(plan.features, kinds, scoring, deciders)
   }
 
   /** The outcome of a row's message. `given`: what its transaction was answered already. */
@@ -88,6 +88,11 @@ export class Outcomes {
     return this.#decision(message, row, transaction, latency)
   }
 
+  /** Before the documents of a batch whose scores are there. */
+  begin(): void {
+    this.#writer.begin()
+  }
+
   rejected(message: Message, reject: Reject, id: string | null): Outcome {
     const value = this.#writer.rejected(id, reject, message.partition, message.offset)
     const { partition, offset, traceparent } = message
@@ -117,16 +122,20 @@ export class Outcomes {
     { id, tenant, timeMs, hasNoRate }: Transaction,
     latency: string | null,
   ): Outcome {
-    const { model, deciders, writesDecisions } = this.#parts
-    const { batch, rows, approximate, scores, lateMs, featureCount } = this.#known
+    const { scoring, writesDecisions } = this.#parts
+    const { batch, rows, approximate, found, lateMs, featureCount } = this.#known
     const verdict = this.#verdict
-    verdict.score = scores[row]!
-    verdict.outcome = outcomeOf(deciders.policy, verdict.score)
-    verdict.lacksScore = model !== null && Number.isNaN(verdict.score)
-    const rung = verdict.lacksScore ? 'rules' : 'full'
+    const outcome = outcomes[this.#known.outcome[row]!]!
+    const seat = this.#known.seat[row]!
+    verdict.row = row
+    verdict.seat = seat
+    verdict.score = this.#known.scores[row]!
+    verdict.outcome = outcome
+    verdict.lacksScore = scoring.lineup.seats[seat]!.model !== null && Number.isNaN(verdict.score)
+    const rung = this.#writer.rungOf(verdict)
     const earlier = this.#earlier(row)
     if (!writesDecisions) {
-      return makeOutcome('decision', verdict.outcome, rung, message, id, '', earlier)
+      return makeOutcome('decision', outcome, rung, message, id, '', earlier)
     }
     verdict.id = id
     verdict.tenant = tenant
@@ -137,11 +146,19 @@ export class Outcomes {
     verdict.partition = message.partition
     verdict.offset = message.offset
     const at = row * featureCount
-    this.#evidence.find(rows, at, verdict.evidence)
     const { ordinal, entityCount } = batch
     const ordinalAt = row * entityCount
-    const value = this.#writer.decision(verdict, rows, approximate, at, ordinal, ordinalAt, latency)
-    return makeOutcome('decision', verdict.outcome, rung, message, id, value, earlier)
+    const value = this.#writer.decision(
+      verdict,
+      found,
+      rows,
+      approximate,
+      at,
+      ordinal,
+      ordinalAt,
+      latency,
+    )
+    return makeOutcome('decision', outcome, rung, message, id, value, earlier)
   }
 
   #earlier(row: number): Outcome['earlier'] {

@@ -7,13 +7,13 @@ import type { Plan } from '../../features/plan.ts'
 import type { Encoder } from '../../features/record.ts'
 import type { Store } from '../../features/store/store.ts'
 import { Kind, type Parser, type Reject, Transaction } from '../../features/transaction.ts'
-import type { Model } from '../../models/model.ts'
-import { roundScore } from './decide.ts'
 import { type Deciders, type Latency, latencyText, type StandIn } from './decision.ts'
 import type { GivenAnswers } from './given-answers.ts'
 import { batchRowsMax } from './limits.ts'
+import type { Lineup } from './lineup.ts'
 import { Knowledge, Outcomes } from './outcomes.ts'
 import type { Clock, Message, Meter, Outcome } from './ports.ts'
+import { Scoring, type SeatStats } from './scoring.ts'
 
 /** All that a pipeline is made of; chosen and checked at start-up. */
 export interface PipelineParts {
@@ -22,9 +22,13 @@ export interface PipelineParts {
   readonly encoder: Encoder
   readonly fold: Fold
   readonly store: Store
-  /** Null decides by the policy's default alone. */
-  readonly model: Model | null
+  /** Until the first swap. */
+  readonly lineup: Lineup
   readonly deciders: Deciders
+  /** Since a batch was begun, µs: challengers that would end later are left out of it. */
+  readonly challengerUs: number
+  /** A challenger failed on a batch, which goes on without it. */
+  readonly onChallengerFailure: (name: string, error: unknown) => void
   /** Null leaves latencies out, as a replay must. */
   readonly clock: Clock | null
   readonly meter: Meter
@@ -47,34 +51,28 @@ const noRow = -1
 
 export class Pipeline {
   readonly #parts: PipelineParts
-  readonly #outcomes: Outcomes
-  /** Feature index of each model input. */
-  readonly #inputAt: readonly number[]
-  readonly #imputations: Float64Array
+  /** Of the lineup that decides now. */
+  #scoring: Scoring
+  #outcomes: Outcomes
+  #isBusy = false
+  /** Takes its seats when the batch at hand is done. */
+  #next: (() => void) | null = null
 
   // Buffers, one row per transaction of the batch, sized once and filled anew by every `process`.
   readonly #transactions: readonly Transaction[]
   readonly #known: Knowledge
   readonly #batch: Observation
   readonly #scored = new Int32Array(batchRowsMax)
-  readonly #chunkScores: Float64Array
+  #scoredCount = 0
   /** Per message: its row, or -1 where `#rejects` says why it has none. */
   readonly #rowOf = new Int32Array(batchRowsMax)
   readonly #rejects = new Array<Reject | null>(batchRowsMax).fill(null)
-  readonly #latency: Latency = { parse: 0, encode: 0, observe: 0, fold: 0, score: 0, decide: 0 }
+  readonly #latency: Latency = { parse: 0, encode: 0, observe: 0, fold: 0, score: 0, explain: 0, decide: 0 }
   #stageBeganUs = 0
 
   constructor(parts: PipelineParts) {
-    const { plan, model, parser, deciders, writesDecisions } = parts
+    const { plan, parser } = parts
     this.#parts = parts
-    const names = new Map(plan.features.map((feature, index) => [feature.name, index]))
-    const inputs = model?.inputs ?? []
-    this.#inputAt = inputs.map((input) => {
-      const at = names.get(input.feature)
-      assert(at !== undefined, `the gate let in a model with unknown feature ${input.feature}`)
-      return at
-    })
-    this.#imputations = Float64Array.from(inputs, (input) => input.imputation)
     const { entities, fields } = parser.schema
     this.#transactions = Array.from(
       { length: batchRowsMax },
@@ -82,9 +80,28 @@ export class Pipeline {
     )
     this.#known = new Knowledge(plan)
     this.#batch = this.#known.batch
-    this.#chunkScores = new Float64Array(model?.rowMax ?? 0)
-    const inputAt = this.#inputAt
-    this.#outcomes = new Outcomes({ plan, model, inputAt, deciders, writesDecisions }, this.#known)
+    this.#scoring = this.#scoringOf(parts.lineup)
+    this.#outcomes = this.#outcomesOf(this.#scoring)
+  }
+
+  /** How the models of the lineup that decides now have scored. */
+  seats(): SeatStats[] {
+    return this.#scoring.stats()
+  }
+
+  /** Another lineup decides from the next batch on. Resolves once no batch uses the one before, which the caller then closes. */
+  swap(lineup: Lineup): Promise<void> {
+    assert(this.#next === null, 'one swap at a time')
+    const scoring = this.#scoringOf(lineup)
+    const outcomes = this.#outcomesOf(scoring)
+    return new Promise((resolve) => {
+      this.#next = () => {
+        this.#scoring = scoring
+        this.#outcomes = outcomes
+        resolve()
+      }
+      if (!this.#isBusy) this.#flip()
+    })
   }
 
   /**
@@ -95,10 +112,12 @@ export class Pipeline {
   async process(messages: readonly Message[]): Promise<Outcome[]> {
     assert(messages.length > 0 && messages.length <= batchRowsMax)
     const { clock, meter, store } = this.#parts
+    this.#isBusy = true
+    const beganUs = clock === null ? 0 : clock.monotonicUs()
     this.#parse(messages)
     this.#encode()
     try {
-      await this.#know(messages)
+      await this.#know(messages, beganUs)
       const outcomes = this.#decide(messages)
       this.#latency.decide = this.#stageUs()
       meter.decided(outcomes, clock && this.#latency)
@@ -108,6 +127,8 @@ export class Pipeline {
       throw error
     } finally {
       store.release(this.#batch)
+      this.#isBusy = false
+      this.#flip()
     }
   }
 
@@ -171,15 +192,21 @@ export class Pipeline {
   }
 
   /** All that a decision rests on: views, rows and scores. Nothing is asked for a batch of rejects. */
-  async #know(messages: readonly Message[]): Promise<void> {
-    this.#latency.observe = this.#latency.fold = this.#latency.score = 0
+  async #know(messages: readonly Message[], beganUs: number): Promise<void> {
+    const latency = this.#latency
+    latency.observe = latency.fold = latency.score = latency.explain = 0
+    this.#scoredCount = 0
     if (this.#batch.count === 0) return
     const { store, given } = this.#parts
     await store.observe(this.#batch)
     await given?.find(messages, this.#rowOf, this.#transactions, this.#batch)
     this.#latency.observe = this.#stageUs()
     this.#fold()
-    await this.#score()
+    if (this.#scoredCount === 0) return
+    await this.#scoring.score(this.#scored, this.#scoredCount, beganUs)
+    latency.score = this.#stageUs()
+    await this.#scoring.explain(this.#scored, this.#scoredCount)
+    latency.explain = this.#stageUs()
   }
 
   #fold(): void {
@@ -188,6 +215,7 @@ export class Pipeline {
     const { rows, approximate, lateMs, featureCount } = this.#known
     for (let row = 0; row < batch.count; row++) {
       if (!this.#isDecided(row)) continue
+      this.#scored[this.#scoredCount++] = row
       const transaction = this.#transactions[row]!
       const at = row * featureCount
       lateMs[row] = fold.fill(transaction, row, batch, store, rows, at, approximate, at)
@@ -195,44 +223,12 @@ export class Pipeline {
     this.#latency.fold = this.#stageUs()
   }
 
-  /** Scores what is to be decided, in chunks that the model takes. */
-  async #score(): Promise<void> {
-    const { model } = this.#parts
-    const { scores } = this.#known
-    let count = 0
-    for (let row = 0; row < this.#batch.count; row++) {
-      if (this.#isDecided(row)) this.#scored[count++] = row
-    }
-    if (model === null) {
-      scores.fill(Number.NaN)
-      return
-    }
-    for (let first = 0; first < count; first += model.rowMax) {
-      const chunk = Math.min(model.rowMax, count - first)
-      for (let r = 0; r < chunk; r++) this.#writeInputs(model, this.#scored[first + r]!, r)
-      await model.score(chunk, this.#chunkScores)
-      for (let r = 0; r < chunk; r++) {
-        scores[this.#scored[first + r]!] = roundScore(this.#chunkScores[r]!)
-      }
-    }
-    this.#latency.score = this.#stageUs()
-  }
-
-  #writeInputs(model: Model, row: number, r: number): void {
-    const { rows, featureCount } = this.#known
-    const at = row * featureCount
-    const width = this.#inputAt.length
-    for (let input = 0; input < width; input++) {
-      const value = rows[at + this.#inputAt[input]!]!
-      model.rows[r * width + input] = Number.isNaN(value) ? this.#imputations[input]! : value
-    }
-  }
-
   #decide(messages: readonly Message[]): Outcome[] {
     const { clock, given, onRow } = this.#parts
     const { rows, featureCount } = this.#known
     const latency = clock && latencyText(this.#latency)
     const outcomes = new Array<Outcome>(messages.length)
+    this.#outcomes.begin()
     for (let m = 0; m < messages.length; m++) {
       const message = messages[m]!
       const row = this.#rowOf[m]!
@@ -255,6 +251,28 @@ export class Pipeline {
     const { given } = this.#parts
     const isAnswered = given !== null && given.at(row) !== null
     return !isAnswered && this.#transactions[row]!.kind === Kind.transaction
+  }
+
+  #scoringOf(lineup: Lineup): Scoring {
+    const { plan, clock, challengerUs, onChallengerFailure } = this.#parts
+    return new Scoring(lineup, plan, this.#known, {
+      clock,
+      challengerUs,
+      onFailure: ({ name }, error) => {
+        onChallengerFailure(name, error)
+      },
+    })
+  }
+
+  #outcomesOf(scoring: Scoring): Outcomes {
+    const { plan, deciders, writesDecisions } = this.#parts
+    return new Outcomes({ plan, scoring, deciders, writesDecisions }, this.#known)
+  }
+
+  #flip(): void {
+    const next = this.#next
+    this.#next = null
+    next?.()
   }
 
   /** µs since the last call, 0 without a clock. */

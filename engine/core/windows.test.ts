@@ -9,6 +9,7 @@ import { Plan } from '../../features/plan.ts'
 import { MemoryStore } from '../../features/store/memory.ts'
 import { makePipeline } from '../assemble.ts'
 import type { Pipeline } from './pipeline.ts'
+import { scorelessLineup } from './lineup.ts'
 import { defaultPolicy } from './policy.ts'
 import type { Message } from './ports.ts'
 
@@ -79,9 +80,9 @@ class Deployment {
     const named = features.map((feature, index) => ({ name: `f${index}`, ...feature }))
     const catalog = compileCatalog({ file: 'catalog', value: { features: named }, lineOf: () => 1 })
     const plan = new Plan(catalog, mapping.schema, { caps: { card: cap, merchant: cap } })
-    const policy = defaultPolicy({ review: 0.5, deny: 0.9 })
+    const lineup = scorelessLineup(defaultPolicy({ review: 0.5, deny: 0.9 }))
     this.#pipeline = makePipeline(
-      { mapping, catalog, plan, model: null, policy, engineVersion: '0' },
+      { mapping, catalog, plan, lineup, engineVersion: '0' },
       {
         store: new MemoryStore(plan, { bytesMax: 2 ** 26 }),
         parser: mapping.parser(),

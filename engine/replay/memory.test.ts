@@ -63,10 +63,9 @@ test('memory does not grow with the input, nor with what is written', async () =
     {
       mapping: inFolder('map.yaml'),
       catalog: inFolder('catalog.yaml'),
-      model: null,
+      models: [],
       policy: null,
     },
-    null,
   )
   const source = await openFile(inFolder('history.csv'), assembly.mapping, batchRowsMax, 0)
   const [decisions, features] = await Promise.all(

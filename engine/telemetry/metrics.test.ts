@@ -27,9 +27,9 @@ const mappingFile = join(mkdtempSync(join(tmpdir(), 'weir-metrics-')), 'mapping.
 const kind = { field: 'type', reversal: ['VOID'], at: { field: 'at', as: 'iso' } }
 const tenant = { field: 'tenant' }
 writeFileSync(mappingFile, JSON.stringify({ ...corpusMapping, kind, tenant }))
-const files = { mapping: mappingFile, catalog: shipped.catalog, model: null, policy: null }
+const files = { mapping: mappingFile, catalog: shipped.catalog, models: [], policy: null }
 const assembly = await assemble(files)
-const scoring = await assemble({ ...files, model: shipped.model })
+const scoring = await assemble({ ...files, models: [{ folder: shipped.model, share: 0 }] })
 
 /** Each reading is 50 µs behind the one before. */
 function steadyClock(): { nowMs: () => number; monotonicUs: () => number } {

@@ -10,6 +10,7 @@ import {
 } from '../../../features/testing/corpus.ts'
 import { type Assembly, makePipeline, shipped } from '../../assemble.ts'
 import { systemClock } from '../../clock.ts'
+import { scorelessLineup } from '../../core/lineup.ts'
 import { defaultPolicy } from '../../core/policy.ts'
 import type { Answers, Log, Outflow } from '../../core/ports.ts'
 import { readDocument } from '../../document.ts'
@@ -60,7 +61,7 @@ export class SidecarWorld {
 
   constructor(options: WorldOptions = {}) {
     const { fallback = 'review' } = options
-    const policy = { ...compiled.policy, fallback, name: fallback }
+    const policy = { ...compiled.lineup.seats[0]!.policy, fallback, name: fallback }
     this.store = options.store ?? new GatedStore(compiled.plan)
     this.intake = new Intake(compiled.mapping.parser(), compiled.plan, hashKey)
     const say = (_: object, message: string): void => {
@@ -69,7 +70,7 @@ export class SidecarWorld {
     const log: Log = { info: say, warn: say, error: say }
     this.sidecar = new Sidecar({
       pipeline: makePipeline(
-        { ...compiled, policy },
+        { ...compiled, lineup: scorelessLineup(policy) },
         {
           store: this.store,
           parser: compiled.mapping.parser(),
@@ -146,8 +147,7 @@ export function makeAssembly(): Assembly {
     mapping,
     catalog,
     plan: new Plan(catalog, mapping.schema),
-    model: null,
-    policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
+    lineup: scorelessLineup(defaultPolicy({ review: 0.5, deny: 0.9 })),
     engineVersion: '0.0.0',
   }
 }

@@ -17,7 +17,7 @@ export async function generatedRows(
   parameters: GeneratorParameters & { readonly rows: number },
 ): Promise<{ table: RowTable; catalog: Catalog }> {
   const { mapping, catalog } = shipped
-  const assembly = await assemble({ mapping, catalog, model: null, policy: null })
+  const assembly = await assemble({ mapping, catalog, models: [], policy: null })
   const table = new RowTable(assembly.plan.features.length, assembly.plan.schema.primary, 2 ** 30)
   const frauds = new Set<string>()
   const pipeline = makePipeline(assembly, {

@@ -1,0 +1,124 @@
+// lineup.json: which folders of a models folder score, and which did before. Whoever changes it writes it whole, under another
+// name first; an engine that watches it does the rest.
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { closest, DocumentReader } from '../../features/document.ts'
+import { readDocument } from '../document.ts'
+import { checkShares, readSeat, type SeatSetting, writeSeat } from '../setting.ts'
+
+export const lineupFileName = 'lineup.json'
+
+/** Entries are names of folders, the champion's first, a challenger's with its share behind it: `cards-v4@5%`. */
+export interface LineupFile {
+  readonly models: readonly string[]
+  /** Lineups that were replaced, the last one first. */
+  readonly before: readonly (readonly string[])[]
+}
+
+const beforeMax = 16
+const modelsMax = 16
+
+/** Null where there is none. Throws EngineError or DocumentError with all its faults. */
+export function readLineup(folder: string): LineupFile | null {
+  const file = join(folder, lineupFileName)
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return null
+  const document = readDocument(file)
+  const reader = new DocumentReader(document)
+  const root = reader.object(document.value, [], ['models', 'before']) ?? {}
+  const models = readModels(reader, root['models'], ['models'])
+  const known = modelFolders(folder)
+  for (const [at, entry] of models.entries()) {
+    const name = folderOf(entry)
+    if (known.includes(name)) continue
+    const near = closest(name, known)
+    const hint = near === null ? null : `did you mean ${near}?`
+    reader.fault(['models', at], `a model folder in ${folder}`, name, hint)
+  }
+  const before = root['before'] === undefined ? [] : reader.list(root['before'], ['before'])
+  const lineup = {
+    models,
+    before: before.map((item, at) => readModels(reader, item, ['before', at])),
+  }
+  reader.finish()
+  return lineup
+}
+
+/** Throws what the file system throws; then the file is what it was. */
+export function writeLineup(folder: string, lineup: LineupFile): void {
+  const file = join(folder, lineupFileName)
+  const draft = `${file}.${process.pid}.draft`
+  try {
+    writeFileSync(draft, `${JSON.stringify(lineup, null, 1)}\n`)
+    renameSync(draft, file)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** With other models; those of now are the first to come back to. */
+export function replaced(lineup: LineupFile | null, models: readonly string[]): LineupFile {
+  if (lineup === null || lineup.models.length === 0) return { models, before: [] }
+  if (same(lineup.models, models)) return lineup
+  return { models, before: [lineup.models, ...lineup.before].slice(0, beforeMax) }
+}
+
+/** As it was before the last change; null where nothing was before. */
+export function rolledBack({ before }: LineupFile): LineupFile | null {
+  const [models, ...rest] = before
+  return models === undefined ? null : { models, before: rest }
+}
+
+/** Folders and shares of entries that `readLineup` gave. */
+export function seatsOf(folder: string, models: readonly string[]): SeatSetting[] {
+  return models.map((entry) => readSeat(entry, folder)!)
+}
+
+/** The entry of a folder and its share, in hundredths of a percent. */
+export function entryOf(name: string, share: number): string {
+  return writeSeat({ folder: name, share })
+}
+
+export function folderOf(entry: string): string {
+  return entry.split('@', 1)[0]!
+}
+
+/** Names of the folders in it that have a manifest, sorted. */
+export function modelFolders(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => namePattern.test(name))
+    .filter(({ name }) => statSync(join(folder, name, 'manifest.json'), { throwIfNoEntry: false }))
+    .map(({ name }) => name)
+    .sort()
+}
+
+/** No separator, no dot in front, no @. */
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+function readModels(
+  reader: DocumentReader,
+  value: unknown,
+  path: readonly (string | number)[],
+): string[] {
+  const items = reader.list(value, path)
+  const entries = items.map((item, at) => {
+    const seat = readSeat(item, '/')
+    if (seat !== null && namePattern.test(folderOf(item as string))) return item as string
+    const expected = 'the name of a model folder, a challenger with its share: cards-v4@5%'
+    reader.fault([...path, at], expected, item)
+    return ''
+  })
+  if (entries.includes('')) return []
+  if (Array.isArray(value) && (items.length === 0 || items.length > modelsMax)) {
+    reader.fault(path, `1 to ${modelsMax} models`, items.length)
+  }
+  const names = entries.map(folderOf)
+  const twice = names.find((name, at) => names.indexOf(name) < at)
+  if (twice !== undefined) reader.fault(path, 'each model once', twice)
+  const shares = checkShares(seatsOf('/', entries))
+  if (!shares.ok) reader.fault(path, shares.expected, entries)
+  return entries
+}
+
+function same(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((entry, at) => entry === other[at])
+}
