@@ -11,6 +11,7 @@ const input = (mean: number, deviation: number): ModelInput => ({
   imputation: 0,
   mean,
   deviation,
+  baseline: mean,
 })
 
 test('evidence is the inputs furthest from their mean, in deviations; absent and constant ones never', () => {

@@ -15,7 +15,9 @@ const dayMs = 86_400_000
 const feature = (name: string, windowMs: number): Feature =>
   ({ name, definition: '', entity: null, windowMs, delayMs: 0 }) as Feature
 const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
-const inputs = [{ feature: 'amount', definition: '', imputation: 0, mean: 10, deviation: 5 }]
+const inputs = [
+  { feature: 'amount', definition: '', imputation: 0, mean: 10, deviation: 5, baseline: 10 },
+]
 
 function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
   return new DecisionWriter(features, inputs, [0], ['card', 'ip'], {
