@@ -66,7 +66,7 @@ function readQuantiles(reader: DocumentReader, value: unknown): Float64Array {
       return quantiles
     }
     quantiles[at] = one as number
-    if (at > 0 && quantiles[at]! < quantiles[at - 1]!) {
+    if (at > 0 && quantiles[at] < quantiles[at - 1]!) {
       reader.fault([...path, at], `at least the one before it (${quantiles[at - 1]!})`, one)
       return quantiles
     }
