@@ -40,6 +40,22 @@ export function* wireFields(message: Buffer): Iterable<WireField> {
   }
 }
 
+/** The numbers of a repeated field that came in one piece. Throws WireError where the bytes break off. */
+export function* packedVarints(bytes: Buffer): Iterable<number> {
+  const at = { place: 0 }
+  while (at.place < bytes.length) yield varint(bytes, at)
+}
+
+export function* packedFloats(bytes: Buffer): Iterable<number> {
+  const at = { place: 0 }
+  while (at.place < bytes.length) yield fixed(bytes, at, 4).readFloatLE(0)
+}
+
+export function* packedDoubles(bytes: Buffer): Iterable<number> {
+  const at = { place: 0 }
+  while (at.place < bytes.length) yield fixed(bytes, at, 8).readDoubleLE(0)
+}
+
 function fixed(message: Buffer, at: { place: number }, length: number): Buffer {
   // A negative length would go back, and round and round.
   if (length < 0 || length > message.length - at.place) {
