@@ -56,6 +56,11 @@ export const attribute = {
     s: Buffer.from(text),
     type: types.STRING,
   }),
+  texts: (name: string, texts: string[]): Attribute => ({
+    name,
+    strings: texts.map((text) => Buffer.from(text)),
+    type: types.STRINGS,
+  }),
   tensor: (name: string, t: Tensor): Attribute => ({ name, t, type: types.TENSOR }),
   tensors: (name: string, tensors: Tensor[]): Attribute => ({ name, tensors, type: types.TENSORS }),
   sparse: (name: string, sparseTensor: Sparse): Attribute => ({
