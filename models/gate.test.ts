@@ -25,6 +25,7 @@ import {
   modelFile,
   node,
   STRING,
+  sha256Of,
   value,
 } from './testing/model-files.ts'
 
@@ -65,6 +66,53 @@ test('another file than the one the manifest describes is refused', () => {
   assert.deepEqual(faultsOf({ bytes: linear, manifest: { sha256 } }), [
     `model.onnx: sha256: expected ${sha256} (manifest), found ${found} (the manifest describes another file: take the whole folder from where it was made)`,
   ])
+})
+
+test('a background is read, and is the file that the manifest names', () => {
+  const rows = [
+    [1, 2, null],
+    [0, 0, 0],
+  ]
+  const read = (parts: Partial<FolderParts>) =>
+    readCandidate(folders.make({ bytes: linear, ...parts }), definitions, parseDocument).background
+  assert.equal(read({}), null)
+  assert.deepEqual(read({ background: { rows } }), rows)
+  const refused = (background: unknown, sha256?: string): string[] =>
+    faultsOf({ bytes: linear, background, ...(sha256 && { manifest: { background: sha256 } }) })
+  const other = 'ab'.repeat(32)
+  const found = sha256Of(Buffer.from('{"rows":[[1,2,3]]}'))
+  assert.deepEqual(refused({ rows: [[1, 2, 3]] }, other), [
+    `background.json: sha256: expected ${other} (manifest), found ${found} (the manifest describes another file: take the whole folder from where it was made)`,
+  ])
+  assert.deepEqual(faultsOf({ bytes: linear, manifest: { background: other } }), [
+    'background.json: (file): expected a file that can be read, found ENOENT',
+  ])
+  assert.deepEqual(
+    refused({
+      rows: [
+        [1, 2],
+        [1, '2', 3],
+      ],
+      seed: 1,
+    }),
+    [
+      'background.json: seed: expected one of rows, found "seed"',
+      'background.json: rows[0]: expected 3 values, as the manifest has inputs, found 2',
+      'background.json: rows[1][1]: expected a number, or null for absent, found "2"',
+    ],
+  )
+  assert.deepEqual(refused({ rows: [] }), [
+    'background.json: rows: expected at least one row, found []',
+  ])
+  assert.deepEqual(refused({ rows: Array(1025).fill([1, 2, 3]) }), [
+    'background.json: rows: expected at most 1024 rows, found 1025',
+  ])
+  const folder = folders.make({
+    bytes: linear,
+    manifest: { background: sha256Of(Buffer.from('{')) },
+  })
+  writeFileSync(join(folder, 'background.json'), '{')
+  assert.match(faultsIn(folder)[0]!, /^background\.json: \(file\): expected valid JSON, found /)
 })
 
 const score = value('score', ['N', 1])
@@ -230,7 +278,7 @@ const graphs: readonly (readonly [
   [
     'labels for scores',
     { output: [value('score', ['N'], INT64)] },
-    ['output score: expected a float tensor, found int64'],
+    ['output score: expected a float tensor, found int64 (name the scores, or say kind: label)'],
   ],
   [
     'an output of doubles',

@@ -5,7 +5,15 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Document, DocumentError, type Fault } from '../features/document.ts'
 import { type Graph, readGraph } from './graph.ts'
-import { checkFeatures, type Golden, type Manifest, readGolden, readManifest } from './manifest.ts'
+import {
+  checkFeatures,
+  type Golden,
+  type Manifest,
+  type Row,
+  readBackground,
+  readGolden,
+  readManifest,
+} from './manifest.ts'
 import { ModelRefusal } from './model.ts'
 import { knownOperators, operatorHint } from './operators.ts'
 
@@ -14,6 +22,9 @@ export const modelBytesMax: number = 256 * 1024 * 1024
 
 /** Bytes of manifest.json and golden.json. */
 const documentBytesMax = 1024 * 1024
+
+/** Bytes of background.json: as many rows as it may have, of a few hundred columns. */
+const backgroundBytesMax = 8 * 1024 * 1024
 
 /** Names of one fault, and characters of what it quotes: enough to find the cause. */
 const namesMax = 5
@@ -31,6 +42,8 @@ export interface Candidate {
   /** sha256 of manifest.json. */
   readonly hash: string
   readonly golden: Golden
+  /** Rows of the training run, as the golden ones; null without background.json. */
+  readonly background: readonly Row[] | null
 }
 
 /**
@@ -67,21 +80,51 @@ export function readCandidate(
   const columns = manifest === null ? null : manifest.inputs.length
   const golden =
     rows && attempt(() => readGolden(parse(join(folder, 'golden.json'), rows), columns))
+  const sample = manifest?.background == null ? null : open('background.json', backgroundBytesMax)
+  const background =
+    sample && attempt(() => openBackground(join(folder, 'background.json'), sample, manifest!))
   const file = join(folder, 'model.onnx')
   const bytes = open('model.onnx', modelBytesMax)
   if (bytes !== null) faults.push(...checkModel(file, bytes, manifest))
   if (faults.length > 0) throw new ModelRefusal(faults)
-  // Whatever is null has left a fault.
-  return { file, bytes: bytes!, manifest: manifest!, hash: sha256Of(stated!), golden: golden! }
+  // Whatever is null has left a fault, but for a background that no manifest names.
+  return {
+    file,
+    bytes: bytes!,
+    manifest: manifest!,
+    hash: sha256Of(stated!),
+    golden: golden!,
+    background,
+  }
 }
+
+/** Thousands of numbers that nobody writes by hand: plain JSON, whose faults have no lines. */
+function openBackground(file: string, bytes: Buffer, { background, inputs }: Manifest): Row[] {
+  const faults = new Faults(file)
+  const sha256 = sha256Of(bytes)
+  if (sha256 !== background) {
+    faults.add('sha256', `${String(background)} (manifest)`, sha256, otherFileHint)
+    throw new DocumentError(faults.list)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString('utf8'))
+  } catch (cause) {
+    faults.add(wholeFile, 'valid JSON', (cause as Error).message)
+    throw new DocumentError(faults.list)
+  }
+  return readBackground({ file, value, lineOf: () => 0 }, inputs.length)
+}
+
+const otherFileHint =
+  'the manifest describes another file: take the whole folder from where it was made'
 
 /** Everything that is wrong with a model file. `manifest` null: only what needs none is checked. */
 export function checkModel(file: string, bytes: Buffer, manifest: Manifest | null): Fault[] {
   const faults = new Faults(file)
   const sha256 = sha256Of(bytes)
   if (manifest !== null && sha256 !== manifest.sha256) {
-    const hint = 'the manifest describes another file: take the whole folder from where it was made'
-    faults.add('sha256', `${manifest.sha256} (manifest)`, sha256, hint)
+    faults.add('sha256', `${manifest.sha256} (manifest)`, sha256, otherFileHint)
   }
   let graph: Graph
   try {
@@ -171,15 +214,18 @@ function typeHint(type: string): string | null {
 
 function checkOutput({ outputs }: Graph, manifest: Manifest | null, faults: Faults): void {
   if (manifest === null) return
-  const { name, column } = manifest.output
+  const { name, column, kind } = manifest.output
   const path = `output ${name}`
   const output = outputs.find((one) => one.name === name)
   if (output === undefined) {
     faults.add(path, 'it among the outputs', listed(outputs.map((one) => one.name)))
     return
   }
-  if (output.type !== 'float') {
-    faults.add(path, 'a float tensor', output.type, typeHint(output.type))
+  if (output.type !== 'float' && !(kind === 'label' && output.type === 'int64')) {
+    const expected = kind === 'label' ? 'a tensor of int64 or float' : 'a float tensor'
+    const hint =
+      output.type === 'int64' ? 'name the scores, or say kind: label' : typeHint(output.type)
+    faults.add(path, expected, output.type, hint)
     return
   }
   const { shape } = output

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { parseDocument } from '../engine/document.ts'
+import { readCandidate } from './gate.ts'
 import {
+  definitions,
   type FolderParts,
   faultsIn,
   inputsOf,
@@ -33,15 +36,17 @@ test('a feature that the catalog does not have, or computes otherwise, is refuse
 test('all faults of a manifest come at once, with their lines', () => {
   const inputs = inputsOf(['amount', 'amount', 'card_count_1d'])
   inputs[0] = { ...inputs[0], imputation: '0', mean: null, deviation: -1, weight: 2 }
+  inputs[2] = { ...inputs[2], baseline: 'mean' }
   const manifest = {
     name: 'no name',
     version: 1.5,
     sha256: 'abc',
     input: 7,
     inputs,
-    output: { name: 'score', columm: 1, transform: 'softmax' },
+    output: { name: 'score', columm: 1, transform: 'softmax', kind: 'margn' },
     thresholds: { review: 0.9, deny: 0.8 },
     tolerance: -1,
+    background: 7,
     licence: 'none',
   }
   assert.deepEqual(faultsOf({ bytes: linear, manifest }), [
@@ -52,13 +57,16 @@ test('all faults of a manifest come at once, with their lines', () => {
     'manifest.json:10: inputs[0].imputation: expected a number, or "nan" for a model that takes absent values, found "0"',
     'manifest.json:11: inputs[0].mean: expected a number, found null',
     'manifest.json:12: inputs[0].deviation: expected a number from 0, found -1',
-    'manifest.json:13: inputs[0].weight: expected one of feature, definition, imputation, mean, deviation, found "weight"',
+    'manifest.json:13: inputs[0].weight: expected one of feature, definition, imputation, mean, deviation, baseline, found "weight"',
     'manifest.json:16: inputs[1].feature: expected a feature named once, found "amount"',
-    'manifest.json:32: output.columm: expected one of name, column, transform, found "columm" (did you mean column?)',
-    'manifest.json:33: output.transform: expected one of none, sigmoid, found "softmax"',
-    'manifest.json:36: thresholds.review: expected at most deny (0.8), found 0.9',
-    'manifest.json:39: tolerance: expected a number from 0 to 0.01, found -1',
-    'manifest.json:41: licence: expected one of name, version, sha256, input, inputs, output, thresholds, tolerance, training, found "licence"',
+    'manifest.json:28: inputs[2].baseline: expected a number, found "mean"',
+    'manifest.json:33: output.columm: expected one of name, column, kind, fraud, stranger, quantiles, found "columm" (did you mean column?)',
+    'manifest.json:34: output.transform: expected one of name, column, kind, fraud, stranger, quantiles, found "transform"',
+    'manifest.json:35: output.kind: expected one of probability, margin, label, anomaly, found "margn" (did you mean margin?)',
+    'manifest.json:38: thresholds.review: expected at most deny (0.8), found 0.9',
+    'manifest.json:41: tolerance: expected a number from 0 to 0.01, found -1',
+    'manifest.json:43: background: expected a text, found 7',
+    'manifest.json:44: licence: expected one of name, version, sha256, input, inputs, output, thresholds, tolerance, background, training, found "licence"',
   ])
 })
 
@@ -67,7 +75,7 @@ test('a manifest without anything says all that belongs into one', () => {
   writeFileSync(join(folder, 'manifest.json'), '{}')
   assert.deepEqual(
     faultsIn(folder).map((fault) => fault.split(': ')[1]),
-    ['output', 'name', 'version', 'sha256', 'input', 'inputs', 'thresholds'],
+    ['name', 'version', 'sha256', 'input', 'inputs', 'output', 'thresholds'],
   )
 })
 
@@ -89,4 +97,44 @@ test('golden rows of the wrong width, kind or number are refused with their line
   assert.deepEqual(faultsOf({ bytes: linear, golden: { rows: [], scores: [] } }), [
     'golden.json:1: rows: expected at least one row, found []',
   ])
+})
+
+test('what only one kind of output has is refused with another, and an anomaly needs its quantiles', () => {
+  const faults = (output: object): string[] =>
+    faultsOf({ bytes: linear, manifest: { output: { name: 'score', ...output } } }).map((fault) =>
+      fault.replace(/^manifest\.json:\d+: output/, ''),
+    )
+  assert.deepEqual(faults({ kind: 'margin', fraud: 1, stranger: 'lower', quantiles: [0, 1] }), [
+    '.fraud: expected none, for only kind: label has it, found 1',
+    '.stranger: expected none, for only kind: anomaly has it, found "lower"',
+    '.quantiles: expected none, for only kind: anomaly has it, found [0,1]',
+  ])
+  assert.deepEqual(faults({ kind: 'label', fraud: 1.5 }), [
+    '.fraud: expected a whole number from -1000000 to 1000000, found 1.5',
+  ])
+  assert.deepEqual(faults({ kind: 'anomaly', stranger: 'low' }), [
+    '.quantiles: expected a list, found nothing',
+    '.stranger: expected one of higher, lower, found "low" (did you mean lower?)',
+  ])
+  const quantiles = (of: unknown[]): string[] => faults({ kind: 'anomaly', quantiles: of })
+  assert.deepEqual(quantiles([1]), ['.quantiles: expected 2 to 10001 numbers, found 1'])
+  assert.deepEqual(quantiles([1, 1, 2]), [])
+  assert.deepEqual(quantiles([1, null]), ['.quantiles[1]: expected a number, found null'])
+  assert.deepEqual(quantiles([1, 3, 2]), [
+    '.quantiles[2]: expected at least the one before it (3), found 2',
+  ])
+  assert.deepEqual(quantiles(Array(10_002).fill(0)), [
+    '.quantiles: expected 2 to 10001 numbers, found 10002',
+  ])
+})
+
+test('an input without a baseline has its mean for one', () => {
+  const [amount, hour, count] = inputsOf(['amount', 'card_count_1h', 'card_count_1d'])
+  const inputs = [amount, { ...hour, baseline: -7 }, count]
+  const folder = folders.make({ bytes: linear, manifest: { inputs } })
+  const { manifest } = readCandidate(folder, definitions, parseDocument)
+  assert.deepEqual(
+    manifest.inputs.map(({ baseline }) => baseline),
+    [1, -7, 1],
+  )
 })

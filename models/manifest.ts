@@ -1,15 +1,7 @@
 // manifest.json and golden.json: what a model folder says of its model. Each is read with all its faults at once.
 import { closest, type Document, DocumentReader, type Path } from '../features/document.ts'
 import type { ModelInput, Thresholds } from './model.ts'
-
-/** How a score is read from an output. */
-export interface OutputRule {
-  readonly name: string
-  /** Column of an output [N, columns]: 1 for the second of two class probabilities. */
-  readonly column: number
-  /** `sigmoid` for a model that gives a margin. */
-  readonly transform: 'none' | 'sigmoid'
-}
+import { type OutputRule, readOutputRule } from './reading.ts'
 
 export interface Manifest {
   readonly name: string
@@ -22,13 +14,18 @@ export interface Manifest {
   readonly thresholds: Thresholds
   /** Golden rows: their largest difference from the score stated. */
   readonly tolerance: number
+  /** Of background.json; null without one. */
+  readonly background: string | null
   /** Free facts of the training run. */
   readonly training: unknown
 }
 
-/** Rows in the order of the manifest's inputs, null for absent, and the score of each. */
+/** Values in the order of the manifest's inputs, null for absent. */
+export type Row = readonly (number | null)[]
+
+/** Rows, and the score of each. */
 export interface Golden {
-  readonly rows: readonly (readonly (number | null)[])[]
+  readonly rows: readonly Row[]
   readonly scores: readonly number[]
 }
 
@@ -41,42 +38,41 @@ const keys = [
   'output',
   'thresholds',
   'tolerance',
+  'background',
   'training',
 ] as const
-const inputKeys = ['feature', 'definition', 'imputation', 'mean', 'deviation'] as const
+const inputKeys = ['feature', 'definition', 'imputation', 'mean', 'deviation', 'baseline'] as const
+
+/** Rows of background.json: each is walked through every tree when a model is opened. */
+export const backgroundRowsMax = 1024
 
 /** Throws DocumentError with all faults of manifest.json. */
 export function readManifest(document: Document): Manifest {
   const reader = new DocumentReader(document)
   const root = reader.object(document.value, [], keys) ?? {}
-  const output = reader.object(root['output'], ['output'], ['name', 'column', 'transform']) ?? {}
   const manifest: Manifest = {
     name: reader.name(root['name'], ['name']),
     version: reader.integer(root['version'], ['version'], 1, 1_000_000),
-    sha256: readSha256(reader, root['sha256']),
+    sha256: readSha256(reader, root['sha256'], ['sha256']),
     input: reader.text(root['input'], ['input']),
     inputs: readInputs(reader, root['inputs']),
-    output: {
-      name: reader.text(output['name'], ['output', 'name']),
-      column: reader.integer(output['column'] ?? 0, ['output', 'column'], 0, 1000),
-      transform: reader.oneOf(
-        output['transform'] ?? 'none',
-        ['output', 'transform'],
-        ['none', 'sigmoid'],
-      ),
-    },
+    output: readOutputRule(reader, root['output']),
     thresholds: readThresholds(reader, root['thresholds']),
     tolerance: reader.number(root['tolerance'] ?? 1e-6, ['tolerance'], 0, 0.01),
+    background:
+      root['background'] === undefined
+        ? null
+        : readSha256(reader, root['background'], ['background']),
     training: root['training'] ?? null,
   }
   reader.finish()
   return manifest
 }
 
-function readSha256(reader: DocumentReader, value: unknown): string {
-  const sha256 = reader.text(value, ['sha256'])
+function readSha256(reader: DocumentReader, value: unknown, path: Path): string {
+  const sha256 = reader.text(value, path)
   if (sha256 !== '' && !/^[0-9a-f]{64}$/.test(sha256)) {
-    reader.fault(['sha256'], '64 hex digits', sha256)
+    reader.fault(path, '64 hex digits', sha256)
   }
   return sha256
 }
@@ -110,12 +106,15 @@ function readInputs(reader: DocumentReader, value: unknown): ModelInput[] {
 function readInput(reader: DocumentReader, item: unknown, index: number): ModelInput {
   const path = ['inputs', index]
   const object = reader.object(item, path, inputKeys) ?? {}
+  const mean = readFinite(reader, object['mean'], [...path, 'mean'], -Infinity)
+  const baseline = object['baseline'] ?? mean
   return {
     feature: reader.name(object['feature'], [...path, 'feature']),
     definition: reader.text(object['definition'], [...path, 'definition']),
     imputation: readImputation(reader, object['imputation'], [...path, 'imputation']),
-    mean: readFinite(reader, object['mean'], [...path, 'mean'], -Infinity),
+    mean,
     deviation: readFinite(reader, object['deviation'], [...path, 'deviation'], 0),
+    baseline: readFinite(reader, baseline, [...path, 'baseline'], -Infinity),
   }
 }
 
@@ -159,19 +158,10 @@ export function checkFeatures(
 export function readGolden(document: Document, columns: number | null): Golden {
   const reader = new DocumentReader(document)
   const root = reader.object(document.value, [], ['rows', 'scores']) ?? {}
-  const rows = reader.list(root['rows'], ['rows']).map((row, at) => {
-    const values = reader.list(row, ['rows', at])
-    if (Array.isArray(row) && columns !== null && values.length !== columns) {
-      reader.fault(['rows', at], `${columns} values, as the manifest has inputs`, values.length)
-    }
-    return values.map((value, input) => readValue(reader, value, at, input))
-  })
+  const rows = readRows(reader, root['rows'], columns)
   const scores = reader
     .list(root['scores'], ['scores'])
     .map((score, at) => reader.number(score, ['scores', at], 0, 1))
-  if (Array.isArray(root['rows']) && rows.length === 0) {
-    reader.fault(['rows'], 'at least one row', [])
-  }
   if (Array.isArray(root['scores']) && scores.length !== rows.length) {
     reader.fault(['scores'], `as many as rows (${rows.length})`, scores.length)
   }
@@ -179,13 +169,32 @@ export function readGolden(document: Document, columns: number | null): Golden {
   return { rows, scores }
 }
 
-function readValue(
-  reader: DocumentReader,
-  value: unknown,
-  row: number,
-  input: number,
-): number | null {
+/** Throws DocumentError with all faults of background.json. `columns` null: not known. */
+export function readBackground(document: Document, columns: number | null): Row[] {
+  const reader = new DocumentReader(document)
+  const root = reader.object(document.value, [], ['rows']) ?? {}
+  const rows = readRows(reader, root['rows'], columns)
+  if (rows.length > backgroundRowsMax) {
+    reader.fault(['rows'], `at most ${backgroundRowsMax} rows`, rows.length)
+  }
+  reader.finish()
+  return rows
+}
+
+function readRows(reader: DocumentReader, value: unknown, columns: number | null): Row[] {
+  const rows = reader.list(value, ['rows']).map((row, at) => {
+    const values = reader.list(row, ['rows', at])
+    if (Array.isArray(row) && columns !== null && values.length !== columns) {
+      reader.fault(['rows', at], `${columns} values, as the manifest has inputs`, values.length)
+    }
+    return values.map((one, input) => readValue(reader, one, ['rows', at, input]))
+  })
+  if (Array.isArray(value) && rows.length === 0) reader.fault(['rows'], 'at least one row', [])
+  return rows
+}
+
+function readValue(reader: DocumentReader, value: unknown, path: Path): number | null {
   if (Number.isFinite(value)) return value as number
-  if (value !== null) reader.fault(['rows', row, input], 'a number, or null for absent', value)
+  if (value !== null) reader.fault(path, 'a number, or null for absent', value)
   return null
 }

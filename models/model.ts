@@ -11,6 +11,8 @@ export interface ModelInput {
   /** Over the training rows, for evidence. */
   readonly mean: number
   readonly deviation: number
+  /** What stands for an ordinary transaction in explanations. */
+  readonly baseline: number
 }
 
 export interface Thresholds {

@@ -12,6 +12,7 @@ import {
   type FolderParts,
   floats,
   goldenRows,
+  INT64,
   inputsOf,
   linearParts,
   linearScore,
@@ -96,9 +97,9 @@ test('without a declared shape a score is read from what comes out', async () =>
   near(await scoresOf(await open({ bytes }), numbers), numbers.map(linearScore))
 })
 
-test('a margin becomes a probability where the manifest says sigmoid, at its ends too', async () => {
+test('a margin becomes a probability where the manifest says so, at its ends too', async () => {
   const bytes = behindMargin([node('Identity', ['margin'], ['score'])], ['N', 1])
-  const output = { name: 'score', transform: 'sigmoid' }
+  const output = { name: 'score', kind: 'margin' }
   const model = await open({ bytes, manifest: { output } })
   near(await scoresOf(model, numbers), numbers.map(linearScore))
   assert.deepEqual(
@@ -108,6 +109,26 @@ test('a margin becomes a probability where the manifest says sigmoid, at its end
     ]),
     [1, 0],
   )
+})
+
+test('a label of whole numbers is a score of 1 where it means fraud', async () => {
+  const parts = linearParts()
+  const bytes = modelFile({
+    ...parts,
+    node: [
+      parts.node[0]!,
+      node('Sign', ['margin'], ['sign']),
+      node('Cast', ['sign'], ['score'], [attribute.int('to', INT64)]),
+    ],
+    output: [value('score', ['N', 1], INT64)],
+  })
+  const output = { name: 'score', kind: 'label', fraud: -1 }
+  const rows = [
+    [-4, 0, 0],
+    [4, 0, 0],
+  ]
+  const model = await open({ bytes, manifest: { output }, golden: { rows, scores: [1, 0] } })
+  assert.deepEqual(await scoresOf(model, rows), [1, 0])
 })
 
 test('an absent golden value is the imputation, NaN where the model takes it', async () => {

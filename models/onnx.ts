@@ -2,15 +2,8 @@
 import assert from 'node:assert'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { type Candidate, Faults, type ParseDocument, readCandidate, wholeFile } from './gate.ts'
-import type { OutputRule } from './manifest.ts'
-import {
-  type Model,
-  ModelError,
-  type ModelInput,
-  ModelRefusal,
-  probability,
-  type Thresholds,
-} from './model.ts'
+import { type Model, ModelError, type ModelInput, ModelRefusal, type Thresholds } from './model.ts'
+import { type OutputRule, scoreOf } from './reading.ts'
 import { type OnTrial, tryModel } from './trial.ts'
 
 export interface OpenOptions {
@@ -93,6 +86,7 @@ class OnnxModel implements OnTrial {
   readonly rows: Float32Array
   readonly #input: string
   readonly #output: OutputRule
+  readonly #scoreOf: (value: number) => number
   readonly #session: InferenceSession
   readonly #tensors = new Map<number, Tensor>()
   #isPadded = false
@@ -109,6 +103,7 @@ class OnnxModel implements OnTrial {
     this.rows = new Float32Array(rowMax * manifest.inputs.length)
     this.#input = manifest.input
     this.#output = manifest.output
+    this.#scoreOf = scoreOf(manifest.output)
     this.#session = session
   }
 
@@ -139,16 +134,16 @@ class OnnxModel implements OnTrial {
   }
 
   #read({ dims, type, data }: Tensor, rows: number, count: number, out: Float64Array): void {
-    const { column, transform } = this.#output
+    const { column, kind } = this.#output
     const columns = dims[1] ?? 1
-    if (type !== 'float32' || dims[0] !== rows || dims.length > 2 || column >= columns) {
+    const isType = type === 'float32' || (kind === 'label' && type === 'int64')
+    if (!isType || dims[0] !== rows || dims.length > 2 || column >= columns) {
       const expected = `float32 [${rows}, more than ${column}]`
       throw new TypeError(`expected an output ${expected}, found ${type} [${dims.join(', ')}]`)
     }
-    const values = data as Float32Array
+    const values = data as Float32Array | BigInt64Array
     for (let row = 0; row < count; row++) {
-      const value = values[row * columns + column]!
-      out[row] = probability(transform === 'sigmoid' ? 1 / (1 + Math.exp(-value)) : value)
+      out[row] = this.#scoreOf(Number(values[row * columns + column]!))
     }
   }
 

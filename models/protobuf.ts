@@ -40,6 +40,22 @@ export function* wireFields(message: Buffer): Iterable<WireField> {
   }
 }
 
+/** The numbers of a repeated field that came in one piece. Throws WireError where the bytes break off. */
+export function* packedVarints(bytes: Buffer): Iterable<number> {
+  const at = { place: 0 }
+  while (at.place < bytes.length) yield varint(bytes, at)
+}
+
+export function* packedFloats(bytes: Buffer): Iterable<number> {
+  const at = { place: 0 }
+  while (at.place < bytes.length) yield fixed(bytes, at, 4).readFloatLE(0)
+}
+
+export function* packedDoubles(bytes: Buffer): Iterable<number> {
+  const at = { place: 0 }
+  while (at.place < bytes.length) yield fixed(bytes, at, 8).readDoubleLE(0)
+}
+
 function fixed(message: Buffer, at: { place: number }, length: number): Buffer {
   // A negative length would go back, and round and round.
   if (length < 0 || length > message.length - at.place) {
@@ -72,26 +88,28 @@ function signed36(high: number): number {
 
 /** Builds a message field by field. */
 export class WireWriter {
-  readonly #parts: Buffer[] = []
+  #bytes = Buffer.alloc(64)
+  #length = 0
 
   int(number: number, value: number): this {
-    this.#tag(number, 0)
+    this.#varint(number * 8)
     this.#varint(value)
     return this
   }
 
   float(number: number, value: number): this {
-    this.#tag(number, 5)
-    const part = Buffer.alloc(4)
-    part.writeFloatLE(value)
-    this.#parts.push(part)
+    this.#varint(number * 8 + 5)
+    this.#reserve(4)
+    this.#length = this.#bytes.writeFloatLE(value, this.#length)
     return this
   }
 
   bytes(number: number, value: Uint8Array): this {
-    this.#tag(number, 2)
+    this.#varint(number * 8 + 2)
     this.#varint(value.length)
-    this.#parts.push(Buffer.from(value))
+    this.#reserve(value.length)
+    this.#bytes.set(value, this.#length)
+    this.#length += value.length
     return this
   }
 
@@ -103,25 +121,29 @@ export class WireWriter {
     return this.bytes(number, value.finish())
   }
 
+  /** What was written, as it stands: not to be written to any more. */
   finish(): Buffer {
-    return Buffer.concat(this.#parts)
+    return this.#bytes.subarray(0, this.#length)
   }
 
-  #tag(number: number, type: number): void {
-    this.#varint(number * 8 + type)
+  /** A list of millions of numbers is written one at a time: room is made for twice what there is. */
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return
+    const wider = Buffer.alloc(2 * (this.#length + bytes))
+    wider.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = wider
   }
 
   #varint(value: number): void {
+    this.#reserve(10)
     let low = ((value % two32) + two32) % two32
     let high = Math.floor(value / two32)
     if (high < 0) high += two32
-    const out: number[] = []
     while (high > 0 || low > 0x7f) {
-      out.push((low & 0x7f) | 0x80)
+      this.#bytes[this.#length++] = (low & 0x7f) | 0x80
       low = Math.floor(low / 128) + (high % 128) * 2 ** 25
       high = Math.floor(high / 128)
     }
-    out.push(low)
-    this.#parts.push(Buffer.from(out))
+    this.#bytes[this.#length++] = low
   }
 }

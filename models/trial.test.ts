@@ -89,7 +89,7 @@ test('NaN on a golden row is refused', async () => {
     scores: [0, 0.5],
   }
   assert.deepEqual(await refusalsOf({ bytes: behindMargin('Log'), golden }), [
-    'golden row 1: expected 0.5 ± 0.000001, found no number within 0…1 (a model that gives a margin needs transform: sigmoid)',
+    'golden row 1: expected 0.5 ± 0.000001, found no number within 0…1 (a model that gives a margin needs kind: margin)',
   ])
 })
 
@@ -97,8 +97,11 @@ test('a margin that is taken for a probability is refused, and says what to writ
   const golden = { rows: [[4, 0, 0]], scores: [linearScore([4, 0, 0])] }
   const bytes = behindMargin('Identity')
   const [fault] = await refusalsOf({ bytes, golden })
-  assert.match(fault!, /found no number within 0…1 \(a model that gives a margin needs transform/)
-  const output = { name: 'score', transform: 'sigmoid' }
+  assert.match(
+    fault!,
+    /found no number within 0…1 \(a model that gives a margin needs kind: margin/,
+  )
+  const output = { name: 'score', kind: 'margin' }
   assert.deepEqual(await refusalsOf({ bytes, golden, manifest: { output } }), [])
 })
 

@@ -2,7 +2,7 @@
 // golden ones and a few that are nothing like them.
 import { Random } from '../features/generator/random.ts'
 import { Faults } from './gate.ts'
-import type { Golden } from './manifest.ts'
+import type { Golden, Row } from './manifest.ts'
 import { type Model, ModelError, ModelRefusal } from './model.ts'
 
 /** A row alone may take no more: a whole decision has a millisecond. The fastest of the warm-up counts. */
@@ -26,8 +26,6 @@ export interface TrialTerms {
   readonly tolerance: number
   readonly monotonicUs: (() => number) | null
 }
-
-type Row = readonly (number | null)[]
 
 /** Pads the model if that makes its scores repeatable. Throws ModelRefusal with everything that is wrong. */
 export async function tryModel(model: OnTrial, terms: TrialTerms): Promise<void> {
@@ -155,7 +153,7 @@ async function checkGolden(
       if (++wrong > faultsMax) continue
       const isNumber = !Number.isNaN(out[row])
       const found = isNumber ? String(out[row]) : 'no number within 0…1'
-      const hint = isNumber ? null : 'a model that gives a margin needs transform: sigmoid'
+      const hint = isNumber ? null : 'a model that gives a margin needs kind: margin'
       faults.add(`golden row ${start + row}`, `${expected} ± ${tolerance}`, found, hint)
     }
   }

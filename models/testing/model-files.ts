@@ -56,6 +56,11 @@ export const attribute = {
     s: Buffer.from(text),
     type: types.STRING,
   }),
+  texts: (name: string, texts: string[]): Attribute => ({
+    name,
+    strings: texts.map((text) => Buffer.from(text)),
+    type: types.STRINGS,
+  }),
   tensor: (name: string, t: Tensor): Attribute => ({ name, t, type: types.TENSOR }),
   tensors: (name: string, tensors: Tensor[]): Attribute => ({ name, tensors, type: types.TENSORS }),
   sparse: (name: string, sparseTensor: Sparse): Attribute => ({
@@ -140,6 +145,7 @@ export interface FolderParts {
   /** Over the manifest that fits `linearParts`. */
   readonly manifest?: Readonly<Record<string, unknown>>
   readonly golden?: unknown
+  readonly background?: unknown
 }
 
 /** Features of the catalog that the test manifest was fitted on. */
@@ -168,15 +174,19 @@ export function inputsOf(names: readonly string[]): Record<string, unknown>[] {
   }))
 }
 
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
 /** A manifest for `linearParts`. */
 export function manifestOf(bytes: Buffer): Record<string, unknown> {
   return {
     name: 'linear',
     version: 1,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256: sha256Of(bytes),
     input: 'features',
     inputs: inputsOf(['amount', 'card_count_1h', 'card_count_1d']),
-    output: { name: 'score', column: 0, transform: 'none' },
+    output: { name: 'score', column: 0, kind: 'probability' },
     thresholds: { review: 0.4, deny: 0.8 },
     tolerance: 1e-6,
     training: null,
@@ -187,11 +197,16 @@ export function manifestOf(bytes: Buffer): Record<string, unknown> {
 export class ModelFolders {
   readonly #root = mkdtempSync(join(tmpdir(), 'weir-models-'))
 
-  make({ bytes, manifest, golden }: FolderParts): string {
+  make({ bytes, manifest, golden, background }: FolderParts): string {
     const folder = mkdtempSync(join(this.#root, 'model-'))
     const rows = golden ?? { rows: goldenRows, scores: goldenRows.map(linearScore) }
     writeFileSync(join(folder, 'model.onnx'), bytes)
     const whole = { ...manifestOf(bytes), ...manifest }
+    if (background !== undefined) {
+      const sample = Buffer.from(JSON.stringify(background))
+      writeFileSync(join(folder, 'background.json'), sample)
+      whole['background'] ??= sha256Of(sample)
+    }
     writeFileSync(join(folder, 'manifest.json'), JSON.stringify(whole, null, 1))
     writeFileSync(join(folder, 'golden.json'), JSON.stringify(rows))
     return folder

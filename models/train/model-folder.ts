@@ -38,7 +38,7 @@ export function writeModelFolder(folder: string, parts: FolderParts): void {
       mean: rawMean,
       deviation: rawDeviation,
     })),
-    output: { name: 'score', column: 0, transform: 'none' },
+    output: { name: 'score', column: 0, kind: 'probability' },
     thresholds,
     tolerance,
     training: trainingFacts(parts),
