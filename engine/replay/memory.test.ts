@@ -11,7 +11,7 @@ import { assemble, makePipeline } from '../assemble.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import { openFile } from '../stream/file-source.ts'
 import { FileLines } from '../stream/line-files.ts'
-import { FeatureRows } from './feature-rows.ts'
+import { TextRows } from './feature-rows.ts'
 import { replay } from './replay.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-memory-'))
@@ -73,6 +73,7 @@ test('memory does not grow with the input, nor with what is written', async () =
     ['decisions.jsonl', 'features.csv'].map((name) => FileLines.open(inFolder(name))),
   )
   const names = assembly.plan.features.map(({ name }) => name)
+  const rows = new TextRows(features!, 'csv', [], names)
   const pipeline = makePipeline(assembly, {
     store: new MemoryStore(assembly.plan, { bytesMax: 2 ** 28 }),
     parser: assembly.mapping.parser(source.columns!),
@@ -80,14 +81,16 @@ test('memory does not grow with the input, nor with what is written', async () =
     mode: 'replay',
     source: 'file',
     clock: null,
-    onRow: new FeatureRows(features!, 'csv', names).write,
+    onRow: (transaction, values, at) => {
+      rows.write(transaction, values, at)
+    },
   })
   const held: number[] = []
   const tally = await replay({
     source,
     pipeline,
     decisions: decisions!,
-    features: features!,
+    features: rows,
     progress: {
       update: (done) => {
         if (done >= (held.length + 1) * (count / 10)) held.push(heldBytes())
