@@ -1,11 +1,10 @@
 // `weir replay`: history through the same pipeline as live transactions, with a store of its own. It is handed nothing
 // with which it could write to live topics or keys.
 import { MemoryStore } from '../../features/store/memory.ts'
-import { type Assembly, makePipeline } from '../assemble.ts'
+import { makePipeline } from '../assemble.ts'
 import { closeLineup } from '../core/lineup.ts'
-import type { LineSink } from '../core/ports.ts'
 import { formatTally } from '../core/tally.ts'
-import { FeatureRows, type RowFormat } from '../replay/feature-rows.ts'
+import type { FactName } from '../replay/facts.ts'
 import { replay } from '../replay/replay.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
 import { toStdout } from './flags.ts'
@@ -20,6 +19,7 @@ import {
   refuseAllRejected,
   tellAbsent,
 } from './open.ts'
+import { openRows, readFacts, rowEndings } from './rows.ts'
 
 export interface ReplayOptions {
   readonly input: Input
@@ -28,6 +28,8 @@ export interface ReplayOptions {
   /** Absolute, `-` for stdout; null: not written. */
   readonly decisionsOut: string | null
   readonly featuresOut: string | null
+  /** What rows of features say beside them. */
+  readonly facts: readonly FactName[]
 }
 
 export const replayLine: CommandLine<ReplayOptions> = {
@@ -35,8 +37,8 @@ export const replayLine: CommandLine<ReplayOptions> = {
   summary: 'history → decisions and features, the same bytes on every run',
   details:
     'Decides a file, a range of a topic or generated transactions with a private store in memory. Labels count from their ' +
-    'arrival. Decisions are JSON lines; features are CSV or JSON lines by the ending of the name. Live topics and Redis are ' +
-    'never touched.',
+    'arrival. Decisions are JSON lines; features are Parquet, CSV or JSON lines by the ending of the name. Live topics and ' +
+    'Redis are never touched.',
   flags: [
     sharedFlags.input,
     sharedFlags.map,
@@ -46,7 +48,12 @@ export const replayLine: CommandLine<ReplayOptions> = {
     { form: '--decisions-out <file>', help: 'decisions, a line each: .jsonl, or - for stdout' },
     {
       form: '--features-out <file>',
-      help: 'a row of features each: .csv, .jsonl, or - for stdout',
+      help: 'a row of features each: .parquet, .csv, .jsonl, or - for stdout',
+    },
+    {
+      form: '--with <columns>',
+      help: 'in these rows also: time, amount, label (the last that the input knows, to train on)',
+      isList: true,
     },
     sharedFlags.from,
     sharedFlags.to,
@@ -56,11 +63,12 @@ export const replayLine: CommandLine<ReplayOptions> = {
   examples: [
     'weir replay --input history.csv --map mapping.yaml --decisions-out decisions.jsonl',
     'weir replay --input kafka:transactions --from 0 --to 100000 --features-out rows.csv',
+    'weir replay --input history.csv --map mapping.yaml --features-out rows.parquet --with time,label',
     'weir replay --input generator --limit 100000',
   ],
   parse: (flags, loaded) => {
     const decisionsOut = flags.output('--decisions-out', ['.jsonl'])
-    const featuresOut = flags.output('--features-out', ['.csv', '.jsonl'])
+    const featuresOut = flags.output('--features-out', rowEndings)
     if (decisionsOut !== null && decisionsOut === featuresOut) {
       flags.fault('--features-out', 'another place than --decisions-out', featuresOut)
     }
@@ -72,6 +80,7 @@ export const replayLine: CommandLine<ReplayOptions> = {
       messagesMax: flags.count('--limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY,
       decisionsOut,
       featuresOut,
+      facts: readFacts(flags),
     }
   },
   next: ({ decisionsOut, featuresOut }) => {
@@ -86,12 +95,16 @@ export const replayLine: CommandLine<ReplayOptions> = {
 
 /** Decides the whole input with a store of its own; results in the named files, the count of outcomes on stderr. */
 export const runReplay: Run<ReplayOptions> = async (options, context) => {
-  const { input, messagesMax, decisionsOut, featuresOut } = options
+  const { input, messagesMax, decisionsOut, featuresOut, facts } = options
   const assembly = await openAssembly(context, input.kind === 'generator', 'replay')
   tellAbsent(assembly, context)
   const { source, parser, name } = await openInput(input, assembly, messagesMax, 0, context)
   const decisions = decisionsOut === null ? null : await openLines(decisionsOut, context)
-  const features = featuresOut === null ? null : await openLines(featuresOut, context)
+  const features =
+    featuresOut === null
+      ? null
+      : await openRows({ file: featuresOut, facts, input, messagesMax }, assembly, context)
+  let isWhole = false
   const store = new MemoryStore(assembly.plan, { bytesMax: journalBytesMax })
   const pipeline = makePipeline(assembly, {
     store,
@@ -100,7 +113,7 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
     mode: 'replay',
     source: name,
     clock: null,
-    onRow: features === null ? null : featureRows(features, featuresOut!, assembly),
+    onRow: features && ((transaction, rows, at) => features.write(transaction, rows, at)),
     writesDecisions: decisions !== null,
   })
   const progress = openProgress('replay', source, context)
@@ -116,22 +129,12 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
     })
     context.stderr.write(`${formatTally(tally)}\n`)
     refuseAllRejected(tally.messages, tally.rejects)
+    isWhole = !context.stop.aborted
   } finally {
-    await decisions?.close()
-    await features?.close()
     await source.close()
     await store.close()
     await closeLineup(assembly.lineup)
+    await Promise.all([decisions?.close(), features?.close(isWhole)])
   }
   return context.stop.aborted ? 1 : 0
-}
-
-/** To stdout as JSON lines. */
-function featureRows(lines: LineSink, file: string, { plan }: Assembly): FeatureRows['write'] {
-  const format: RowFormat = file.endsWith('.csv') ? 'csv' : 'jsonl'
-  return new FeatureRows(
-    lines,
-    format,
-    plan.features.map((feature) => feature.name),
-  ).write
 }

@@ -1,48 +1,72 @@
-// Writes feature rows for `--features-out`: transaction_id, then one column per feature by name, in input order.
+// Writes feature rows for `--features-out`: transaction_id, what else was asked for, then one column per feature by name,
+// in input order. Of a transaction it writes nothing but its id that nobody asked for.
 import { idColumn } from '../../features/catalog.ts'
 import type { Transaction } from '../../features/transaction.ts'
 import type { LineSink } from '../core/ports.ts'
 
-export type RowFormat = 'csv' | 'jsonl'
-
-/** The format a file name asks for, or null where its ending is neither .csv nor .jsonl. */
-export function rowFormat(file: string): RowFormat | null {
-  if (file.endsWith('.csv')) return 'csv'
-  return file.endsWith('.jsonl') ? 'jsonl' : null
+/** Where rows go as the pipeline makes them. */
+export interface RowSink {
+  /** A pipeline's `onRow`; memory is bounded by awaiting `flush` per batch. */
+  write(transaction: Transaction, rows: Float64Array, at: number): void
+  flush(): Promise<void>
+  /** `isWhole`: all rows that were asked for were written. Has the file on disk when it resolves. */
+  close(isWhole: boolean): Promise<void>
 }
 
-/** `write` is a pipeline's `onRow`. Absent values are empty in CSV and null in JSON. */
-export class FeatureRows {
-  readonly #lines: LineSink
-  readonly #format: RowFormat
-  readonly #keys: readonly string[]
-  readonly write: (transaction: Transaction, rows: Float64Array, at: number) => void
+/** A column beside the features: a whole number of a transaction, NaN for absent. */
+export interface FactColumn {
+  readonly name: string
+  of(transaction: Transaction): number
+}
 
-  constructor(lines: LineSink, format: RowFormat, names: readonly string[]) {
+export type TextFormat = 'csv' | 'jsonl'
+
+/** Rows as lines of text. Absent values are empty in CSV and null in JSON. What was written before a stop stays. */
+export class TextRows implements RowSink {
+  readonly #lines: LineSink
+  readonly #format: TextFormat
+  readonly #facts: readonly FactColumn[]
+  readonly #factKeys: readonly string[]
+  readonly #featureKeys: readonly string[]
+
+  constructor(
+    lines: LineSink,
+    format: TextFormat,
+    facts: readonly FactColumn[],
+    features: readonly string[],
+  ) {
     this.#lines = lines
     this.#format = format
-    this.#keys = names.map((name) => `,${JSON.stringify(name)}:`)
-    if (format === 'csv') lines.write([idColumn, ...names.map(csvText)].join(','))
-    this.write = (transaction, rows, at) => {
-      this.#lines.write(this.#line(transaction.id, rows, at))
-    }
+    this.#facts = facts
+    const key = (name: string): string => (format === 'csv' ? ',' : `,${JSON.stringify(name)}:`)
+    this.#factKeys = facts.map(({ name }) => key(name))
+    this.#featureKeys = features.map(key)
+    if (format === 'jsonl') return
+    lines.write([idColumn, ...facts.map(({ name }) => name), ...features].map(csvText).join(','))
   }
 
-  #line(id: string, rows: Float64Array, at: number): string {
-    if (this.#format === 'csv') {
-      let line = csvText(id)
-      for (let f = 0; f < this.#keys.length; f++) {
-        const value = rows[at + f]!
-        line += Number.isNaN(value) ? ',' : `,${value}`
-      }
-      return line
+  write(transaction: Transaction, rows: Float64Array, at: number): void {
+    const isCsv = this.#format === 'csv'
+    const absent = isCsv ? '' : 'null'
+    const { id } = transaction
+    let line = isCsv ? csvText(id) : `{"${idColumn}":${JSON.stringify(id)}`
+    for (let c = 0; c < this.#facts.length; c++) {
+      const value = this.#facts[c]!.of(transaction)
+      line += this.#factKeys[c]! + (Number.isNaN(value) ? absent : String(value))
     }
-    let line = `{"${idColumn}":${JSON.stringify(id)}`
-    for (let f = 0; f < this.#keys.length; f++) {
+    for (let f = 0; f < this.#featureKeys.length; f++) {
       const value = rows[at + f]!
-      line += this.#keys[f]! + (Number.isNaN(value) ? 'null' : String(value))
+      line += this.#featureKeys[f]! + (Number.isNaN(value) ? absent : String(value))
     }
-    return `${line}}`
+    this.#lines.write(isCsv ? line : `${line}}`)
+  }
+
+  flush(): Promise<void> {
+    return this.#lines.flush()
+  }
+
+  close(): Promise<void> {
+    return this.#lines.close()
   }
 }
 

@@ -11,7 +11,8 @@ import { assemble, makePipeline } from '../assemble.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import { openFile } from '../stream/file-source.ts'
 import { FileLines } from '../stream/line-files.ts'
-import { FeatureRows } from './feature-rows.ts'
+import { type RowSink, TextRows } from './feature-rows.ts'
+import { ParquetRows } from './parquet-rows.ts'
 import { replay } from './replay.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-memory-'))
@@ -55,6 +56,22 @@ function writeHistory(): void {
   writeFileSync(inFolder('history.csv'), lines.join('\n'))
 }
 
+/** Rows to `text` and as Parquet. */
+async function openBoth(text: RowSink, names: readonly string[]): Promise<RowSink> {
+  const sinks = [text, await ParquetRows.open(inFolder('features.parquet'), [], names)]
+  return {
+    write: (transaction, values, at) => {
+      for (const sink of sinks) sink.write(transaction, values, at)
+    },
+    flush: async () => {
+      await Promise.all(sinks.map((sink) => sink.flush()))
+    },
+    close: async (isWhole) => {
+      await Promise.all(sinks.map((sink) => sink.close(isWhole)))
+    },
+  }
+}
+
 test('memory does not grow with the input, nor with what is written', async () => {
   writeHistory()
   writeFileSync(inFolder('map.yaml'), mapping)
@@ -72,6 +89,7 @@ test('memory does not grow with the input, nor with what is written', async () =
     ['decisions.jsonl', 'features.csv'].map((name) => FileLines.open(inFolder(name))),
   )
   const names = assembly.plan.features.map(({ name }) => name)
+  const rows = await openBoth(new TextRows(features!, 'csv', [], names), names)
   const pipeline = makePipeline(assembly, {
     store: new MemoryStore(assembly.plan, { bytesMax: 2 ** 28 }),
     parser: assembly.mapping.parser(source.columns!),
@@ -79,14 +97,16 @@ test('memory does not grow with the input, nor with what is written', async () =
     mode: 'replay',
     source: 'file',
     clock: null,
-    onRow: new FeatureRows(features!, 'csv', names).write,
+    onRow: (transaction, values, at) => {
+      rows.write(transaction, values, at)
+    },
   })
   const held: number[] = []
   const tally = await replay({
     source,
     pipeline,
     decisions: decisions!,
-    features: features!,
+    features: rows,
     progress: {
       update: (done) => {
         if (done >= (held.length + 1) * (count / 10)) held.push(heldBytes())
@@ -96,10 +116,11 @@ test('memory does not grow with the input, nor with what is written', async () =
     messagesMax: Number.POSITIVE_INFINITY,
     stop: new AbortController().signal,
   })
-  await Promise.all([decisions!.close(), features!.close(), source.close()])
+  await Promise.all([decisions!.close(), rows.close(true), source.close()])
   assert.equal(tally.messages, count)
   assert.ok(statSync(inFolder('history.csv')).size > 30e6)
   assert.ok(statSync(inFolder('decisions.jsonl')).size > 150e6)
+  assert.ok(statSync(inFolder('features.parquet')).size > 3e6)
   const growth = Math.max(...held.slice(1)) - held[0]!
   assert.ok(growth < 8e6, `${(growth / 1e6).toFixed(1)} MB more than after the first tenth`)
 })

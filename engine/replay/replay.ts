@@ -3,6 +3,7 @@
 import type { Pipeline } from '../core/pipeline.ts'
 import type { LineSink, Progress, Source } from '../core/ports.ts'
 import { OutcomeTally } from '../core/tally.ts'
+import type { RowSink } from './feature-rows.ts'
 
 export interface ReplayParts {
   readonly source: Source
@@ -10,7 +11,7 @@ export interface ReplayParts {
   /** One outcome a line, in input order; null writes none. */
   readonly decisions: LineSink | null
   /** Written by the pipeline's `onRow`; flushed here per batch. */
-  readonly features: LineSink | null
+  readonly features: RowSink | null
   readonly progress: Progress
   /** Stop after so many messages. */
   readonly messagesMax: number

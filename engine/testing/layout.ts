@@ -114,6 +114,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'kafkajs-snappy': ['engine/stream/codecs.ts'],
   'lz4-napi': ['engine/stream/codecs.ts'],
   fzstd: ['engine/stream/codecs.ts'],
+  'hyparquet-writer': ['engine/replay/parquet-rows.ts'],
   yaml: ['engine/document.ts'],
   pino: ['engine/telemetry/log.ts'],
   'prom-client': ['engine/telemetry/metrics.ts'],
