@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Document, DocumentError, type Fault } from '../features/document.ts'
-import { type Graph, readGraph } from './graph.ts'
+import { Faults, wholeFile } from './faults.ts'
 import {
   checkFeatures,
   type Golden,
@@ -15,7 +15,7 @@ import {
   readManifest,
 } from './manifest.ts'
 import { ModelRefusal } from './model.ts'
-import { knownOperators, operatorHint } from './operators.ts'
+import { checkModelFile, readModelFile } from './model-file.ts'
 
 /** Bytes of a model file: larger ones would not score within any budget of ours. */
 export const modelBytesMax: number = 256 * 1024 * 1024
@@ -26,10 +26,6 @@ const documentBytesMax = 1024 * 1024
 /** Bytes of background.json: as many rows as it may have, of a few hundred columns. */
 const backgroundBytesMax = 8 * 1024 * 1024
 
-/** Names of one fault, and characters of what it quotes: enough to find the cause. */
-const namesMax = 5
-const textMax = 200
-
 /** Reads YAML or JSON with its lines. Throws DocumentError. */
 export type ParseDocument = (file: string, bytes: Uint8Array) => Document
 
@@ -37,6 +33,7 @@ export type ParseDocument = (file: string, bytes: Uint8Array) => Document
 export interface Candidate {
   /** Path of model.onnx. */
   readonly file: string
+  /** Of the model that is run: that of the file, cut down to what its scores are computed from. */
   readonly bytes: Buffer
   readonly manifest: Manifest
   /** sha256 of manifest.json. */
@@ -85,12 +82,19 @@ export function readCandidate(
     sample && attempt(() => openBackground(join(folder, 'background.json'), sample, manifest!))
   const file = join(folder, 'model.onnx')
   const bytes = open('model.onnx', modelBytesMax)
-  if (bytes !== null) faults.push(...checkModel(file, bytes, manifest))
+  if (bytes !== null && manifest !== null) {
+    attempt(() => {
+      checkHash(file, bytes, manifest.sha256)
+    })
+  }
+  const name = manifest?.output.name ?? null
+  const model = bytes && attempt(() => readModelFile(file, bytes, name))
+  if (model !== null) faults.push(...checkModelFile(file, model, manifest))
   if (faults.length > 0) throw new ModelRefusal(faults)
   // Whatever is null has left a fault, but for a background that no manifest names.
   return {
     file,
-    bytes: bytes!,
+    bytes: model!.bytes,
     manifest: manifest!,
     hash: sha256Of(stated!),
     golden: golden!,
@@ -100,156 +104,25 @@ export function readCandidate(
 
 /** Thousands of numbers that nobody writes by hand: plain JSON, whose faults have no lines. */
 function openBackground(file: string, bytes: Buffer, { background, inputs }: Manifest): Row[] {
-  const faults = new Faults(file)
-  const sha256 = sha256Of(bytes)
-  if (sha256 !== background) {
-    faults.add('sha256', `${String(background)} (manifest)`, sha256, otherFileHint)
-    throw new DocumentError(faults.list)
-  }
+  checkHash(file, bytes, background!)
   let value: unknown
   try {
     value = JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
+    const faults = new Faults(file)
     faults.add(wholeFile, 'valid JSON', (cause as Error).message)
     throw new DocumentError(faults.list)
   }
   return readBackground({ file, value, lineOf: () => 0 }, inputs.length)
 }
 
-const otherFileHint =
-  'the manifest describes another file: take the whole folder from where it was made'
-
-/** Everything that is wrong with a model file. `manifest` null: only what needs none is checked. */
-export function checkModel(file: string, bytes: Buffer, manifest: Manifest | null): Fault[] {
-  const faults = new Faults(file)
+function checkHash(file: string, bytes: Buffer, stated: string): void {
   const sha256 = sha256Of(bytes)
-  if (manifest !== null && sha256 !== manifest.sha256) {
-    faults.add('sha256', `${manifest.sha256} (manifest)`, sha256, otherFileHint)
-  }
-  let graph: Graph
-  try {
-    graph = readGraph(bytes)
-  } catch (cause) {
-    faults.add(wholeFile, 'an ONNX model', `bytes that are none: ${(cause as Error).message}`)
-    return faults.list
-  }
-  if (graph.externalTensors.length > 0) {
-    const found = `${listed(graph.externalTensors.map((name) => name || '(no name)'))} in another file`
-    faults.add('tensors', 'all tensors in this file', found, 'save the model as one file')
-  }
-  const unknown = graph.operators.filter((name) => !knownOperators.has(name))
-  for (const operator of unknown.slice(0, namesMax)) {
-    faults.add('operators', 'known ones only', operator, operatorHint(operator))
-  }
-  if (unknown.length > namesMax) {
-    faults.add('operators', 'known ones only', `${unknown.length} that are not, in all`)
-  }
-  checkInput(graph, manifest, faults)
-  checkOutput(graph, manifest, faults)
-  return faults.list
-}
-
-/** Faults of a file without lines. */
-export class Faults {
-  readonly list: Fault[] = []
-  readonly #file: string
-
-  constructor(file: string) {
-    this.#file = file
-  }
-
-  add(path: string, expected: string, found: string, hint: string | null = null): void {
-    const cut = (text: string): string =>
-      text.length > textMax ? `${text.slice(0, textMax)}…` : text
-    this.list.push({
-      file: this.#file,
-      line: 0,
-      path: cut(path),
-      expected,
-      found: cut(found),
-      hint,
-    })
-  }
-}
-
-export const wholeFile = '(file)'
-
-function checkInput({ inputs }: Graph, manifest: Manifest | null, faults: Faults): void {
-  const columns = manifest?.inputs.length ?? 'columns'
-  const [input] = inputs
-  if (input === undefined || inputs.length > 1) {
-    const names = inputs.map(({ name }) => name)
-    const hint = names.length > 1 ? 'join them to one tensor before the model is converted' : null
-    faults.add('inputs', `one tensor [N, ${columns}]`, listed(names), hint)
-    return
-  }
-  const path = `input ${input.name}`
-  if (manifest !== null && input.name !== manifest.input) {
-    faults.add(path, `the name ${manifest.input} (manifest)`, input.name)
-  }
-  if (input.type !== 'float') faults.add(path, 'float', input.type, typeHint(input.type))
-  const { shape } = input
-  if (shape?.length !== 2) {
-    faults.add(path, `the shape [N, ${columns}]`, shapeText(shape))
-    return
-  }
-  const [rows, width] = shape
-  if (typeof rows === 'number') {
-    const hint = 'export it with a dynamic first dimension'
-    faults.add(path, 'a free batch dimension', String(rows), hint)
-  }
-  if (typeof width !== 'number') {
-    const hint = 'a model that takes any number of columns cannot be held against its manifest'
-    faults.add(path, `${columns} columns (manifest)`, 'a free dimension', hint)
-  } else if (manifest !== null && width !== columns) {
-    faults.add(path, `${columns} columns (manifest)`, String(width))
-  }
-}
-
-function typeHint(type: string): string | null {
-  if (type === 'double') return 'fit or convert it with float32'
-  if (type === 'string') return 'make numbers of texts in the catalog, not in the model'
-  return null
-}
-
-function checkOutput({ outputs }: Graph, manifest: Manifest | null, faults: Faults): void {
-  if (manifest === null) return
-  const { name, column, kind } = manifest.output
-  const path = `output ${name}`
-  const output = outputs.find((one) => one.name === name)
-  if (output === undefined) {
-    faults.add(path, 'it among the outputs', listed(outputs.map((one) => one.name)))
-    return
-  }
-  if (output.type !== 'float' && !(kind === 'label' && output.type === 'int64')) {
-    const expected = kind === 'label' ? 'a tensor of int64 or float' : 'a float tensor'
-    const hint =
-      output.type === 'int64' ? 'name the scores, or say kind: label' : typeHint(output.type)
-    faults.add(path, expected, output.type, hint)
-    return
-  }
-  const { shape } = output
-  // Without a shape, or with free dimensions, the trial looks at what comes out.
-  if (shape === null) return
-  if (shape.length < 1 || shape.length > 2) {
-    faults.add(path, 'the shape [N], [N, 1] or [N, columns]', shapeText(shape))
-    return
-  }
-  const width = shape[1] ?? 1
-  if (typeof width === 'number' && column >= width) {
-    faults.add(path, `a column ${column} (manifest, from 0)`, `${width} in all`)
-  }
-}
-
-function shapeText(shape: readonly (number | string)[] | null): string {
-  if (shape === null) return 'no shape'
-  return `[${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]`
-}
-
-function listed(names: readonly string[]): string {
-  if (names.length === 0) return 'none'
-  const more = names.length > namesMax ? ` and ${names.length - namesMax} more` : ''
-  return names.slice(0, namesMax).join(', ') + more
+  if (sha256 === stated) return
+  const faults = new Faults(file)
+  const hint = 'the manifest describes another file: take the whole folder from where it was made'
+  faults.add('sha256', `${stated} (manifest)`, sha256, hint)
+  throw new ModelRefusal(faults.list)
 }
 
 function sha256Of(bytes: Uint8Array): string {

@@ -1,7 +1,8 @@
 // Scores with ONNX Runtime, after the admission gate. The only importer of onnxruntime-node.
 import assert from 'node:assert'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { type Candidate, Faults, type ParseDocument, readCandidate, wholeFile } from './gate.ts'
+import { Faults, wholeFile } from './faults.ts'
+import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
 import { type Model, ModelError, type ModelInput, ModelRefusal, type Thresholds } from './model.ts'
 import { type OutputRule, scoreOf } from './reading.ts'
 import { type OnTrial, tryModel } from './trial.ts'

@@ -123,7 +123,7 @@ export const knownOperators: ReadonlySet<string> = new Set([
 
 /** What to do about an operator that is not known. */
 export function operatorHint(operator: string): string {
-  if (operator === 'ai.onnx.ml.ZipMap') return 'convert with zipmap=False'
+  if (operator === 'ai.onnx.ml.ZipMap') return 'only at the end of a model: there it is left out'
   if (/^(Random|Bernoulli|Multinomial)/.test(operator)) return 'a score must not be drawn'
   if (operator === 'Loop') return 'nothing bounds its time: unroll it'
   if (operator.startsWith('com.microsoft.')) return 'save the model before it is optimised'

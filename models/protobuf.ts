@@ -11,32 +11,39 @@ export interface WireField {
   readonly number: number
   readonly value: number
   readonly bytes: Buffer | null
+  /** Where it stands in its message, from its tag on to before the next. */
+  readonly start: number
+  readonly end: number
 }
 
 /** The fields of a message, in order. Throws WireError where the bytes break off or make no sense. */
 export function* wireFields(message: Buffer): Iterable<WireField> {
   const at = { place: 0 }
   while (at.place < message.length) {
+    const start = at.place
     const tag = varint(message, at)
     const number = Math.floor(tag / 8)
+    let value = 0
+    let bytes: Buffer | null = null
     switch (tag % 8) {
       case 0:
-        yield { number, value: varint(message, at), bytes: null }
+        value = varint(message, at)
         break
       case 1:
-        yield { number, value: fixed(message, at, 8).readDoubleLE(0), bytes: null }
+        value = fixed(message, at, 8).readDoubleLE(0)
         break
       case 2: {
         const length = varint(message, at)
-        yield { number, value: 0, bytes: fixed(message, at, length) }
+        bytes = fixed(message, at, length)
         break
       }
       case 5:
-        yield { number, value: fixed(message, at, 4).readFloatLE(0), bytes: null }
+        value = fixed(message, at, 4).readFloatLE(0)
         break
       default:
         throw new WireError(`wire type ${tag % 8} at byte ${at.place}`)
     }
+    yield { number, value, bytes, start, end: at.place }
   }
 }
 

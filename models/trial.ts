@@ -1,7 +1,7 @@
 // The trial: what can be known of a model only by running it, before it scores for anybody. Its rows are the folder's
 // golden ones and a few that are nothing like them.
 import { Random } from '../features/generator/random.ts'
-import { Faults } from './gate.ts'
+import { Faults } from './faults.ts'
 import type { Golden, Row } from './manifest.ts'
 import { type Model, ModelError, ModelRefusal } from './model.ts'
 
