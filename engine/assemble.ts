@@ -15,7 +15,7 @@ import { Encoder } from '../features/record.ts'
 import type { Store } from '../features/store/store.ts'
 import type { Parser } from '../features/transaction.ts'
 import type { Model } from '../models/model.ts'
-import { openModel } from '../models/onnx.ts'
+import { type OpenOptions, openModel } from '../models/onnx.ts'
 import type { Deciders } from './core/decision.ts'
 import { GivenAnswers } from './core/given-answers.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
@@ -55,11 +55,13 @@ export interface Assembled extends Assembly {
 
 /**
  * Reads and compiles all files. Throws DocumentError with the faults of mapping, catalog and policy together,
- * or ModelRefusal with what the gate refused. `clock` null: a model may be slower than the budget allows.
+ * or ModelRefusal with what the gate refused. `clock` null: a model may be slower than the budget allows. `scoring`: how the
+ * model is run.
  */
 export async function assemble(
   files: AssemblyFiles,
   clock: Clock | null = null,
+  scoring: Omit<OpenOptions, 'monotonicUs'> = {},
 ): Promise<Assembled> {
   const faults: Fault[] = []
   const attempt = <T>(compile: () => T): T | null => {
@@ -89,7 +91,7 @@ export async function assemble(
   const model =
     files.model === null
       ? null
-      : await openModel(files.model, definitions, parseDocument, { monotonicUs })
+      : await openModel(files.model, definitions, parseDocument, { ...scoring, monotonicUs })
   const suggested = model?.thresholds ?? noModelThresholds
   const policy = policyDocument
     ? compilePolicy(policyDocument, suggested)
@@ -151,7 +153,7 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     store,
     model,
     deciders: {
-      model: model && { name: model.name, version: model.version, hash: model.hash },
+      model,
       policy,
       catalogHash: catalog.hash,
       mappingHash: mapping.hash,

@@ -24,6 +24,8 @@ export interface Model {
   readonly version: number
   /** sha256 of manifest.json, hex. It names the model file's own, so it pins all that a score and its evidence depend on. */
   readonly hash: string
+  /** What computes it: `trees` is the walker, else the provider of ONNX Runtime: `cpu`, `cuda`, `webgpu`… */
+  readonly scorer: string
   readonly inputs: readonly ModelInput[]
   /** What the training run suggests; a policy decides. */
   readonly thresholds: Thresholds

@@ -10,6 +10,7 @@ import {
 } from '../../features/generator/generator.ts'
 import type { Mapping } from '../../features/mapping.ts'
 import type { Parser } from '../../features/transaction.ts'
+import type { OnAttempt } from '../../models/session.ts'
 import { type Assembly, assemble, hasShippedFeatures, shipped } from '../assemble.ts'
 import { hashKeyOf } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
@@ -36,11 +37,11 @@ export type AssemblyUse = 'live' | 'replay' | 'without a model'
  * every catalog that has all features of the shipped one; with another there is no score, and stderr says so.
  */
 export function openAssembly(
-  { loaded, stderr, clock }: Context,
+  { loaded, stderr, clock, log }: Context,
   isGenerated: boolean,
   use: AssemblyUse,
 ): Promise<Assembly> {
-  const { source, catalog, models, policy } = loaded.config
+  const { source, catalog, models, policy, scoring } = loaded.config
   const isServed = catalog.length === 0 || hasShippedFeatures(catalog)
   const shippedModel = isServed ? shipped.model : null
   const model = use === 'without a model' ? null : (models[0] ?? shippedModel)
@@ -55,7 +56,12 @@ export function openAssembly(
     model,
     policy,
   }
-  return assemble(files, use === 'live' ? clock : null)
+  const { providers, batchMax: rowMax } = scoring
+  const onAttempt: OnAttempt = ({ failure, ...attempt }) => {
+    if (failure === null) log.info(attempt, 'a provider runs the model')
+    else log.warn({ ...attempt, failure }, 'a provider does not run the model')
+  }
+  return assemble(files, use === 'live' ? clock : null, { providers, rowMax, onAttempt })
 }
 
 /** The hash key of the configuration; `isDevelopmentAllowed` where nothing that is stored outlives the command. */

@@ -22,6 +22,7 @@ import { type CommandLine, type Context, type Run, sharedFlags } from './command
 import { openKafka, withAdmin } from './kafka.ts'
 import { journalBytesMax, openAssembly, openHashKey, tellAbsent } from './open.ts'
 import { openStore } from './store.ts'
+import { watchedModels } from './watch.ts'
 
 /** Everything is in the configuration. */
 export type ServeOptions = Readonly<Record<string, never>>
@@ -197,6 +198,7 @@ function assembleSidecar(
   const metrics = new Metrics()
   metrics.watchProcess()
   metrics.watchStore(() => store.stats())
+  metrics.watchModels(() => watchedModels(assembly.model))
   const intake = new Intake(assembly.mapping.parser(), assembly.plan, hashKey)
   const pipeline = makePipeline(assembly, {
     store,
@@ -229,6 +231,7 @@ function assembleSidecar(
     body: { bytesMax: bodyBytesMax, msMax: http.requestTimeoutMs },
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     isReady: () => isReady,
+    scorer: () => assembly.model?.scorer ?? null,
   }
   const drain = (): Promise<void> => {
     isReady = false

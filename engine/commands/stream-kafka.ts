@@ -135,6 +135,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     backlog: () => driver.backlog(),
     lag: () => lag.measure(),
     isReady: () => driver.isReady,
+    model: assembly.model,
   })
   const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log)
   const labels =

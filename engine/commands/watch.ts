@@ -1,14 +1,16 @@
 // Metrics and probes of a running engine, where the configuration names an address for them. Without one nothing is
 // counted and nothing listens.
 import type { StoreStats } from '../../features/store/store.ts'
+import type { Model } from '../../models/model.ts'
 import { type Meter, noMeter } from '../core/ports.ts'
 import { Listener } from '../telemetry/listener.ts'
-import { Metrics, type WatchedStream } from '../telemetry/metrics.ts'
+import { Metrics, type WatchedModel, type WatchedStream } from '../telemetry/metrics.ts'
 import type { Context } from './command.ts'
 
 export interface WatchedEngine extends WatchedStream {
   store(): StoreStats
   isReady(): boolean
+  readonly model: Model | null
 }
 
 export class Watch {
@@ -31,7 +33,8 @@ export class Watch {
     metrics.watchProcess()
     const watch = new Watch(metrics)
     const isReady = (): boolean => watch.#engine?.isReady() ?? false
-    watch.#listener = await Listener.open({ host, port, isReady, metrics })
+    const scorer = (): string | null => watch.#engine?.model?.scorer ?? null
+    watch.#listener = await Listener.open({ host, port, isReady, scorer, metrics })
     log.info({ host, port }, 'listening for probes and scrapes')
     return watch
   }
@@ -41,9 +44,17 @@ export class Watch {
     this.#engine = engine
     this.#metrics?.watchStore(() => engine.store())
     this.#metrics?.watchStream(engine)
+    this.#metrics?.watchModels(() => watchedModels(engine.model))
   }
 
   async close(): Promise<void> {
     await this.#listener?.close()
   }
+}
+
+/** What metrics say of the models in use. */
+export function watchedModels(model: Model | null): WatchedModel[] {
+  if (model === null) return []
+  const { name, version, scorer } = model
+  return [{ name, version, scorer, role: 'champion' }]
 }

@@ -5,7 +5,14 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { Feature } from '../../features/catalog.ts'
-import { DecisionWriter, decisionCore, latencyText, nonCoreFields, Verdict } from './decision.ts'
+import {
+  type Deciders,
+  DecisionWriter,
+  decisionCore,
+  latencyText,
+  nonCoreFields,
+  Verdict,
+} from './decision.ts'
 import { defaultPolicy } from './policy.ts'
 
 const schemaFile = fileURLToPath(import.meta.resolve('#root/docs/decision.schema.json'))
@@ -17,9 +24,11 @@ const feature = (name: string, windowMs: number): Feature =>
 const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
 const inputs = [{ feature: 'amount', definition: '', imputation: 0, mean: 10, deviation: 5 }]
 
-function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
+const linear = { name: 'm', version: 1, hash: 'ab', scorer: 'cpu' }
+
+function makeWriter(mode: 'stream' | 'replay', model: Deciders['model'] = linear): DecisionWriter {
   return new DecisionWriter(features, inputs, [0], ['card', 'ip'], {
-    model: { name: 'm', version: 1, hash: 'ab' },
+    model,
     policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
     catalogHash: '0123456789abcdef',
     mappingHash: '0123456789abcdef',
@@ -30,6 +39,14 @@ function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
 }
 
 function write(mode: 'stream' | 'replay', change: Partial<Verdict> = {}): string {
+  return writeWith(makeWriter(mode), mode, change)
+}
+
+function writeWith(
+  writer: DecisionWriter,
+  mode: 'stream' | 'replay',
+  change: Partial<Verdict> = {},
+): string {
   const verdict = Object.assign(new Verdict(), { id: 't1', tenant: 'default', score: 0.5 }, change)
   verdict.evidence.set([0, -1, -1])
   const rows = Float64Array.of(20, 3, Number.NaN)
@@ -38,7 +55,7 @@ function write(mode: 'stream' | 'replay', change: Partial<Verdict> = {}): string
       ? null
       : latencyText({ parse: 1, encode: 1, observe: 250, fold: 5, score: 15 })
   const ordinals = Float64Array.of(7, -1)
-  return makeWriter(mode).decision(verdict, rows, Uint8Array.of(0, 1, 0), 0, ordinals, 0, latency)
+  return writer.decision(verdict, rows, Uint8Array.of(0, 1, 0), 0, ordinals, 0, latency)
 }
 
 function assertValid(text: string): Record<string, unknown> {
@@ -61,6 +78,27 @@ test('every outcome document is one of docs/decision.schema.json', () => {
   assertValid(writer.recorded('t1', 'default', 'label', 0, 9))
   const reject = { reason: 'bad_amount', field: 'TX "A"', expected: 'a decimal', found: '1\n2' }
   assertValid(writer.rejected(null, reject, 0, 9))
+})
+
+test('the engine says what scored, and another thing once that has changed', () => {
+  const model = { name: 'm', version: 1, hash: 'ab', scorer: 'cuda' }
+  const writer = makeWriter('stream', model)
+  const engine = (text: string): unknown => assertValid(text)['engine']
+  assert.deepEqual(engine(writeWith(writer, 'stream')), { version: '0.1.0', scorer: 'cuda' })
+  const before = writeWith(writer, 'stream')
+  model.scorer = 'cpu'
+  const after = writeWith(writer, 'stream')
+  assert.deepEqual(engine(after), { version: '0.1.0', scorer: 'cpu' })
+  assert.equal(decisionCore(after), decisionCore(before), 'what scores is not the decision core')
+  assert.deepEqual((JSON.parse(after) as { model: object }).model, {
+    name: 'm',
+    version: 1,
+    hash: 'ab',
+  })
+  assert.deepEqual(engine(writeWith(makeWriter('stream', null), 'stream')), {
+    version: '0.1.0',
+    scorer: null,
+  })
 })
 
 test('an id of any text stays itself', () => {

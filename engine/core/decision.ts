@@ -1,7 +1,7 @@
 // The decision record, weir.decision/1 (docs/decision.schema.json), as JSON text. What is written here is what a
 // subscriber reads, a replay repeats byte for byte, and an analyst compares: a change of a core field is a new version.
 import type { Feature } from '../../features/catalog.ts'
-import type { ModelInput } from '../../models/model.ts'
+import type { Model, ModelInput } from '../../models/model.ts'
 import { evidenceMax } from './limits.ts'
 import type { OutcomeName, Policy } from './policy.ts'
 
@@ -29,7 +29,7 @@ export interface StandIn {
 
 /** Who decided: fixed from start-up or swap to the next swap. */
 export interface Deciders {
-  readonly model: { readonly name: string; readonly version: number; readonly hash: string } | null
+  readonly model: Pick<Model, 'name' | 'version' | 'hash' | 'scorer'> | null
   readonly policy: Policy
   readonly catalogHash: string
   readonly mappingHash: string
@@ -97,7 +97,10 @@ export class DecisionWriter {
   readonly #ordinalKeys: readonly string[]
   readonly #core: string
   readonly #standInRung: string
-  readonly #tail: string
+  readonly #deciders: Deciders
+  /** What scored when `#tail` was written. */
+  #scorer: string | null
+  #tail: string
   readonly #source: string
   /** How far back each windowed feature reaches, ms, descending; and the JSON lists of the first k names. */
   readonly #reachesMs: Float64Array
@@ -116,11 +119,13 @@ export class DecisionWriter {
     this.#inputAt = inputAt
     this.#ordinalKeys = entityKinds.map((kind) => `${JSON.stringify(kind)}:`)
     const { model, policy } = deciders
-    const modelText = JSON.stringify(model)
+    const modelText = JSON.stringify(model && pick(model))
+    this.#deciders = deciders
     this.#standInRung = standInRung(model === null)
     const policyText = JSON.stringify({ name: policy.name, hash: policy.hash })
     this.#core = `,"model":${modelText},"policy":${policyText},"catalog":{"hash":"${deciders.catalogHash}"},"mapping":{"hash":"${deciders.mappingHash}"}`
-    this.#tail = `,"engine":{"version":${JSON.stringify(deciders.engineVersion)}},"mode":"${deciders.mode}"`
+    this.#scorer = scorerOf(deciders)
+    this.#tail = tailOf(deciders)
     this.#source = `{"name":${JSON.stringify(deciders.source)},"partition":`
     const windowed = features.filter((feature) => feature.windowMs > 0)
     const byReach = windowed
@@ -161,7 +166,7 @@ export class DecisionWriter {
       text += separator + this.#ordinalKeys[e]! + String(ordinal)
       separator = ','
     }
-    text += `},"history_since_ms":${verdict.historySinceMs},"warming":${this.#warmingList(verdict)}${this.#tail}`
+    text += `},"history_since_ms":${verdict.historySinceMs},"warming":${this.#warmingList(verdict)}${this.#tailText()}`
     if (latency !== null) text += `,"latency_us":${latency}`
     return `${text},"source":${this.#sourceText(verdict.partition, verdict.offset)}}`
   }
@@ -171,7 +176,7 @@ export class DecisionWriter {
    * is known of the history, so it begins with the transaction and every window is warming.
    */
   standIn({ id, tenant, timeMs, hasNoRate, partition, offset, outcome }: StandIn): string {
-    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tail},"source":${this.#sourceText(partition, offset)}}`
+    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tailText()},"source":${this.#sourceText(partition, offset)}}`
   }
 
   /** Another message with the id of a transaction that was already decided. `answer`: one that was given all the same. */
@@ -203,6 +208,16 @@ export class DecisionWriter {
     const { reason, field, expected, found } = reject
     const why = JSON.stringify({ reason, field, expected, found }).slice(1, -1)
     return `{"schema":"${decisionSchema}","type":"rejected","id":${id === null ? 'null' : quote(id)},${why},"source":${this.#sourceText(partition, offset)}}`
+  }
+
+  /** A model whose provider fails goes on elsewhere, and says so from then on. */
+  #tailText(): string {
+    const scorer = scorerOf(this.#deciders)
+    if (scorer !== this.#scorer) {
+      this.#scorer = scorer
+      this.#tail = tailOf(this.#deciders)
+    }
+    return this.#tail
   }
 
   #sourceText(partition: number, offset: number): string {
@@ -239,6 +254,19 @@ export class DecisionWriter {
     while (count < this.#reachesMs.length && this.#reachesMs[count]! > knownMs) count++
     return this.#warming[count]!
   }
+}
+
+function pick({ name, version, hash }: NonNullable<Deciders['model']>) {
+  return { name, version, hash }
+}
+
+function scorerOf({ model }: Deciders): string | null {
+  return model && model.scorer
+}
+
+function tailOf(deciders: Deciders): string {
+  const engine = { version: deciders.engineVersion, scorer: scorerOf(deciders) }
+  return `,"engine":${JSON.stringify(engine)},"mode":"${deciders.mode}"`
 }
 
 /** The stages as JSON text, whole µs. */

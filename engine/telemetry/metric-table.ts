@@ -81,6 +81,20 @@ export const decisionMetrics = {
   ),
 } as const
 
+export const modelMetrics = {
+  info: gauge(
+    'weir_model_info',
+    '1',
+    'The models that score, and what computes them: `trees`, or the provider of ONNX Runtime in use. Another than the first of `scoring.providers` needs somebody to look.',
+    {
+      model: 'the configured models',
+      version: 'their versions',
+      scorer: '`trees`, and `scoring.providers`',
+      role: ['champion'],
+    },
+  ),
+} as const
+
 export const storeMetrics = {
   isAway: gauge(
     'weir_store_away',

@@ -18,6 +18,7 @@ import type { Message, Outcome } from '../core/ports.ts'
 import {
   decisionMetrics,
   type MetricDeclaration,
+  modelMetrics,
   storeMetrics,
   streamMetrics,
 } from './metric-table.ts'
@@ -222,6 +223,20 @@ test('a partition that is no longer ours has no series any more', async () => {
   assert.equal(found.get('weir_outbox_outcomes{partition="0"}'), undefined)
   assert.equal(found.get('weir_lag_messages{partition="0"}'), undefined)
   assert.equal(found.get('weir_outbox_outcomes{partition="1"}'), 4)
+})
+
+test('a model has one series, and another one when it is scored elsewhere', async () => {
+  const { metrics } = makeEngine()
+  const model = { name: 'cards', version: 3, scorer: 'cuda', role: 'champion' as const }
+  metrics.watchModels(() => [model])
+  const infos = async (): Promise<[string, number][]> =>
+    [...(await samples(metrics))].filter(([name]) => name.startsWith('weir_model_info'))
+  const series = (scorer: string): string =>
+    `weir_model_info{model="cards",version="3",scorer="${scorer}",role="champion"}`
+  assert.deepEqual(await infos(), [[series('cuda'), 1]])
+  model.scorer = 'cpu'
+  assert.deepEqual(await infos(), [[series('cpu'), 1]])
+  assert.deepEqual(Object.keys(modelMetrics.info.labels), ['model', 'version', 'scorer', 'role'])
 })
 
 test('two engines in one process count apart', async () => {

@@ -10,6 +10,7 @@ import { codeOf, type ErrorCode, errorKinds } from '../errors.ts'
 import {
   decisionMetrics,
   type MetricDeclaration,
+  modelMetrics,
   rejectLabels,
   sidecarMetrics,
   stages,
@@ -29,6 +30,13 @@ export interface WatchedStream {
   backlog(): Backlog
   /** Messages without an acknowledged outcome, by partition. Resolves within a second or two, whatever the brokers do. */
   lag(): Promise<ReadonlyMap<number, number>>
+}
+
+export interface WatchedModel {
+  readonly name: string
+  readonly version: number
+  readonly scorer: string
+  readonly role: 'champion'
 }
 
 /** Labels of one sample and its number. */
@@ -88,6 +96,16 @@ export class Metrics implements Meter {
 
   failed(error: unknown): void {
     this.#failures[codeOf(error)]++
+  }
+
+  /** From now on the models are asked at each scrape. Once. */
+  watchModels(models: () => readonly WatchedModel[]): void {
+    this.#pull(modelMetrics.info, () =>
+      models().map(({ name, version, scorer, role }) => [
+        { model: name, version: String(version), scorer, role },
+        1,
+      ]),
+    )
   }
 
   /** From now on the store is asked at each scrape. Once. */

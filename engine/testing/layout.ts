@@ -109,7 +109,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@tensorflow/tfjs-core': ['models/train/tensorflow.ts'],
   '@tensorflow/tfjs-layers': ['models/train/tensorflow.ts'],
   ioredis: ['features/store/redis-connection.ts'],
-  'onnxruntime-node': ['models/onnx.ts'],
+  'onnxruntime-node': ['models/onnx.ts', 'models/session.ts'],
   kafkajs: ['engine/stream/kafka.ts', 'engine/stream/kafka-internals.ts'],
   'kafkajs-snappy': ['engine/stream/codecs.ts'],
   'lz4-napi': ['engine/stream/codecs.ts'],
