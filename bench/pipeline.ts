@@ -1,8 +1,8 @@
 // One process: the whole pipeline over generated transactions, in memory or on a real Redis, decisions written as text.
 // Usage: pipeline.js memory|redis <batch> <warm-up> <measured>. Prints one line of JSON.
 import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
-import { closeLineup } from '../engine/core/lineup.ts'
 import { systemClock } from '../engine/clock.ts'
+import { closeLineup } from '../engine/core/lineup.ts'
 import type { Pipeline } from '../engine/core/pipeline.ts'
 import type { Message } from '../engine/core/ports.ts'
 import { MemoryStore } from '../features/store/memory.ts'
@@ -20,7 +20,11 @@ const measured = Number(measuredText)
 const redis = kind === 'redis' ? await RedisServer.start() : null
 
 const messages = makeMessages(warm + measured)
-const assembly = await assemble({ ...shipped, models: [{ folder: shipped.model, share: 0 }], policy: null })
+const assembly = await assemble({
+  ...shipped,
+  models: [{ folder: shipped.model, share: 0 }],
+  policy: null,
+})
 const store = await openStore()
 const pipeline = makePipeline(assembly, {
   store,

@@ -15,12 +15,17 @@ import { Encoder } from '../features/record.ts'
 import type { Store } from '../features/store/store.ts'
 import type { Parser } from '../features/transaction.ts'
 import { type Model, ModelRefusal } from '../models/model.ts'
-import { openModel } from '../models/onnx.ts'
+import { type OpenOptions, openModel } from '../models/onnx.ts'
 import type { Deciders } from './core/decision.ts'
 import { GivenAnswers } from './core/given-answers.ts'
 import type { Lineup, Seat } from './core/lineup.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
-import { compilePolicy, defaultPolicy, type Policy, type SuggestedThresholds } from './core/policy.ts'
+import {
+  compilePolicy,
+  defaultPolicy,
+  type Policy,
+  type SuggestedThresholds,
+} from './core/policy.ts'
 import { type Answers, type Clock, type Log, type Meter, noMeter } from './core/ports.ts'
 import { compileVocabulary, type Vocabulary } from './core/reasons.ts'
 import { parseDocument, readDocument } from './document.ts'
@@ -55,6 +60,8 @@ export interface AssemblyOptions {
   readonly clock?: Clock | null
   /** Entity that puts transactions into cohorts; '' for the primary one. */
   readonly rolloutBy?: string
+  /** How models are run. */
+  readonly scoring?: Omit<OpenOptions, 'monotonicUs'>
 }
 
 export interface Assembly {
@@ -68,6 +75,8 @@ export interface Assembly {
 /** An assembly of files: which of them declares what is known. */
 export interface Assembled extends Assembly {
   readonly catalog: CatalogUnion
+  /** Where the models of the lineup came from, in its order. */
+  readonly modelFolders: readonly string[]
   /** The policy of a model with these thresholds. */
   policyOf(suggested: SuggestedThresholds): Policy
 }
@@ -78,7 +87,7 @@ export interface Assembled extends Assembly {
  */
 export async function assemble(
   files: AssemblyFiles,
-  { clock = null, rolloutBy = '' }: AssemblyOptions = {},
+  { clock = null, rolloutBy = '', scoring = {} }: AssemblyOptions = {},
 ): Promise<Assembled> {
   const faults: Fault[] = []
   const attempt = <T>(compile: () => T): T | null => {
@@ -104,9 +113,14 @@ export async function assemble(
   }
   const plan = new Plan(catalog, mapping.schema)
   const cohortEntity = cohortEntityOf(plan, rolloutBy)
-  const seats = await openSeats(files.models, catalog, policyOf, clock)
-  const version = engineVersion()
-  return { mapping, catalog, plan, lineup: { seats, cohortEntity }, policyOf, engineVersion: version }
+  const monotonicUs = clock && (() => clock.monotonicUs())
+  const seats = await openSeats(files.models, catalog, policyOf, { ...scoring, monotonicUs })
+  return {
+    ...{ mapping, catalog, plan, policyOf },
+    lineup: { seats, cohortEntity },
+    modelFolders: files.models.map(({ folder }) => folder),
+    engineVersion: engineVersion(),
+  }
 }
 
 /** Opens all models, or none. Rejects with ModelRefusal that has the faults of all. */
@@ -114,16 +128,15 @@ async function openSeats(
   files: readonly SeatFiles[],
   catalog: CatalogUnion,
   policyOf: Assembled['policyOf'],
-  clock: Clock | null,
+  options: OpenOptions,
 ): Promise<Seat[]> {
   if (files.length === 0) return [{ model: null, policy: policyOf(noModelThresholds), share: 0 }]
   const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
-  const monotonicUs = clock && (() => clock.monotonicUs())
   const opened: (Model | ModelRefusal)[] = []
   // One after the other: each takes the time of a row.
   for (const { folder } of files) {
     try {
-      opened.push(await openModel(folder, definitions, parseDocument, { monotonicUs }))
+      opened.push(await openModel(folder, definitions, parseDocument, options))
     } catch (error) {
       if (!(error instanceof ModelRefusal)) throw error
       opened.push(error)

@@ -78,6 +78,25 @@ export const settings = {
     },
     'file',
   ),
+  scoring: {
+    providers: list(
+      {
+        initial: ['cpu'],
+        help: 'Execution providers of ONNX Runtime: a model runs on the first that takes it, and on the next one when that fails. The same for every engine of a deployment; end with cpu, which is always there.',
+      },
+      'list of providers',
+      /^(cpu|cuda|tensorrt|webgpu|dml|coreml)$/,
+      'some of cpu, cuda, tensorrt, webgpu, dml, coreml',
+    ),
+    batchMax: integer(
+      {
+        initial: 64,
+        help: 'Most rows of one call to a model; more for a GPU, where a call costs and a row hardly. The same for every engine of a deployment.',
+      },
+      'rows',
+      { min: 1, max: 256 },
+    ),
+  },
   hashKey: secret(
     {
       initial: null,

@@ -26,6 +26,8 @@ export interface Model {
   readonly version: number
   /** sha256 of manifest.json, hex. It names the model file's own, so it pins all that a score and its evidence depend on. */
   readonly hash: string
+  /** What computes it: `trees` is the walker, else the provider of ONNX Runtime: `cpu`, `cuda`, `webgpu`… */
+  readonly scorer: string
   readonly inputs: readonly ModelInput[]
   /** What the training run suggests; a policy decides. */
   readonly thresholds: Thresholds
@@ -39,8 +41,6 @@ export interface Model {
    * nor on the other rows. Rejects with ModelError; `out` is then unspecified. One call at a time: a second is refused.
    */
   score(count: number, out: Float64Array): Promise<void>
-  /** What computes it: `trees` is the walker, else the provider of ONNX Runtime: `cpu`, `cuda`, `webgpu`… */
-  readonly scorer: string
   /** How `explain` divides a margin among the inputs. */
   readonly attribution: 'path' | 'occlusion'
   /**

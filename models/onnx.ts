@@ -1,10 +1,10 @@
-// Scores with ONNX Runtime, after the admission gate. The only importer of onnxruntime-node.
+// Scores with ONNX Runtime, after the admission gate. It and session.ts are the only importers of onnxruntime-node.
 import assert from 'node:assert'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { Faults, wholeFile } from './faults.ts'
+import { Tensor } from 'onnxruntime-node'
 import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
-import { type Model, ModelError, type ModelInput, ModelRefusal, type Thresholds } from './model.ts'
+import { type Model, ModelError, type ModelInput, type Thresholds } from './model.ts'
 import { type OutputRule, scoreOf } from './reading.ts'
+import { type OnAttempt, ProviderSession } from './session.ts'
 import { type OnTrial, tryModel } from './trial.ts'
 
 export interface OpenOptions {
@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly rowMax?: number
   /** Tried in this order, one at a time: the runtime does not fall back by itself. */
   readonly providers?: readonly string[]
+  /** Told of each provider that is asked to run the model, or fails while it scores. */
+  readonly onAttempt?: OnAttempt
   /** For the latency check; null where a model may take its time (replay). */
   readonly monotonicUs?: (() => number) | null
 }
@@ -31,8 +33,9 @@ export async function openModel(
   const rowMax = options.rowMax ?? rowMaxDefault
   assert(Number.isSafeInteger(rowMax) && rowMax > 0, 'a call has at least one row')
   const candidate = readCandidate(folder, definitions, parse)
-  const { file, golden, manifest } = candidate
-  const session = await openSession(candidate, options.providers ?? ['cpu'])
+  const { file, bytes, golden, manifest } = candidate
+  const { providers = ['cpu'], onAttempt = () => undefined } = options
+  const session = await ProviderSession.open(file, bytes, providers, onAttempt)
   const model = new OnnxModel(candidate, session, rowMax)
   try {
     const monotonicUs = options.monotonicUs ?? null
@@ -42,39 +45,6 @@ export async function openModel(
     await model.close()
     throw error
   }
-}
-
-/** One thread: a call blocks the loop for as long as it computes, and a pool of threads only makes that unsteady. */
-async function openSession(
-  { file, bytes }: Candidate,
-  providers: readonly string[],
-): Promise<InferenceSession> {
-  const faults = new Faults(file)
-  for (const provider of providers) {
-    try {
-      return await InferenceSession.create(bytes, {
-        executionProviders: [provider],
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        // What it has to say, it throws.
-        logSeverityLevel: 4,
-        extra: {
-          session: {
-            intra_op: { allow_spinning: '0' },
-            inter_op: { allow_spinning: '0' },
-            // Else bytes that say so are read as another format than the one that the gate has seen.
-            load_model_format: 'ONNX',
-          },
-        },
-      })
-    } catch (cause) {
-      faults.add(wholeFile, `a model that runs on ${provider}`, (cause as Error).message)
-    }
-  }
-  if (providers.length === 0) faults.add(wholeFile, 'a provider to run it on', 'none')
-  throw new ModelRefusal(faults.list)
 }
 
 class OnnxModel implements OnTrial {
@@ -88,13 +58,13 @@ class OnnxModel implements OnTrial {
   readonly #input: string
   readonly #output: OutputRule
   readonly #scoreOf: (value: number) => number
-  readonly #session: InferenceSession
+  readonly #session: ProviderSession
   readonly #tensors = new Map<number, Tensor>()
   #isPadded = false
   #isScoring = false
   #isClosed = false
 
-  constructor({ manifest, hash }: Candidate, session: InferenceSession, rowMax: number) {
+  constructor({ manifest, hash }: Candidate, session: ProviderSession, rowMax: number) {
     this.name = manifest.name
     this.version = manifest.version
     this.hash = hash
@@ -106,6 +76,10 @@ class OnnxModel implements OnTrial {
     this.#output = manifest.output
     this.#scoreOf = scoreOf(manifest.output)
     this.#session = session
+  }
+
+  get scorer(): string {
+    return this.#session.provider
   }
 
   pad(): void {
@@ -120,7 +94,7 @@ class OnnxModel implements OnTrial {
       const { name } = this.#output
       const rows = this.#isPadded ? this.rowMax : count
       const results = await this.#session.run({ [this.#input]: this.#tensor(rows) }, [name])
-      this.#read(results[name]!, rows, count, out)
+      this.#read(results[name] as Tensor, rows, count, out)
     } catch (cause) {
       throw new ModelError(`scoring ${count} rows with ${this.name} ${this.version}`, cause)
     } finally {

@@ -327,7 +327,7 @@ test('beyond the calls that may wait: 429 with Retry-After', async () => {
 test('health and readiness; metrics where there are some', async () => {
   const get = (path: string, at = target) => call(at, { method: 'GET', path })
   assert.equal((await get('/healthz')).body, '{"status":"alive"}')
-  assert.equal((await get('/readyz?verbose')).body, '{"status":"ready"}')
+  assert.equal((await get('/readyz?verbose')).body, '{"status":"ready","scorer":"cpu"}')
   world.isReady = false
   assert.equal((await get('/readyz')).status, 503)
   assert.equal((await get('/healthz')).status, 200)

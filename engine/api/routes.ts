@@ -21,6 +21,8 @@ export interface Serving {
   readonly metrics: Metrics | null
   /** False before admission and while draining. */
   readonly isReady: () => boolean
+  /** What computes scores; null without a model. */
+  readonly scorer: () => string | null
 }
 
 export interface Route {
@@ -59,9 +61,10 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/readyz',
     statuses: [200, 503],
-    run: ({ isReady }) => {
+    run: ({ isReady, scorer }) => {
       const isFine = isReady()
-      const reply = documentReply(`{"status":"${isFine ? 'ready' : 'not ready'}"}`)
+      const status = isFine ? 'ready' : 'not ready'
+      const reply = documentReply(JSON.stringify({ status, scorer: scorer() }))
       return Promise.resolve(isFine ? reply : { ...reply, status: 503 })
     },
   },

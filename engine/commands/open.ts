@@ -10,12 +10,20 @@ import {
 } from '../../features/generator/generator.ts'
 import type { Mapping } from '../../features/mapping.ts'
 import type { Parser } from '../../features/transaction.ts'
-import { type Assembled, type Assembly, assemble, hasShippedFeatures, shipped } from '../assemble.ts'
-import { hashKeyOf } from '../config.ts'
+import type { OnAttempt } from '../../models/session.ts'
+import {
+  type Assembled,
+  type Assembly,
+  assemble,
+  hasShippedFeatures,
+  shipped,
+} from '../assemble.ts'
+import { type Config, hashKeyOf } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
-import type { LineSink, Source } from '../core/ports.ts'
+import type { LineSink, Log, Source } from '../core/ports.ts'
 import type { RejectTally } from '../core/tally.ts'
 import { EngineError } from '../errors.ts'
+import { readLineup, seatsOf } from '../lineup/lineup-file.ts'
 import { ProgressLine } from '../progress.ts'
 import { openFile } from '../stream/file-source.ts'
 import { FileLines, StreamLines } from '../stream/line-files.ts'
@@ -36,14 +44,16 @@ export type AssemblyUse = 'live' | 'replay' | 'without a model'
  * every catalog that has all features of the shipped one; with another there is no score, and stderr says so.
  */
 export function openAssembly(
-  { loaded, stderr, clock }: Context,
+  { loaded, stderr, clock, log }: Context,
   isGenerated: boolean,
   use: AssemblyUse,
 ): Promise<Assembled> {
-  const { source, catalog, models, policy, rolloutBy } = loaded.config
+  const { source, catalog, models, modelsFolder, policy, rolloutBy } = loaded.config
   const isServed = catalog.length === 0 || hasShippedFeatures(catalog)
   const shippedModel = isServed ? [{ folder: shipped.model, share: 0 }] : []
-  const named = models.length > 0 ? models : shippedModel
+  const lineup = modelsFolder === null ? null : readLineup(modelsFolder)
+  const placed = lineup === null ? models : seatsOf(modelsFolder!, lineup.models)
+  const named = placed.length > 0 ? placed : shippedModel
   const isScored = use !== 'without a model'
   if (isScored && named.length === 0) {
     stderr.write(
@@ -56,7 +66,17 @@ export function openAssembly(
     models: isScored ? named : [],
     policy,
   }
-  return assemble(files, { clock: use === 'live' ? clock : null, rolloutBy })
+  const scoring = scoringOptions(loaded.config, log)
+  return assemble(files, { clock: use === 'live' ? clock : null, rolloutBy, scoring })
+}
+
+/** How models are run, and a line in the log for each provider that is tried. */
+export function scoringOptions({ scoring }: Config, log: Log) {
+  const onAttempt: OnAttempt = ({ failure, ...attempt }) => {
+    if (failure === null) log.info(attempt, 'a provider runs the model')
+    else log.warn({ ...attempt, failure }, 'a provider does not run the model')
+  }
+  return { providers: scoring.providers, rowMax: scoring.batchMax, onAttempt }
 }
 
 /** The hash key of the configuration; `isDevelopmentAllowed` where nothing that is stored outlives the command. */

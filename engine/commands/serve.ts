@@ -11,9 +11,8 @@ import { OpeningStore } from '../api/opening-store.ts'
 import { dispatch } from '../api/routes.ts'
 import { ApiServer } from '../api/server.ts'
 import { Sidecar } from '../api/sidecar.ts'
-import { type Assembly, makePipeline } from '../assemble.ts'
+import { type Assembled, type Assembly, makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
-import { closeLineup } from '../core/lineup.ts'
 import type { Answers } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
 import { KafkaOutflow } from '../stream/outflow.ts'
@@ -22,6 +21,7 @@ import { Metrics } from '../telemetry/metrics.ts'
 import { type CommandLine, type Context, type Run, sharedFlags } from './command.ts'
 import { openKafka, withAdmin } from './kafka.ts'
 import { journalBytesMax, openAssembly, openHashKey, tellAbsent } from './open.ts'
+import { RunningLineup } from './running-lineup.ts'
 import { openStore } from './store.ts'
 
 /** Everything is in the configuration. */
@@ -83,7 +83,8 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
   const outflow = await openOutflow(hashKey, context)
   const journals = await openJournals(assembly, hashKey, context)
   const { store } = journals
-  const { serving, sidecar, drain } = assembleSidecar(assembly, journals, outflow, hashKey, context)
+  const parts = await assembleSidecar(assembly, journals, outflow, hashKey, context)
+  const { serving, sidecar, drain, lineup } = parts
   const server = new ApiServer({
     answer: (request) => dispatch(serving, request),
     requestMsMax: http.requestTimeoutMs,
@@ -107,7 +108,7 @@ export const runServe: Run<ServeOptions> = async (_, context) => {
     const unsent = (await outflow?.close(leftMs)) ?? 0
     if (unsent > 0) log.error({ unsent }, 'calls were answered and never came to Kafka')
     await store.close().catch(() => undefined)
-    await closeLineup(assembly.lineup)
+    await lineup.close()
     clearTimeout(limit)
   }
   const { calls, standIns, shed, uncounted } = sidecar.stats
@@ -186,8 +187,8 @@ function isRedisSet({ loaded }: Context): boolean {
   return loaded.origins.has('redis.url')
 }
 
-function assembleSidecar(
-  assembly: Assembly,
+async function assembleSidecar(
+  assembly: Assembled,
   { store, shared }: Journals,
   outflow: KafkaOutflow | null,
   hashKey: Uint8Array,
@@ -207,7 +208,11 @@ function assembleSidecar(
     source,
     clock,
     meter: metrics,
+    challengersMs: budget.challengersMs,
+    log,
   })
+  const lineup = await RunningLineup.open(assembly, pipeline, context)
+  metrics.watchModels(lineup)
   const { horizonMs, answerBytesMax: bytesMax } = http
   const sidecar = new Sidecar({
     pipeline,
@@ -230,12 +235,13 @@ function assembleSidecar(
     body: { bytesMax: bodyBytesMax, msMax: http.requestTimeoutMs },
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     isReady: () => isReady,
+    scorer: () => lineup.seats()[0]?.model.scorer ?? null,
   }
   const drain = (): Promise<void> => {
     isReady = false
     return sidecar.drain()
   }
-  return { serving, sidecar, drain }
+  return { serving, sidecar, drain, lineup }
 }
 
 function backlogOf(outflow: KafkaOutflow | null) {

@@ -3,7 +3,6 @@ import type { RedisStore } from '../../features/store/redis.ts'
 import { makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
 import { batchRowsMax } from '../core/limits.ts'
-import { closeLineup } from '../core/lineup.ts'
 import { codeOf, errorKinds } from '../errors.ts'
 import { StreamDriver } from '../stream/driver.ts'
 import { Lag } from '../stream/lag.ts'
@@ -17,6 +16,7 @@ import type { Context } from './command.ts'
 import { Handover } from './handover.ts'
 import { committedAt, openKafka, withAdmin } from './kafka.ts'
 import { openAssembly, openHashKey, tellAbsent } from './open.ts'
+import { RunningLineup } from './running-lineup.ts'
 import { openStore } from './store.ts'
 import { type LabelParts, LabelStream } from './stream-labels.ts'
 import { Watch } from './watch.ts'
@@ -70,7 +70,6 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
   const { kafka, budget } = loaded.config
   const hashKey = openHashKey(context, false)
   const assembly = await openAssembly(context, loaded.config.source === null, 'live')
-  closers.push(() => closeLineup(assembly.lineup))
   tellAbsent(assembly, context)
   log.info({ version: assembly.engineVersion, config: maskedConfig(loaded) }, 'starting')
   const watch = await Watch.open(context)
@@ -98,7 +97,11 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     clock,
     meter: watch.meter,
     calls: { kept: store.answers(loaded.config.http.horizonMs), log },
+    challengersMs: budget.challengersMs,
+    log,
   })
+  const lineup = await RunningLineup.open(assembly, processor, context)
+  closers.push(() => lineup.close())
   const handover = new Handover({
     topic: kafka.transactions,
     coverage: store.coverage(),
@@ -136,6 +139,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     backlog: () => driver.backlog(),
     lag: () => lag.measure(),
     isReady: () => driver.isReady,
+    models: lineup,
   })
   const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log)
   const labels =

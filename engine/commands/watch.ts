@@ -3,12 +3,13 @@
 import type { StoreStats } from '../../features/store/store.ts'
 import { type Meter, noMeter } from '../core/ports.ts'
 import { Listener } from '../telemetry/listener.ts'
-import { Metrics, type WatchedStream } from '../telemetry/metrics.ts'
+import { Metrics, type WatchedModels, type WatchedStream } from '../telemetry/metrics.ts'
 import type { Context } from './command.ts'
 
 export interface WatchedEngine extends WatchedStream {
   store(): StoreStats
   isReady(): boolean
+  readonly models: WatchedModels
 }
 
 export class Watch {
@@ -31,7 +32,8 @@ export class Watch {
     metrics.watchProcess()
     const watch = new Watch(metrics)
     const isReady = (): boolean => watch.#engine?.isReady() ?? false
-    watch.#listener = await Listener.open({ host, port, isReady, metrics })
+    const scorer = (): string | null => watch.#engine?.models.seats()[0]?.model.scorer ?? null
+    watch.#listener = await Listener.open({ host, port, isReady, scorer, metrics })
     log.info({ host, port }, 'listening for probes and scrapes')
     return watch
   }
@@ -41,6 +43,7 @@ export class Watch {
     this.#engine = engine
     this.#metrics?.watchStore(() => engine.store())
     this.#metrics?.watchStream(engine)
+    this.#metrics?.watchModels(engine.models)
   }
 
   async close(): Promise<void> {

@@ -14,8 +14,8 @@ import {
   transactionJson,
 } from '../../features/testing/corpus.ts'
 import { makePipeline } from '../assemble.ts'
-import type { Pipeline } from './pipeline.ts'
 import { scorelessLineup } from './lineup.ts'
+import type { Pipeline } from './pipeline.ts'
 import { defaultPolicy } from './policy.ts'
 import type { Message, Outcome } from './ports.ts'
 

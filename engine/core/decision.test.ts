@@ -8,6 +8,7 @@ import type { Feature } from '../../features/catalog.ts'
 import type { Plan } from '../../features/plan.ts'
 import { LinearModel } from '../../models/testing/linear-model.ts'
 import { DecisionWriter, decisionCore, latencyText, nonCoreFields, Verdict } from './decision.ts'
+import type { Seat } from './lineup.ts'
 import { Knowledge } from './outcomes.ts'
 import { defaultPolicy } from './policy.ts'
 import { Found } from './reasons.ts'
@@ -21,26 +22,36 @@ const feature = (name: string, windowMs: number): Feature =>
   ({ name, definition: '', entity: null, windowMs, delayMs: 0 }) as Feature
 const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
 const plan = { features, journals: [], recordStride: 0 } as unknown as Plan
-const seat = {
+const scored: Seat = {
   model: new LinearModel({ name: 'm', weights: { amount: 0.1 } }),
   policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
   share: 0,
 }
 
-function makeWriter(mode: 'stream' | 'replay'): DecisionWriter {
+function makeWriter(mode: 'stream' | 'replay', seat = scored): DecisionWriter {
   const options = { clock: null, challengerUs: 0, onFailure: () => undefined }
   const lineup = { seats: [seat], cohortEntity: 0 }
   const scoring = new Scoring(lineup, plan, new Knowledge(plan), options)
-  return new DecisionWriter(features, ['card', 'ip'], scoring, {
+  const writer = new DecisionWriter(features, ['card', 'ip'], scoring, {
     catalogHash: '0123456789abcdef',
     mappingHash: '0123456789abcdef',
     engineVersion: '0.1.0',
     mode,
     source: 'transactions',
   })
+  writer.begin()
+  return writer
 }
 
 function write(mode: 'stream' | 'replay', change: Partial<Verdict> = {}): string {
+  return writeWith(makeWriter(mode), mode, change)
+}
+
+function writeWith(
+  writer: DecisionWriter,
+  mode: 'stream' | 'replay',
+  change: Partial<Verdict> = {},
+): string {
   const verdict = Object.assign(new Verdict(), { id: 't1', tenant: 'default', score: 0.5 }, change)
   const found = new Found(1)
   found.reason[0] = 0
@@ -52,7 +63,8 @@ function write(mode: 'stream' | 'replay', change: Partial<Verdict> = {}): string
       : latencyText({ parse: 1, encode: 1, observe: 250, fold: 5, score: 15, explain: 0 })
   const ordinals = Float64Array.of(7, -1)
   const approximate = Uint8Array.of(0, 1, 0)
-  return makeWriter(mode).decision(verdict, found, rows, approximate, 0, ordinals, 0, latency)
+  writer.begin()
+  return writer.decision(verdict, found, rows, approximate, 0, ordinals, 0, latency)
 }
 
 function assertValid(text: string): Record<string, unknown> {
@@ -83,6 +95,27 @@ test('every outcome document is one of docs/decision.schema.json', () => {
   assertValid(writer.recorded('t1', 'default', 'label', 0, 9))
   const reject = { reason: 'bad_amount', field: 'TX "A"', expected: 'a decimal', found: '1\n2' }
   assertValid(writer.rejected(null, reject, 0, 9))
+})
+
+test('the engine says what scored, and another thing once that has changed', () => {
+  const model = new LinearModel({ name: 'm', weights: { amount: 1 }, scorer: 'cuda' })
+  const writer = makeWriter('stream', { ...scored, model })
+  const engine = (text: string): unknown => assertValid(text)['engine']
+  assert.deepEqual(engine(writeWith(writer, 'stream')), { version: '0.1.0', scorer: 'cuda' })
+  const before = writeWith(writer, 'stream')
+  model.scorer = 'cpu'
+  const after = writeWith(writer, 'stream')
+  assert.deepEqual(engine(after), { version: '0.1.0', scorer: 'cpu' })
+  assert.equal(decisionCore(after), decisionCore(before), 'what scores is not the decision core')
+  assert.deepEqual((JSON.parse(after) as { model: object }).model, {
+    name: 'm',
+    version: 1,
+    hash: 'm-1',
+  })
+  assert.deepEqual(engine(writeWith(makeWriter('stream', { ...scored, model: null }), 'stream')), {
+    version: '0.1.0',
+    scorer: null,
+  })
 })
 
 test('an id of any text stays itself', () => {

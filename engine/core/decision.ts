@@ -107,7 +107,10 @@ export class DecisionWriter {
   readonly #scoring: Scoring
   readonly #seats: readonly SeatText[]
   readonly #standInRung: string
-  readonly #tail: string
+  readonly #deciders: Deciders
+  /** By seat, what scores, and the text with it. */
+  readonly #scorers: (string | null)[]
+  readonly #tails: string[]
   readonly #source: string
   /** How far back each windowed feature reaches, ms, descending; and the JSON lists of the first k names. */
   readonly #reachesMs: Float64Array
@@ -129,7 +132,9 @@ export class DecisionWriter {
     const tail = `"catalog":{"hash":"${deciders.catalogHash}"},"mapping":{"hash":"${deciders.mappingHash}"}`
     this.#seats = seats.map((seat, at) => seatText(seat, at, scoring, tail))
     this.#standInRung = standInRung(seats[0]!.model === null)
-    this.#tail = `,"engine":{"version":${JSON.stringify(deciders.engineVersion)}},"mode":"${deciders.mode}"`
+    this.#deciders = deciders
+    this.#scorers = seats.map(scorerOf)
+    this.#tails = seats.map((seat) => tailOf(deciders, scorerOf(seat)))
     this.#source = `{"name":${JSON.stringify(deciders.source)},"partition":`
     const windowed = features.filter((feature) => feature.windowMs > 0)
     const byReach = windowed
@@ -171,7 +176,7 @@ export class DecisionWriter {
       text += separator + this.#ordinalKeys[e]! + String(ordinal)
       separator = ','
     }
-    text += `},"history_since_ms":${verdict.historySinceMs},"warming":${this.#warmingList(verdict)}${this.#tail}`
+    text += `},"history_since_ms":${verdict.historySinceMs},"warming":${this.#warmingList(verdict)}${this.#tails[verdict.seat]!}`
     if (latency !== null) text += `,"latency_us":${latency}`
     return `${text},"source":${this.#sourceText(verdict.partition, verdict.offset)}}`
   }
@@ -181,7 +186,7 @@ export class DecisionWriter {
    * is known of the history, so it begins with the transaction and every window is warming.
    */
   standIn({ id, tenant, timeMs, hasNoRate, partition, offset, outcome }: StandIn): string {
-    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#seats[0]!.core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tail},"source":${this.#sourceText(partition, offset)}}`
+    return `{"schema":"${decisionSchema}","type":"decision","id":${quote(id)},"tenant":"${tenant}","time_ms":${timeMs},"outcome":"${outcome}","score":null,"evidence":[],${this.#standInRung},"late_ms":0,"no_rate":${hasNoRate},"approximate":[]${this.#seats[0]!.core},"features":{},"ordinals":{},"history_since_ms":${timeMs},"warming":${this.#warming.at(-1)!}${this.#tails[0]!},"source":${this.#sourceText(partition, offset)}}`
   }
 
   /** Another message with the id of a transaction that was already decided. `answer`: one that was given all the same. */
@@ -221,7 +226,13 @@ export class DecisionWriter {
 
   /** Before the decisions of a batch whose scores are there. */
   begin(): void {
-    const { absent } = this.#scoring
+    const { absent, lineup } = this.#scoring
+    for (let seat = 0; seat < this.#scorers.length; seat++) {
+      const scorer = scorerOf(lineup.seats[seat]!)
+      if (scorer === this.#scorers[seat]) continue
+      this.#scorers[seat] = scorer
+      this.#tails[seat] = tailOf(this.#deciders, scorer)
+    }
     this.#leftOut = absent.map((name) => JSON.stringify(`challenger ${name}`)).join(',')
   }
 
@@ -275,6 +286,14 @@ export class DecisionWriter {
     while (count < this.#reachesMs.length && this.#reachesMs[count]! > knownMs) count++
     return this.#warming[count]!
   }
+}
+
+function scorerOf({ model }: Seat): string | null {
+  return model && model.scorer
+}
+
+function tailOf({ engineVersion, mode }: Deciders, scorer: string | null): string {
+  return `,"engine":${JSON.stringify({ version: engineVersion, scorer })},"mode":"${mode}"`
 }
 
 /** The stages as JSON text, whole µs. */

@@ -122,10 +122,15 @@ describe('who decides', () => {
         const counts = [0, 1, 2].map((seat) => byCohort.filter((one) => one === seat).length)
         assert.deepEqual(counts.slice(1), shares.slice(1))
         const grown = seatsByCohort({
-          seats: [seats[0]!, { ...seats[1]!, share: Math.min(cohortCount, first + more) }, seats[2]!],
+          seats: [
+            seats[0]!,
+            { ...seats[1]!, share: Math.min(cohortCount, first + more) },
+            seats[2]!,
+          ],
           cohortEntity: 0,
         })
-        for (const [cohort, seat] of byCohort.entries()) if (seat === 1) assert.equal(grown[cohort], 1)
+        for (const [cohort, seat] of byCohort.entries())
+          if (seat === 1) assert.equal(grown[cohort], 1)
       }),
     )
   })
@@ -137,7 +142,12 @@ describe('who decides', () => {
     ])
     const pipeline = makeDeployment(lineup)
     const deciders = async (): Promise<(string | undefined)[]> =>
-      (await decide(pipeline, cards.map((card) => ({ card })))).map(({ model }) => model?.name)
+      (
+        await decide(
+          pipeline,
+          cards.map((card) => ({ card })),
+        )
+      ).map(({ model }) => model?.name)
     const first = await deciders()
     const challenged = first.filter((name) => name === 'challenger').length
     assert.ok(challenged > 30 && challenged < 70, `${challenged} of 200`)
@@ -176,12 +186,17 @@ describe('who decides', () => {
     }
     assert.ok([...seen.values()].every(({ size }) => size === 1))
     assert.equal(new Set([...seen.values()].flatMap((names) => [...names])).size, 2)
-    const without = await decide(pipeline, cards.map((card) => ({ card, merchant: null })))
+    const without = await decide(
+      pipeline,
+      cards.map((card) => ({ card, merchant: null })),
+    )
     assert.ok(without.every(({ model }) => model?.name === 'champion'))
   })
 
   test('with one model there are no scores side by side', async () => {
-    const [decision] = await decide(makeDeployment(lineupOf([[constant('a', 0.25), 0]])), [{ card: 'c' }])
+    const [decision] = await decide(makeDeployment(lineupOf([[constant('a', 0.25), 0]])), [
+      { card: 'c' },
+    ])
     assert.equal(decision!.scores, undefined)
   })
 })
@@ -256,11 +271,17 @@ describe('a challenger', () => {
 
   test('never changes what the champion decides', async () => {
     const calls = cards.map((card, n) => ({ card, amount: `${n}.00` }))
-    const champion = (): LinearModel => new LinearModel({ name: 'c', weights: { amount: 1e-3, count: -1 } })
+    const champion = (): LinearModel =>
+      new LinearModel({ name: 'c', weights: { amount: 1e-3, count: -1 } })
     const outcomesOf = async (lineup: Lineup): Promise<unknown[]> => {
       offset = 0
       const decisions = await decide(makeDeployment(lineup), calls)
-      return decisions.map(({ score, outcome, evidence, model }) => ({ score, outcome, evidence, model }))
+      return decisions.map(({ score, outcome, evidence, model }) => ({
+        score,
+        outcome,
+        evidence,
+        model,
+      }))
     }
     const alone = await outcomesOf(lineupOf([[champion(), 0]]))
     const failing = constant('b', 0.9, () => {
@@ -285,10 +306,13 @@ describe('reasons', () => {
       { card: 'c', amount: '0.00', merchant: null },
     ])
     assert.deepEqual([high!.outcome, middle!.outcome, low!.outcome], ['deny', 'review', 'review'])
-    assert.deepEqual(high!.evidence.map(({ code, contribution }) => [code, contribution]), [
-      ['amount', 9],
-      ['count', 0.5],
-    ])
+    assert.deepEqual(
+      high!.evidence.map(({ code, contribution }) => [code, contribution]),
+      [
+        ['amount', 9],
+        ['count', 0.5],
+      ],
+    )
     const quiet = new LinearModel({ name: 'q', weights: { amount: 0.01 }, bias: -9 })
     const [approved] = await decide(makeDeployment(lineupOf([[quiet, 0]])), [{ card: 'a' }])
     assert.deepEqual([approved!.outcome, approved!.evidence], ['approve', []])
@@ -303,7 +327,10 @@ describe('reasons', () => {
         [challenger, 5000],
       ]),
     )
-    for (const { model, evidence } of await decide(pipeline, cards.map((card) => ({ card })))) {
+    for (const { model, evidence } of await decide(
+      pipeline,
+      cards.map((card) => ({ card })),
+    )) {
       assert.deepEqual(
         evidence.map(({ code }) => code),
         model!.name === 'a' ? ['amount'] : ['count'],
@@ -320,7 +347,10 @@ describe('a swap', () => {
     })
     const before = constant('before', 0.25, () => gate)
     const pipeline = makeDeployment(lineupOf([[before, 0]]))
-    const running = decide(pipeline, cards.map((card) => ({ card })))
+    const running = decide(
+      pipeline,
+      cards.map((card) => ({ card })),
+    )
     const swapped = pipeline.swap(lineupOf([[constant('after', 0.75), 0]]))
     let isDone = false
     const closing = swapped.then(async () => {
@@ -340,13 +370,22 @@ describe('a swap', () => {
   test('into an idle pipeline is there at once, and stand-ins name the new model', async () => {
     const pipeline = makeDeployment(lineupOf([[constant('before', 0.25), 0]]))
     await pipeline.swap(lineupOf([[constant('after', 0.75), 0]]))
-    const known = { id: 'x', tenant: 'default', timeMs: 1, hasNoRate: false, partition: 0, offset: 0 }
+    const known = {
+      id: 'x',
+      tenant: 'default',
+      timeMs: 1,
+      hasNoRate: false,
+      partition: 0,
+      offset: 0,
+    }
     const standIn = JSON.parse(pipeline.standIn({ ...known, outcome: 'review' })) as Decision
     assert.equal(standIn.model?.name, 'after')
   })
 
   test('of models with other inputs and another number of challengers scores by the new ones', async () => {
-    const pipeline = makeDeployment(lineupOf([[new LinearModel({ name: 'a', weights: { amount: 1 } }), 0]]))
+    const pipeline = makeDeployment(
+      lineupOf([[new LinearModel({ name: 'a', weights: { amount: 1 } }), 0]]),
+    )
     await decide(pipeline, [{ card: 'c' }])
     const wide = new LinearModel({ name: 'b', weights: { sold: 0, count: 0.5, amount: 0 } })
     await pipeline.swap(

@@ -67,7 +67,15 @@ export class Pipeline {
   /** Per message: its row, or -1 where `#rejects` says why it has none. */
   readonly #rowOf = new Int32Array(batchRowsMax)
   readonly #rejects = new Array<Reject | null>(batchRowsMax).fill(null)
-  readonly #latency: Latency = { parse: 0, encode: 0, observe: 0, fold: 0, score: 0, explain: 0, decide: 0 }
+  readonly #latency: Latency = {
+    parse: 0,
+    encode: 0,
+    observe: 0,
+    fold: 0,
+    score: 0,
+    explain: 0,
+    decide: 0,
+  }
   #stageBeganUs = 0
 
   constructor(parts: PipelineParts) {

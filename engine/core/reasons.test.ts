@@ -59,14 +59,17 @@ test('what speaks against fraud is no reason, also where a code has both', () =>
 
 test('without a vocabulary a code is the name of its feature, and each row has the largest, strongest first', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: -4, max: 4 }), { minLength: 4, maxLength: 4 }), (row) => {
-      const expected = row
-        .map((contribution, input) => ({ code: names[input]!, input, contribution }))
-        .filter(({ contribution }) => contribution > 0)
-        .sort((a, b) => b.contribution - a.contribution || a.input - b.input)
-        .slice(0, reasonsMax)
-      assert.deepEqual(find(null, row), expected)
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: -4, max: 4 }), { minLength: 4, maxLength: 4 }),
+      (row) => {
+        const expected = row
+          .map((contribution, input) => ({ code: names[input]!, input, contribution }))
+          .filter(({ contribution }) => contribution > 0)
+          .sort((a, b) => b.contribution - a.contribution || a.input - b.input)
+          .slice(0, reasonsMax)
+        assert.deepEqual(find(null, row), expected)
+      },
+    ),
   )
 })
 

@@ -29,10 +29,7 @@ const textMax = 200
  * Compiles `name` and `reasons: [{ code, text, outward, features }]`. `features`: names that the catalog computes. Throws
  * DocumentError with all faults.
  */
-export function compileVocabulary(
-  document: Document,
-  features: ReadonlySet<string>,
-): Vocabulary {
+export function compileVocabulary(document: Document, features: ReadonlySet<string>): Vocabulary {
   const reader = new DocumentReader(document)
   const root = reader.object(document.value, [], ['name', 'reasons']) ?? {}
   const name = reader.name(root['name'], ['name'])

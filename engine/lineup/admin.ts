@@ -196,7 +196,8 @@ const nothingBefore = problem(409, 'lineup', 'a lineup before this one', 'none')
 
 function without(file: LineupFile, name: string): LineupFile | Reply {
   const at = file.models.findIndex((entry) => folderOf(entry) === name)
-  if (at === 0) return problem(409, 'name', 'a challenger: the champion is replaced, not removed', name)
+  if (at === 0)
+    return problem(409, 'name', 'a challenger: the champion is replaced, not removed', name)
   if (at < 0) return problem(404, 'name', `one of ${file.models.join(', ')}`, name)
   return replaced(
     file,
@@ -231,7 +232,12 @@ function readWish(text: string): Wish | Reply {
     return problem(400, 'percent', shareRule, JSON.stringify(percent))
   }
   if (role === 'champion' && share > 0) {
-    return problem(400, 'percent', 'no share of a champion: it has whom no challenger has', `${percent}`)
+    return problem(
+      400,
+      'percent',
+      'no share of a champion: it has whom no challenger has',
+      `${percent}`,
+    )
   }
   return { role, share }
 }

@@ -1,6 +1,6 @@
 // Opens a model while others decide: the whole gate runs in a thread of its own. What is quick to make is then made again here;
 // what would hold decisions up stays in its thread, and rows go there.
-import { ModelRefusal, type Model } from '../../models/model.ts'
+import { type Model, ModelRefusal } from '../../models/model.ts'
 import { openModel } from '../../models/open.ts'
 import { parseDocument } from '../document.ts'
 import { type AdmissionTerms, RemoteModel } from './remote-model.ts'

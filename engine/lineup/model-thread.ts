@@ -2,7 +2,7 @@
 // remote-model.ts only.
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
-import { ModelRefusal, type Model } from '../../models/model.ts'
+import { type Model, ModelRefusal } from '../../models/model.ts'
 import { openModel } from '../../models/open.ts'
 import { systemClock } from '../clock.ts'
 import { parseDocument } from '../document.ts'

@@ -100,7 +100,10 @@ export class Swapper {
     } catch (error) {
       this.#refusals++
       await closeAll(opened)
-      log.error({ error, models: wanted.map(({ folder }) => folder) }, 'models refused: none changed')
+      log.error(
+        { error, models: wanted.map(({ folder }) => folder) },
+        'models refused: none changed',
+      )
       throw error
     }
     const seats = placed.map(({ seat }) => seat)

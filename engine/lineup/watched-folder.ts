@@ -37,7 +37,9 @@ export class WatchedFolder {
     try {
       const lineup = readLineup(this.#folder)
       if (lineup === null) return
-      this.#asked = this.#swapper.change(seatsOf(this.#folder, lineup.models)).catch(() => undefined)
+      this.#asked = this.#swapper
+        .change(seatsOf(this.#folder, lineup.models))
+        .catch(() => undefined)
     } catch (error) {
       this.#log.error({ error }, `${lineupFileName} is not understood: no model changed`)
     }

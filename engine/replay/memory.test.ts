@@ -76,14 +76,12 @@ test('memory does not grow with the input, nor with what is written', async () =
   writeHistory()
   writeFileSync(inFolder('map.yaml'), mapping)
   writeFileSync(inFolder('catalog.yaml'), catalog)
-  const assembly = await assemble(
-    {
-      mapping: inFolder('map.yaml'),
-      catalog: inFolder('catalog.yaml'),
-      models: [],
-      policy: null,
-    },
-  )
+  const assembly = await assemble({
+    mapping: inFolder('map.yaml'),
+    catalog: inFolder('catalog.yaml'),
+    models: [],
+    policy: null,
+  })
   const source = await openFile(inFolder('history.csv'), assembly.mapping, batchRowsMax, 0)
   const [decisions, features] = await Promise.all(
     ['decisions.jsonl', 'features.csv'].map((name) => FileLines.open(inFolder(name))),

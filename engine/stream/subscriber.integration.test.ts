@@ -74,7 +74,17 @@ class Subscriber {
 
 function outcome(source: number, type = 'decision'): NewRecord {
   const id = `t${source}`
-  const evidence = [{ code: 'amount', text: null, outward: null, feature: 'amount', value: 1, mean: 1, contribution: 0.5 }]
+  const evidence = [
+    {
+      code: 'amount',
+      text: null,
+      outward: null,
+      feature: 'amount',
+      value: 1,
+      mean: 1,
+      contribution: 0.5,
+    },
+  ]
   const value = JSON.stringify({ type, id, outcome: 'approve', score: 0.25, evidence })
   return { key: Buffer.from(id), value, headers: { 'weir-source-offset': String(source) } }
 }

@@ -5,13 +5,15 @@ import { describe, type TestContext, test } from 'node:test'
 import { EngineError } from '../errors.ts'
 import { Listener } from './listener.ts'
 
+const scorer = () => 'cpu'
+
 async function open(
   t: TestContext,
   isReady: () => boolean = () => true,
   text: () => Promise<string> = () => Promise.resolve('weir_x 1\n'),
 ): Promise<{ listener: Listener; origin: string }> {
   const metrics = { contentType: 'text/plain; version=0.0.4; charset=utf-8', text }
-  const listener = await Listener.open({ host: '127.0.0.1', port: 0, isReady, metrics })
+  const listener = await Listener.open({ host: '127.0.0.1', port: 0, isReady, scorer, metrics })
   t.after(() => listener.close())
   return { listener, origin: `http://127.0.0.1:${listener.port}` }
 }
@@ -21,7 +23,7 @@ describe('the listener', () => {
     const { origin } = await open(t)
     for (const [path, text] of [
       ['/healthz', 'ok\n'],
-      ['/readyz?verbose', 'ready\n'],
+      ['/readyz?verbose', 'ready\nscorer: cpu\n'],
       ['/metrics', 'weir_x 1\n'],
     ] as const) {
       const response = await fetch(origin + path)
@@ -63,7 +65,13 @@ describe('the listener', () => {
     const { listener } = await open(t)
     const metrics = { contentType: '', text: () => Promise.resolve('') }
     await assert.rejects(
-      Listener.open({ host: '127.0.0.1', port: listener.port, isReady: () => true, metrics }),
+      Listener.open({
+        host: '127.0.0.1',
+        port: listener.port,
+        isReady: () => true,
+        scorer,
+        metrics,
+      }),
       (error) =>
         error instanceof EngineError &&
         error.code === 'address_unavailable' &&
@@ -77,6 +85,7 @@ describe('the listener', () => {
       host: '127.0.0.1',
       port: 0,
       isReady: () => true,
+      scorer,
       metrics,
     })
     const socket = connect(listener.port, '127.0.0.1')

@@ -9,6 +9,8 @@ export interface ListenerParts {
   readonly port: number
   /** True while work should be sent here. */
   isReady(): boolean
+  /** What computes scores; null where there is none, or none yet. */
+  scorer(): string | null
   readonly metrics: { readonly contentType: string; text(): Promise<string> }
 }
 
@@ -70,7 +72,7 @@ async function answer(
     end(response, 405, 'only GET\n')
   } else if (path === '/healthz') end(response, 200, 'ok\n')
   else if (path === '/readyz') {
-    if (parts.isReady()) end(response, 200, 'ready\n')
+    if (parts.isReady()) end(response, 200, `ready\nscorer: ${parts.scorer() ?? 'none'}\n`)
     else end(response, 503, 'not ready: no partitions assigned yet, or stopping\n')
   } else await scrape(parts, response)
 }

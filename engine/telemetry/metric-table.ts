@@ -81,6 +81,67 @@ export const decisionMetrics = {
   ),
 } as const
 
+const modelRoles = ['champion', 'challenger']
+const modelLabels = {
+  model: 'the models in use',
+  version: 'their versions',
+  role: modelRoles,
+}
+
+export const modelMetrics = {
+  info: gauge(
+    'weir_model_info',
+    '1',
+    'The models that score, and what computes them: `trees`, or the provider of ONNX Runtime in use. Another than the first of `scoring.providers` needs somebody to look.',
+    {
+      model: 'the configured models',
+      version: 'their versions',
+      scorer: '`trees`, and `scoring.providers`',
+      role: modelRoles,
+    },
+  ),
+  outcomes: counter(
+    'weir_model_outcomes_total',
+    'transactions',
+    'What each model decided or, of a challenger in shadow, would have.',
+    { ...modelLabels, outcome: outcomes },
+  ),
+  scored: counter(
+    'weir_model_scored_total',
+    'transactions',
+    'Transactions that a model gave a score.',
+    modelLabels,
+  ),
+  scoreSum: counter(
+    'weir_model_score_total',
+    'sum of scores',
+    'Over `weir_model_scored_total` it is the mean score: it moves when a model meets what it was not trained on.',
+    modelLabels,
+  ),
+  unscored: counter(
+    'weir_model_unscored_total',
+    'transactions',
+    'Transactions for which a model gave no number within 0…1. Anything but 0 needs somebody to look.',
+    modelLabels,
+  ),
+  absent: counter(
+    'weir_challenger_absent_total',
+    'transactions',
+    'Transactions without the score of a challenger: no time was left for it (`budget`), or it failed.',
+    { ...modelLabels, reason: ['budget', 'failed'] },
+  ),
+  swaps: counter(
+    'weir_model_swaps_total',
+    'changes',
+    'Changes of the models while the engine ran.',
+  ),
+  refusals: counter(
+    'weir_model_refusals_total',
+    'changes',
+    'Changes that were refused: the models of before go on, the log says why.',
+  ),
+} as const
+
 export const storeMetrics = {
   isAway: gauge(
     'weir_store_away',

@@ -2,6 +2,7 @@
 import {
   decisionMetrics,
   type MetricDeclaration,
+  modelMetrics,
   sidecarMetrics,
   storeMetrics,
   streamMetrics,
@@ -23,6 +24,7 @@ export async function metricsPage(): Promise<string> {
     'No label is an id, a tenant or anything else that a message says: all values are listed here or come from the configuration.',
     '',
     ...section('Decisions', decisionMetrics),
+    ...section('Models', modelMetrics),
     ...section('Store', storeMetrics),
     ...section('Stream', streamMetrics),
     ...section('Sidecar', sidecarMetrics),

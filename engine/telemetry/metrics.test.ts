@@ -13,11 +13,13 @@ import {
   corpusReceivedMs,
   transactionJson,
 } from '../../features/testing/corpus.ts'
+import { LinearModel } from '../../models/testing/linear-model.ts'
 import { type Assembly, assemble, makePipeline, shipped } from '../assemble.ts'
 import type { Message, Outcome } from '../core/ports.ts'
 import {
   decisionMetrics,
   type MetricDeclaration,
+  modelMetrics,
   storeMetrics,
   streamMetrics,
 } from './metric-table.ts'
@@ -222,6 +224,40 @@ test('a partition that is no longer ours has no series any more', async () => {
   assert.equal(found.get('weir_outbox_outcomes{partition="0"}'), undefined)
   assert.equal(found.get('weir_lag_messages{partition="0"}'), undefined)
   assert.equal(found.get('weir_outbox_outcomes{partition="1"}'), 4)
+})
+
+test('a model has one series, and another one when it is scored elsewhere', async () => {
+  const { metrics } = makeEngine()
+  const model = new LinearModel({
+    name: 'cards',
+    version: 3,
+    weights: { amount: 1 },
+    scorer: 'cuda',
+  })
+  const tally = {
+    outcomes: { approve: 7, review: 2, deny: 1 },
+    scored: 10,
+    unscored: 0,
+    scoreSum: 2.5,
+    absent: { budget: 3, failed: 0 },
+  }
+  const seat = { model, role: 'champion' as const, share: 10_000, ...tally }
+  metrics.watchModels({ seats: () => [seat], stats: { swaps: 4, refusals: 1 } })
+  const infos = async (): Promise<[string, number][]> =>
+    [...(await samples(metrics))].filter(([name]) => name.startsWith('weir_model_info'))
+  const series = (scorer: string): string =>
+    `weir_model_info{model="cards",version="3",scorer="${scorer}",role="champion"}`
+  assert.deepEqual(await infos(), [[series('cuda'), 1]])
+  model.scorer = 'cpu'
+  assert.deepEqual(await infos(), [[series('cpu'), 1]])
+  assert.deepEqual(Object.keys(modelMetrics.info.labels), ['model', 'version', 'scorer', 'role'])
+  const all = await samples(metrics)
+  const of = 'model="cards",version="3",role="champion"'
+  assert.equal(all.get(`weir_model_outcomes_total{${of},outcome="review"}`), 2)
+  assert.equal(all.get(`weir_model_score_total{${of}}`), 2.5)
+  assert.equal(all.get(`weir_challenger_absent_total{${of},reason="budget"}`), 3)
+  assert.equal(all.get('weir_model_swaps_total'), 4)
+  assert.equal(all.get('weir_model_refusals_total'), 1)
 })
 
 test('two engines in one process count apart', async () => {

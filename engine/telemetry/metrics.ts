@@ -6,10 +6,12 @@ import type { StoreStats } from '../../features/store/store.ts'
 import { type Latency, rungs } from '../core/decision.ts'
 import { outcomes as outcomeNames } from '../core/policy.ts'
 import type { Meter, Outcome } from '../core/ports.ts'
+import type { SeatStats } from '../core/scoring.ts'
 import { codeOf, type ErrorCode, errorKinds } from '../errors.ts'
 import {
   decisionMetrics,
   type MetricDeclaration,
+  modelMetrics,
   rejectLabels,
   sidecarMetrics,
   stages,
@@ -29,6 +31,12 @@ export interface WatchedStream {
   backlog(): Backlog
   /** Messages without an acknowledged outcome, by partition. Resolves within a second or two, whatever the brokers do. */
   lag(): Promise<ReadonlyMap<number, number>>
+}
+
+export interface WatchedModels {
+  seats(): readonly SeatStats[]
+  /** Changes of the models since the start. */
+  readonly stats: { readonly swaps: number; readonly refusals: number }
 }
 
 /** Labels of one sample and its number. */
@@ -88,6 +96,27 @@ export class Metrics implements Meter {
 
   failed(error: unknown): void {
     this.#failures[codeOf(error)]++
+  }
+
+  /** From now on the models are asked at each scrape. Once. */
+  watchModels(models: WatchedModels): void {
+    const each = (declaration: MetricDeclaration, read: (seat: SeatStats) => Sample[]): void => {
+      this.#pull(declaration, () =>
+        models.seats().flatMap((seat) => {
+          const { model, role } = seat
+          const of = { model: model.name, version: String(model.version), role }
+          return read(seat).map(([labels, value]): Sample => [{ ...of, ...labels }, value])
+        }),
+      )
+    }
+    each(modelMetrics.info, ({ model: { scorer } }) => [[{ scorer }, 1]])
+    each(modelMetrics.outcomes, ({ outcomes }) => samplesOf('outcome', outcomes))
+    each(modelMetrics.absent, ({ absent }) => samplesOf('reason', absent))
+    for (const key of ['scored', 'scoreSum', 'unscored'] as const) {
+      each(modelMetrics[key], (seat) => [[{}, seat[key]]])
+    }
+    this.#pull(modelMetrics.swaps, () => [[{}, models.stats.swaps]])
+    this.#pull(modelMetrics.refusals, () => [[{}, models.stats.refusals]])
   }
 
   /** From now on the store is asked at each scrape. Once. */

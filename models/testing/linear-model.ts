@@ -10,6 +10,7 @@ export interface LinearOptions {
   readonly bias?: number
   readonly thresholds?: Thresholds
   readonly rowMax?: number
+  readonly scorer?: string
   /** Asked before each call; throw to fail it. */
   readonly before?: () => void | Promise<void>
 }
@@ -22,7 +23,7 @@ export class LinearModel implements Model {
   readonly thresholds: Thresholds
   readonly rowMax: number
   readonly rows: Float32Array
-  readonly scorer = 'formula'
+  scorer: string
   readonly attribution = 'path'
   isClosed = false
   calls = 0
@@ -34,6 +35,7 @@ export class LinearModel implements Model {
     this.#options = options
     this.name = name
     this.version = version
+    this.scorer = options.scorer ?? 'formula'
     this.hash = `${name}-${version}`
     this.inputs = Object.keys(weights).map((feature) => {
       return { feature, definition: '', imputation: 0, mean: 0, deviation: 1, baseline: 0 }

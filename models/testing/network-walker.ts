@@ -70,6 +70,7 @@ export class NetworkWalker implements Model {
   readonly name: string
   readonly version: number
   readonly hash = 'walked'
+  readonly scorer = 'network'
   readonly inputs: readonly ModelInput[]
   readonly thresholds: Thresholds
   readonly rowMax: number

@@ -97,6 +97,7 @@ export class SidecarWorld {
       body: { bytesMax: 1024 * 1024, msMax: patientMs },
       metrics: null,
       isReady: () => this.isReady,
+      scorer: () => 'cpu',
     }
   }
 
