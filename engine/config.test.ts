@@ -7,7 +7,8 @@ import { after, test } from 'node:test'
 import { DocumentError, formatFault } from '../features/document.ts'
 import { type ConfigSources, hashKeyOf, loadConfig, maskedConfig, printConfig } from './config.ts'
 import { EngineError } from './errors.ts'
-import { placedSettings, settings } from './settings.ts'
+import { placedSettings } from './setting-tree.ts'
+import { settings } from './settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-config-'))
 after(() => {
@@ -89,7 +90,7 @@ test('relative paths are of the folder of the file, and of the working folder el
     environment: { WEIR_CATALOG: 'other.yaml' },
   })
   assert.equal(config.source, join(folder, 'map.yaml'))
-  assert.deepEqual(config.models, [join(folder, 'model')])
+  assert.deepEqual(config.models, [{ folder: join(folder, 'model'), share: 0 }])
   assert.deepEqual(config.catalog, [join(folder, 'other.yaml')])
 })
 

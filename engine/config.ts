@@ -13,9 +13,9 @@ import {
   type PlacedSetting,
   placedSettings,
   type SettingTree,
-  settings,
   type ValuesOf,
-} from './settings.ts'
+} from './setting-tree.ts'
+import { settings } from './settings.ts'
 
 /** Every setting, by section; durations in ms, sizes in bytes, paths absolute. Frozen. */
 export type Config = ValuesOf<typeof settings>

@@ -8,8 +8,8 @@ import {
   type PlacedSetting,
   placedSettings,
   type SettingTree,
-  settings,
-} from './settings.ts'
+} from './setting-tree.ts'
+import { settings } from './settings.ts'
 
 /** docs/configuration.md, whole. */
 export function configurationPage(): string {
