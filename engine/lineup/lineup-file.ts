@@ -1,6 +1,6 @@
 // lineup.json: which folders of a models folder score, and which did before. Whoever changes it writes it whole, under another
 // name first; an engine that watches it does the rest.
-import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { closest, DocumentReader } from '../../features/document.ts'
 import { readDocument } from '../document.ts'
@@ -21,7 +21,7 @@ const modelsMax = 16
 /** Null where there is none. Throws EngineError or DocumentError with all its faults. */
 export function readLineup(folder: string): LineupFile | null {
   const file = join(folder, lineupFileName)
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return null
+  if (!existsSync(file)) return null
   const document = readDocument(file)
   const reader = new DocumentReader(document)
   const root = reader.object(document.value, [], ['models', 'before']) ?? {}
@@ -86,7 +86,7 @@ export function folderOf(entry: string): string {
 export function modelFolders(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => namePattern.test(name))
-    .filter(({ name }) => statSync(join(folder, name, 'manifest.json'), { throwIfNoEntry: false }))
+    .filter(({ name }) => existsSync(join(folder, name, 'manifest.json')))
     .map(({ name }) => name)
     .sort()
 }
