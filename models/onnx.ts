@@ -1,57 +1,60 @@
 // Scores with ONNX Runtime, after the admission gate. The only importer of onnxruntime-node.
 import assert from 'node:assert'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { type Candidate, Faults, type ParseDocument, readCandidate, wholeFile } from './gate.ts'
-import { type Model, ModelError, type ModelInput, ModelRefusal, type Thresholds } from './model.ts'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { type Candidate, Faults, wholeFile } from './gate.ts'
+import {
+  assertExplainable,
+  ModelError,
+  type ModelInput,
+  ModelRefusal,
+  type Thresholds,
+} from './model.ts'
+import { occlude } from './occlusion.ts'
 import { type OutputRule, scoreOf } from './reading.ts'
-import { type OnTrial, tryModel } from './trial.ts'
+import type { PathAttribution } from './trees/attribution.ts'
+import type { OnTrial } from './trial.ts'
 
-export interface OpenOptions {
-  /** Most rows of one call. The scores of a padded model may depend on it: all engines of a deployment use the same. */
-  readonly rowMax?: number
-  /** Tried in this order, one at a time: the runtime does not fall back by itself. */
-  readonly providers?: readonly string[]
-  /** For the latency check; null where a model may take its time (replay). */
-  readonly monotonicUs?: (() => number) | null
+/** What of onnxruntime-node is used here. */
+type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>
+
+/** Null with `cause` where the package, or its library for this machine, is not there. */
+export async function loadRuntime(): Promise<Runtime | Error> {
+  try {
+    return await import('onnxruntime-node')
+  } catch (cause) {
+    return cause as Error
+  }
 }
 
-const rowMaxDefault = 64
-
 /**
- * Opens a model folder through the whole gate. `definitions`: the catalog's feature definitions by name. Throws
- * ModelRefusal with all that was expected and found; then nothing stays open.
+ * A session of the candidate's model on the first of `providers` that takes it, not yet tried. `paths`: divides its
+ * margins where it ends at one. Throws ModelRefusal.
  */
-export async function openModel(
-  folder: string,
-  definitions: ReadonlyMap<string, string>,
-  parse: ParseDocument,
-  options: OpenOptions = {},
-): Promise<Model> {
-  const rowMax = options.rowMax ?? rowMaxDefault
-  assert(Number.isSafeInteger(rowMax) && rowMax > 0, 'a call has at least one row')
-  const candidate = readCandidate(folder, definitions, parse)
-  const { file, golden, manifest } = candidate
-  const session = await openSession(candidate, options.providers ?? ['cpu'])
-  const model = new OnnxModel(candidate, session, rowMax)
-  try {
-    const monotonicUs = options.monotonicUs ?? null
-    await tryModel(model, { file, golden, tolerance: manifest.tolerance, monotonicUs })
-    return model
-  } catch (error) {
-    await model.close()
-    throw error
-  }
+export async function openOnnx(
+  runtime: Runtime,
+  candidate: Candidate,
+  { rowMax, providers }: { rowMax: number; providers: readonly string[] },
+  paths: PathAttribution | null = null,
+): Promise<OnTrial> {
+  const opened = await openSession(runtime, candidate, providers)
+  return new OnnxModel(runtime, candidate, opened, paths, rowMax)
+}
+
+interface Opened {
+  readonly session: InferenceSession
+  readonly provider: string
 }
 
 /** One thread: a call blocks the loop for as long as it computes, and a pool of threads only makes that unsteady. */
 async function openSession(
+  { InferenceSession }: Runtime,
   { file, bytes }: Candidate,
   providers: readonly string[],
-): Promise<InferenceSession> {
+): Promise<Opened> {
   const faults = new Faults(file)
   for (const provider of providers) {
     try {
-      return await InferenceSession.create(bytes, {
+      const session = await InferenceSession.create(bytes, {
         executionProviders: [provider],
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
@@ -68,6 +71,7 @@ async function openSession(
           },
         },
       })
+      return { session, provider }
     } catch (cause) {
       faults.add(wholeFile, `a model that runs on ${provider}`, (cause as Error).message)
     }
@@ -84,16 +88,26 @@ class OnnxModel implements OnTrial {
   readonly thresholds: Thresholds
   readonly rowMax: number
   readonly rows: Float32Array
+  readonly scorer: string
+  readonly attribution: 'path' | 'occlusion'
   readonly #input: string
   readonly #output: OutputRule
   readonly #scoreOf: (value: number) => number
+  readonly #runtime: Runtime
   readonly #session: InferenceSession
+  readonly #paths: PathAttribution | null
   readonly #tensors = new Map<number, Tensor>()
   #isPadded = false
   #isScoring = false
   #isClosed = false
 
-  constructor({ manifest, hash }: Candidate, session: InferenceSession, rowMax: number) {
+  constructor(
+    runtime: Runtime,
+    { manifest, hash }: Candidate,
+    { session, provider }: Opened,
+    paths: PathAttribution | null,
+    rowMax: number,
+  ) {
     this.name = manifest.name
     this.version = manifest.version
     this.hash = hash
@@ -104,7 +118,11 @@ class OnnxModel implements OnTrial {
     this.#input = manifest.input
     this.#output = manifest.output
     this.#scoreOf = scoreOf(manifest.output)
+    this.scorer = provider
+    this.attribution = paths === null ? 'occlusion' : 'path'
+    this.#runtime = runtime
     this.#session = session
+    this.#paths = paths
   }
 
   pad(): void {
@@ -125,6 +143,14 @@ class OnnxModel implements OnTrial {
     } finally {
       this.#isScoring = false
     }
+  }
+
+  async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
+    if (this.#paths === null) return occlude(this, rows, count, out)
+    assertExplainable(this, rows, count, out)
+    assert(!this.#isScoring, 'one call at a time')
+    if (this.#isClosed) throw new ModelError(`${this.name} ${this.version} is closed`)
+    this.#paths.explain(rows, count, out)
   }
 
   async close(): Promise<void> {
@@ -152,7 +178,10 @@ class OnnxModel implements OnTrial {
     let tensor = this.#tensors.get(count)
     if (tensor === undefined) {
       const columns = this.inputs.length
-      tensor = new Tensor('float32', this.rows.subarray(0, count * columns), [count, columns])
+      tensor = new this.#runtime.Tensor('float32', this.rows.subarray(0, count * columns), [
+        count,
+        columns,
+      ])
       this.#tensors.set(count, tensor)
     }
     return tensor

@@ -56,7 +56,7 @@ async function checkLatency(
   const out = new Float64Array(model.rowMax)
   let fastestUs = Number.POSITIVE_INFINITY
   for (let row = 0; row < model.rowMax; row++) {
-    write(model, golden.rows[row % golden.rows.length]!, row)
+    writeRow(model, golden.rows[row % golden.rows.length]!, row)
   }
   for (let round = 0; round < warmUpRounds; round++) {
     const beganUs = monotonicUs?.() ?? 0
@@ -122,7 +122,7 @@ class Batch {
     for (let row = 0; row < size; row++) {
       const probe = choice[Math.floor(this.#random.uniform() * choice.length)]!
       this.#probeAt[row] = probe
-      write(this.#model, this.#probes[probe]!, row)
+      writeRow(this.#model, this.#probes[probe]!, row)
     }
     await this.#model.score(size, this.#out)
     for (let row = 0; row < size; row++) {
@@ -145,7 +145,7 @@ async function checkGolden(
   let wrong = 0
   for (let start = 0; start < rows.length; start += model.rowMax) {
     const count = Math.min(model.rowMax, rows.length - start)
-    for (let row = 0; row < count; row++) write(model, rows[start + row]!, row)
+    for (let row = 0; row < count; row++) writeRow(model, rows[start + row]!, row)
     await model.score(count, out)
     for (let row = 0; row < count; row++) {
       const expected = scores[start + row]!
@@ -163,7 +163,7 @@ async function checkGolden(
 }
 
 /** Golden rows, and rows that no training run saw: absent, zero, typical and far out. */
-function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
+export function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
   return [
     ...rows.slice(0, probeRowsMax),
     inputs.map(() => null),
@@ -175,7 +175,8 @@ function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
   ]
 }
 
-function write({ inputs, rows }: Model, values: Row, row: number): void {
+/** Imputed, as the engine writes it. */
+export function writeRow({ inputs, rows }: Model, values: Row, row: number): void {
   for (const [input, { imputation }] of inputs.entries()) {
     rows[row * inputs.length + input] = values[input] ?? imputation
   }
