@@ -11,7 +11,7 @@ import { Random } from '../features/generator/random.ts'
 import { readGolden, readManifest } from './manifest.ts'
 import { modelContract } from './model.contract.ts'
 import { type Model, ModelRefusal } from './model.ts'
-import { openModel } from './onnx.ts'
+import { openModel } from './open.ts'
 import { NetworkWalker } from './testing/network-walker.ts'
 
 const catalog = compileCatalog(readDocument(shipped.catalog))

@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { parseDocument } from '../engine/document.ts'
 import { modelBytesMax, readCandidate } from './gate.ts'
 import { ModelRefusal } from './model.ts'
-import { openModel } from './onnx.ts'
+import { openModel } from './open.ts'
 import {
   DOUBLE,
   definitions,

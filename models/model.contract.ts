@@ -120,11 +120,58 @@ export function modelContract(name: string, world: ModelWorld): void {
       assert.deepEqual(await score(other, [0]), expected[0])
     })
 
+    it('says what computes it and how it explains', async (t) => {
+      const { scorer, attribution } = await open(t)
+      assert.notEqual(scorer, '')
+      assert.ok(['path', 'occlusion'].includes(attribution))
+    })
+
+    it('explains a row with the same bits alone and among others, and some rows differ', async (t) => {
+      const model = await open(t)
+      const alone: number[][] = []
+      for (const row of world.rows) {
+        const added = new Float64Array(model.inputs.length)
+        await model.explain(Float32Array.from(row), 1, added)
+        assert.ok(added.every(Number.isFinite), String(added))
+        alone.push([...added])
+      }
+      assert.ok(new Set(alone.map(String)).size > 1)
+      const rows = Float32Array.from(world.rows.flat())
+      const all = new Float64Array(rows.length)
+      await model.explain(rows, world.rows.length, all)
+      assert.deepEqual([...all], alone.flat())
+    })
+
+    it('explains what is asked for and no more, leaves what it was given, and scores as before', async (t) => {
+      const model = await open(t)
+      const expected = await score(model, [0, 1])
+      const columns = model.inputs.length
+      const rows = Float32Array.from([...world.rows[1]!, ...world.rows[0]!])
+      const added = new Float64Array(3 * columns).fill(7)
+      await model.explain(rows, 1, added)
+      assert.deepEqual([...added.subarray(columns)], Array(2 * columns).fill(7))
+      assert.deepEqual(rows, Float32Array.from([...world.rows[1]!, ...world.rows[0]!]))
+      assert.deepEqual(await score(model, [0, 1]), expected)
+    })
+
+    it('takes no explanation without rows or without room, nor of its own rows', async (t) => {
+      const model = await open(t)
+      const columns = model.inputs.length
+      const refused = (rows: Float32Array, count: number, places: number): Promise<void> =>
+        assert.rejects(model.explain(rows, count, new Float64Array(places)), assert.AssertionError)
+      await refused(new Float32Array(columns), 0, columns)
+      await refused(new Float32Array(columns), 2, 2 * columns)
+      await refused(new Float32Array(2 * columns), 2, columns)
+      await refused(model.rows, 1, columns)
+    })
+
     it('may be closed twice, and then fails instead of scoring', async () => {
       const model = await world.open(rowMax)
       await model.close()
       await model.close()
       await assert.rejects(score(model, [0]), ModelError)
+      const row = Float32Array.from(world.rows[0]!)
+      await assert.rejects(model.explain(row, 1, new Float64Array(row.length)), ModelError)
     })
 
     it('closed under a running call, it scores or fails, and stays closed', async () => {

@@ -1,4 +1,5 @@
-// The port of a scorer. One adapter serves ONNX (onnx.ts); another may walk the trees itself.
+// The port of a scorer. One adapter serves ONNX (onnx.ts), another walks trees itself (trees/tree-model.ts).
+import assert from 'node:assert'
 import { DocumentError } from '../features/document.ts'
 
 /** One named number a model reads, in its order. */
@@ -44,8 +45,9 @@ export interface Model {
   /** How `explain` divides a margin among the inputs. */
   readonly attribution: 'path' | 'occlusion'
   /**
-   * Divides the margins of `count` rows among the inputs: out[r * inputs.length + i] is what input i added. `rows` is laid out
-   * as this.rows, imputed, and not this.rows. Not during a `score`. Rejects with ModelError.
+   * Divides the margins of `count` rows among the inputs: out[r * inputs.length + i] is what input i added to row r's.
+   * `rows` is laid out as `this.rows`, imputed, and not `this.rows`, which may be overwritten. The same bits each time.
+   * Not during a `score`, nor two at once. Rejects with ModelError.
    */
   explain(rows: Float32Array, count: number, out: Float64Array): Promise<void>
   /** Gives the memory back. May be called again; `score` rejects afterwards. */
@@ -63,6 +65,18 @@ export class ModelError extends Error {
 /** A model folder failed the admission gate. Says everything that is wrong with it. */
 export class ModelRefusal extends DocumentError {
   override readonly name = 'ModelRefusal'
+}
+
+/** What every `explain` asks of its arguments. */
+export function assertExplainable(
+  model: Pick<Model, 'inputs' | 'rows'>,
+  rows: Float32Array,
+  count: number,
+  out: Float64Array,
+): void {
+  const size = count * model.inputs.length
+  assert(count > 0 && size <= rows.length && size <= out.length, `cannot explain ${count} rows`)
+  assert(rows !== model.rows, 'rows of its own would be overwritten while they are explained')
 }
 
 /** Float32 sums of shares end a little beyond 0…1. */

@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { parseDocument } from '../engine/document.ts'
 import { modelContract } from './model.contract.ts'
 import { type Model, ModelError, ModelRefusal } from './model.ts'
-import { type OpenOptions, openModel } from './onnx.ts'
+import { type OpenOptions, openModel } from './open.ts'
 import {
   attribute,
   definitions,

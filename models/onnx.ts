@@ -1,50 +1,34 @@
 // Scores with ONNX Runtime, after the admission gate. It and session.ts are the only importers of onnxruntime-node.
 import assert from 'node:assert'
-import { Tensor } from 'onnxruntime-node'
-import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
-import { type Model, ModelError, type ModelInput, type Thresholds } from './model.ts'
+import type { Tensor } from 'onnxruntime-node'
+import type { Candidate } from './gate.ts'
+import { assertExplainable, ModelError, type ModelInput, type Thresholds } from './model.ts'
+import { occlude } from './occlusion.ts'
 import { type OutputRule, scoreOf } from './reading.ts'
-import { type OnAttempt, ProviderSession } from './session.ts'
-import { type OnTrial, tryModel } from './trial.ts'
+import { type OnAttempt, ProviderSession, type Runtime } from './session.ts'
+import type { PathAttribution } from './trees/attribution.ts'
+import type { OnTrial } from './trial.ts'
 
-export interface OpenOptions {
-  /** Most rows of one call. The scores of a padded model may depend on it: all engines of a deployment use the same. */
-  readonly rowMax?: number
-  /** Tried in this order, one at a time: the runtime does not fall back by itself. */
-  readonly providers?: readonly string[]
-  /** Told of each provider that is asked to run the model, or fails while it scores. */
-  readonly onAttempt?: OnAttempt
-  /** For the latency check; null where a model may take its time (replay). */
-  readonly monotonicUs?: (() => number) | null
+export interface RunTerms {
+  readonly rowMax: number
+  /** Tried in this order. */
+  readonly providers: readonly string[]
+  readonly onAttempt: OnAttempt
 }
 
-const rowMaxDefault = 64
-
 /**
- * Opens a model folder through the whole gate. `definitions`: the catalog's feature definitions by name. Throws
- * ModelRefusal with all that was expected and found; then nothing stays open.
+ * A session of the candidate's model on the first of `providers` that takes it, not yet tried. `paths`: divides its
+ * margins where it ends at one. Throws ModelRefusal.
  */
-export async function openModel(
-  folder: string,
-  definitions: ReadonlyMap<string, string>,
-  parse: ParseDocument,
-  options: OpenOptions = {},
-): Promise<Model> {
-  const rowMax = options.rowMax ?? rowMaxDefault
-  assert(Number.isSafeInteger(rowMax) && rowMax > 0, 'a call has at least one row')
-  const candidate = readCandidate(folder, definitions, parse)
-  const { file, bytes, golden, manifest } = candidate
-  const { providers = ['cpu'], onAttempt = () => undefined } = options
-  const session = await ProviderSession.open(file, bytes, providers, onAttempt)
-  const model = new OnnxModel(candidate, session, rowMax)
-  try {
-    const monotonicUs = options.monotonicUs ?? null
-    await tryModel(model, { file, golden, tolerance: manifest.tolerance, monotonicUs })
-    return model
-  } catch (error) {
-    await model.close()
-    throw error
-  }
+export async function openOnnx(
+  runtime: Runtime,
+  candidate: Candidate,
+  { rowMax, providers, onAttempt }: RunTerms,
+  paths: PathAttribution | null = null,
+): Promise<OnTrial> {
+  const { file, bytes } = candidate
+  const session = await ProviderSession.open(runtime, file, bytes, providers, onAttempt)
+  return new OnnxModel(runtime, candidate, session, paths, rowMax)
 }
 
 class OnnxModel implements OnTrial {
@@ -55,16 +39,25 @@ class OnnxModel implements OnTrial {
   readonly thresholds: Thresholds
   readonly rowMax: number
   readonly rows: Float32Array
+  readonly attribution: 'path' | 'occlusion'
   readonly #input: string
   readonly #output: OutputRule
   readonly #scoreOf: (value: number) => number
+  readonly #runtime: Runtime
   readonly #session: ProviderSession
+  readonly #paths: PathAttribution | null
   readonly #tensors = new Map<number, Tensor>()
   #isPadded = false
   #isScoring = false
   #isClosed = false
 
-  constructor({ manifest, hash }: Candidate, session: ProviderSession, rowMax: number) {
+  constructor(
+    runtime: Runtime,
+    { manifest, hash }: Candidate,
+    session: ProviderSession,
+    paths: PathAttribution | null,
+    rowMax: number,
+  ) {
     this.name = manifest.name
     this.version = manifest.version
     this.hash = hash
@@ -75,7 +68,10 @@ class OnnxModel implements OnTrial {
     this.#input = manifest.input
     this.#output = manifest.output
     this.#scoreOf = scoreOf(manifest.output)
+    this.attribution = paths === null ? 'occlusion' : 'path'
+    this.#runtime = runtime
     this.#session = session
+    this.#paths = paths
   }
 
   get scorer(): string {
@@ -100,6 +96,14 @@ class OnnxModel implements OnTrial {
     } finally {
       this.#isScoring = false
     }
+  }
+
+  async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
+    if (this.#paths === null) return occlude(this, rows, count, out)
+    assertExplainable(this, rows, count, out)
+    assert(!this.#isScoring, 'one call at a time')
+    if (this.#isClosed) throw new ModelError(`${this.name} ${this.version} is closed`)
+    this.#paths.explain(rows, count, out)
   }
 
   async close(): Promise<void> {
@@ -127,7 +131,10 @@ class OnnxModel implements OnTrial {
     let tensor = this.#tensors.get(count)
     if (tensor === undefined) {
       const columns = this.inputs.length
-      tensor = new Tensor('float32', this.rows.subarray(0, count * columns), [count, columns])
+      tensor = new this.#runtime.Tensor('float32', this.rows.subarray(0, count * columns), [
+        count,
+        columns,
+      ])
       this.#tensors.set(count, tensor)
     }
     return tensor

@@ -15,6 +15,7 @@ import {
   wholes,
 } from './testing/model-files.ts'
 
+const runtime = { InferenceSession, Tensor }
 const linear = modelFile(linearParts())
 const row = [1, 2, 3]
 const feeds = { features: new Tensor('float32', Float32Array.from(row), [1, 3]) }
@@ -29,7 +30,7 @@ interface World {
 async function open(t: TestContext, providers: string[], bytes = linear): Promise<World> {
   const create = t.mock.method(InferenceSession, 'create').mock
   const told: string[] = []
-  const session = await ProviderSession.open('model.onnx', bytes, providers, (attempt) => {
+  const session = await ProviderSession.open(runtime, 'model.onnx', bytes, providers, (attempt) => {
     told.push(textOf(attempt))
   })
   t.after(() => session.release())
@@ -68,7 +69,13 @@ test('the first provider that takes the model runs it; each is asked once, and a
 
 test('where no provider takes the model it is refused with what each of them said', async () => {
   await assert.rejects(
-    ProviderSession.open('model.onnx', linear, ['cuda', 'tensorrt', 'dml'], () => undefined),
+    ProviderSession.open(
+      runtime,
+      'model.onnx',
+      linear,
+      ['cuda', 'tensorrt', 'dml'],
+      () => undefined,
+    ),
     (error) => {
       assert.ok(error instanceof ModelRefusal)
       const lines = error.message.split('\n')

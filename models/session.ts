@@ -1,8 +1,20 @@
 // A model file on a provider of ONNX Runtime: the first of a list that takes it, and the next one when that fails while it
 // scores. The runtime does not fall back by itself. Knows nothing of what goes in or comes out.
-import { InferenceSession, type OnnxValue, type Tensor } from 'onnxruntime-node'
+import type { InferenceSession, OnnxValue, Tensor } from 'onnxruntime-node'
 import { Faults, wholeFile } from './faults.ts'
 import { ModelRefusal } from './model.ts'
+
+/** What of onnxruntime-node is used here. */
+export type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>
+
+/** An error where the package, or its library for this machine, is not there. */
+export async function loadRuntime(): Promise<Runtime | Error> {
+  try {
+    return await import('onnxruntime-node')
+  } catch (cause) {
+    return cause as Error
+  }
+}
 
 /** A provider was asked to run a model, or failed while it ran it. */
 export interface ProviderAttempt {
@@ -17,6 +29,7 @@ export type OnAttempt = (attempt: ProviderAttempt) => void
 type Feeds = Readonly<Record<string, Tensor>>
 
 export class ProviderSession {
+  readonly #runtime: Runtime
   #bytes: Uint8Array
   readonly #providers: readonly string[]
   readonly #onAttempt: OnAttempt
@@ -25,7 +38,13 @@ export class ProviderSession {
   #at = 0
   #isReleased = false
 
-  private constructor(bytes: Uint8Array, providers: readonly string[], onAttempt: OnAttempt) {
+  private constructor(
+    runtime: Runtime,
+    bytes: Uint8Array,
+    providers: readonly string[],
+    onAttempt: OnAttempt,
+  ) {
+    this.#runtime = runtime
     this.#bytes = bytes
     this.#providers = providers
     this.#onAttempt = onAttempt
@@ -33,13 +52,14 @@ export class ProviderSession {
 
   /** Throws ModelRefusal with what every provider said when none of them takes the model. `file` is for faults. */
   static async open(
+    runtime: Runtime,
     file: string,
     bytes: Uint8Array,
     providers: readonly string[],
     onAttempt: OnAttempt,
   ): Promise<ProviderSession> {
     const faults = new Faults(file)
-    const session = new ProviderSession(bytes, providers, (attempt) => {
+    const session = new ProviderSession(runtime, bytes, providers, (attempt) => {
       const { provider, failure } = attempt
       if (failure !== null) faults.add(wholeFile, `a model that runs on ${provider}`, failure)
       onAttempt(attempt)
@@ -112,7 +132,7 @@ export class ProviderSession {
     if (known !== undefined) return known
     const provider = this.#providers[at]!
     try {
-      this.#sessions[at] = await openSession(this.#bytes, provider)
+      this.#sessions[at] = await openSession(this.#runtime, this.#bytes, provider)
     } catch (cause) {
       this.#sessions[at] = null
       this.#onAttempt({ provider, during: 'opening', failure: textOf(cause) })
@@ -122,7 +142,11 @@ export class ProviderSession {
 }
 
 /** One thread: a call blocks the loop for as long as it computes, and a pool of threads only makes that unsteady. */
-function openSession(bytes: Uint8Array, provider: string): Promise<InferenceSession> {
+function openSession(
+  { InferenceSession }: Runtime,
+  bytes: Uint8Array,
+  provider: string,
+): Promise<InferenceSession> {
   return InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: 1,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { parseDocument } from '../engine/document.ts'
 import { ModelRefusal } from './model.ts'
-import { openModel } from './onnx.ts'
+import { openModel } from './open.ts'
 import {
   definitions,
   floats,

@@ -27,14 +27,31 @@ export interface TrialTerms {
   readonly monotonicUs: (() => number) | null
 }
 
-/** Pads the model if that makes its scores repeatable. Throws ModelRefusal with everything that is wrong. */
-export async function tryModel(model: OnTrial, terms: TrialTerms): Promise<void> {
-  const faults = new Faults(terms.file)
-  try {
+/**
+ * Pads the model if that makes its scores repeatable, and then resolves to true. Rejects with ModelRefusal with everything
+ * that is wrong.
+ */
+export async function tryModel(model: OnTrial, terms: TrialTerms): Promise<boolean> {
+  let isPadded = false
+  await gather(terms, async (faults) => {
     await checkLatency(model, terms, faults)
     // A slow model would take minutes to try.
-    if (faults.list.length === 0) await checkAlone(model, probesOf(model, terms.golden), faults)
+    if (faults.list.length > 0) return
+    isPadded = await checkAlone(model, probesOf(model, terms.golden), faults)
     if (faults.list.length === 0) await checkGolden(model, terms, faults)
+  })
+  return isPadded
+}
+
+/** What is left of a trial where the same files passed it before: the golden rows. Rejects as `tryModel`. */
+export function tryAgain(model: OnTrial, terms: TrialTerms): Promise<void> {
+  return gather(terms, (faults) => checkGolden(model, terms, faults))
+}
+
+async function gather(terms: TrialTerms, check: (faults: Faults) => Promise<void>): Promise<void> {
+  const faults = new Faults(terms.file)
+  try {
+    await check(faults)
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
     const { cause } = error
@@ -56,7 +73,7 @@ async function checkLatency(
   const out = new Float64Array(model.rowMax)
   let fastestUs = Number.POSITIVE_INFINITY
   for (let row = 0; row < model.rowMax; row++) {
-    write(model, golden.rows[row % golden.rows.length]!, row)
+    writeRow(model, golden.rows[row % golden.rows.length]!, row)
   }
   for (let round = 0; round < warmUpRounds; round++) {
     const beganUs = monotonicUs?.() ?? 0
@@ -74,7 +91,11 @@ async function checkLatency(
  * A row's score must be the same bits alone, in a batch of any size, in any place and company. A model that differs by the
  * batch's size alone gets one size for ever; one that differs within one size lets other transactions into a score.
  */
-async function checkAlone(model: OnTrial, probes: readonly Row[], faults: Faults): Promise<void> {
+async function checkAlone(
+  model: OnTrial,
+  probes: readonly Row[],
+  faults: Faults,
+): Promise<boolean> {
   const batch = new Batch(model, probes)
   const all = [...probes.keys()]
   for (const probe of all) await batch.isAsBefore(1, [probe])
@@ -82,7 +103,7 @@ async function checkAlone(model: OnTrial, probes: readonly Row[], faults: Faults
   for (let size = 2; size <= model.rowMax && isEqual; size++) {
     isEqual = await batch.isAsBefore(size, all)
   }
-  if (isEqual) return
+  if (isEqual) return false
   model.pad()
   batch.forget()
   for (const probe of all) {
@@ -93,8 +114,9 @@ async function checkAlone(model: OnTrial, probes: readonly Row[], faults: Faults
     const hint = 'reductions over the first dimension mix the rows of a batch'
     const found = 'two scores of one row, by its place or the rows beside it'
     faults.add('run', 'a score that depends on its own row alone', found, hint)
-    return
+    break
   }
+  return true
 }
 
 /** Batches of probes, over and over in the same buffers; remembers the score of each. */
@@ -122,7 +144,7 @@ class Batch {
     for (let row = 0; row < size; row++) {
       const probe = choice[Math.floor(this.#random.uniform() * choice.length)]!
       this.#probeAt[row] = probe
-      write(this.#model, this.#probes[probe]!, row)
+      writeRow(this.#model, this.#probes[probe]!, row)
     }
     await this.#model.score(size, this.#out)
     for (let row = 0; row < size; row++) {
@@ -145,7 +167,7 @@ async function checkGolden(
   let wrong = 0
   for (let start = 0; start < rows.length; start += model.rowMax) {
     const count = Math.min(model.rowMax, rows.length - start)
-    for (let row = 0; row < count; row++) write(model, rows[start + row]!, row)
+    for (let row = 0; row < count; row++) writeRow(model, rows[start + row]!, row)
     await model.score(count, out)
     for (let row = 0; row < count; row++) {
       const expected = scores[start + row]!
@@ -163,7 +185,7 @@ async function checkGolden(
 }
 
 /** Golden rows, and rows that no training run saw: absent, zero, typical and far out. */
-function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
+export function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
   return [
     ...rows.slice(0, probeRowsMax),
     inputs.map(() => null),
@@ -175,7 +197,8 @@ function probesOf({ inputs }: Model, { rows }: Golden): Row[] {
   ]
 }
 
-function write({ inputs, rows }: Model, values: Row, row: number): void {
+/** Imputed, as the engine writes it. */
+export function writeRow({ inputs, rows }: Model, values: Row, row: number): void {
   for (const [input, { imputation }] of inputs.entries()) {
     rows[row * inputs.length + input] = values[input] ?? imputation
   }

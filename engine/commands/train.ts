@@ -1,7 +1,7 @@
 // `weir train`: history → a model folder that this engine can score with. It writes that folder and nothing else.
 import { basename, resolve } from 'node:path'
 import { closest, parseDurationMs, show } from '../../features/document.ts'
-import { openModel } from '../../models/onnx.ts'
+import { openModel } from '../../models/open.ts'
 import type { FitOptions } from '../../models/train/fit.ts'
 import { writeModelFolder } from '../../models/train/model-folder.ts'
 import type { RowTable } from '../../models/train/row-table.ts'

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Manifest } from '../manifest.ts'
 import { type Model, ModelError, type ModelInput, type Thresholds } from '../model.ts'
+import { occlude } from '../occlusion.ts'
 import { onnx } from './model-files.ts'
 
 interface Node {
@@ -70,11 +71,12 @@ export class NetworkWalker implements Model {
   readonly name: string
   readonly version: number
   readonly hash = 'walked'
-  readonly scorer = 'network'
   readonly inputs: readonly ModelInput[]
   readonly thresholds: Thresholds
   readonly rowMax: number
   readonly rows: Float32Array
+  readonly scorer = 'walked'
+  readonly attribution = 'occlusion'
   readonly #network: Network
   #isScoring = false
   #isClosed = false
@@ -99,6 +101,10 @@ export class NetworkWalker implements Model {
     const columns = this.inputs.length
     for (let row = 0; row < count; row++)
       out[row] = this.#network.score(this.rows, row * columns, columns)
+  }
+
+  explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
+    return occlude(this, rows, count, out)
   }
 
   close(): Promise<void> {

@@ -122,6 +122,36 @@ function shuffled<T>(random: Random, list: readonly T[]): T[] {
   return out
 }
 
+const comparisons: Readonly<Record<string, (value: number, threshold: number) => boolean>> = {
+  BRANCH_LEQ: (value, threshold) => value <= threshold,
+  BRANCH_LT: (value, threshold) => value < threshold,
+  BRANCH_GTE: (value, threshold) => value >= threshold,
+  BRANCH_GT: (value, threshold) => value > threshold,
+  BRANCH_EQ: (value, threshold) => value === threshold,
+  BRANCH_NEQ: (value, threshold) => value !== threshold,
+}
+
+/** The margin of a row as ONNX tells it, node by node out of the lists: the walker's naive twin. */
+export function naiveMargin(lists: TreeLists, base: number, row: Float32Array): number {
+  const places = new Map(lists.nodeids.map((id, at) => [`${lists.treeids[at]!} ${id}`, at]))
+  let sum = 0
+  for (const tree of new Set(lists.treeids)) {
+    let at = places.get(`${tree} 0`)!
+    for (;;) {
+      const compare = comparisons[lists.modes[at]!]
+      if (compare === undefined) break
+      const value = row[lists.featureids[at]!]!
+      const holds =
+        compare(value, lists.values[at]!) || (Number.isNaN(value) && lists.missing[at] === 1)
+      at = places.get(`${tree} ${holds ? lists.truenodeids[at]! : lists.falsenodeids[at]!}`)!
+    }
+    const isLeaf = (vote: number): boolean =>
+      lists.leafTrees[vote] === tree && lists.leafNodes[vote] === lists.nodeids[at]
+    sum = Math.fround(sum + lists.weights[[...lists.weights.keys()].find(isLeaf)!]!)
+  }
+  return Math.fround(sum + base)
+}
+
 /** Rows side by side, with NaN, infinities and thresholds among their values. */
 export function randomRows(seed: number, count: number, columns: number): Float32Array {
   const random = Random.of(seed, 'rows')

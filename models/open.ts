@@ -1,0 +1,236 @@
+// Opens a model folder: through the gate, to whoever scores it best, on trial. A tree model is opened twice, on ONNX Runtime
+// and on our own walker; as their scores are the same bits, which of them stays is a matter of speed alone.
+import assert from 'node:assert'
+import { Faults, wholeFile } from './faults.ts'
+import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
+import { readNodes } from './graph-nodes.ts'
+import { type Model, ModelRefusal } from './model.ts'
+import { openOnnx, type RunTerms } from './onnx.ts'
+import { WireError } from './protobuf.ts'
+import { isSame, type Timing, timingOf } from './scorers.ts'
+import { loadRuntime, type OnAttempt, type Runtime } from './session.ts'
+import { PathAttribution } from './trees/attribution.ts'
+import { coversOf } from './trees/covers.ts'
+import { type TreeScore, treeScoreOf } from './trees/graph-trees.ts'
+import { marginGraph, marginInput, marginOutput } from './trees/margin-graph.ts'
+import { TreeModel } from './trees/tree-model.ts'
+import { type OnTrial, tryAgain, tryModel } from './trial.ts'
+
+export interface OpenOptions {
+  /** Most rows of one call. The scores of a padded model may depend on it: all engines of a deployment use the same. */
+  readonly rowMax?: number
+  /** Tried in this order, one at a time: the runtime does not fall back by itself. */
+  readonly providers?: readonly string[]
+  /** Told of each provider that is asked to run the model, or fails while it scores. */
+  readonly onAttempt?: OnAttempt
+  /** For the latency check; null where a model may take its time (replay). */
+  readonly monotonicUs?: (() => number) | null
+  /** What was found when the same folder passed the whole trial: then it is opened so, and only its golden rows are tried. */
+  readonly tried?: Tried
+}
+
+const rowMaxDefault = 64
+
+/** What was measured of each scorer that gives the same bits; null where there is none, or no clock. */
+export interface Admission {
+  readonly trees: Timing | null
+  readonly onnxruntime: Timing | null
+}
+
+/** What a trial found. */
+export interface Tried {
+  /** Of the manifest. */
+  readonly hash: string
+  /** The walker, the runtime up to the margin, or the runtime with the whole graph. */
+  readonly kind: 'trees' | 'margin' | 'whole'
+  readonly isPadded: boolean
+  readonly admission: Admission
+}
+
+export interface AdmittedModel extends Model {
+  readonly tried: Tried
+}
+
+/**
+ * Opens a model folder through the whole gate. `definitions`: the catalog's feature definitions by name. Throws
+ * ModelRefusal with all that was expected and found; then nothing stays open.
+ */
+export async function openModel(
+  folder: string,
+  definitions: ReadonlyMap<string, string>,
+  parse: ParseDocument,
+  options: OpenOptions = {},
+): Promise<AdmittedModel> {
+  const rowMax = options.rowMax ?? rowMaxDefault
+  assert(Number.isSafeInteger(rowMax) && rowMax > 0, 'a call has at least one row')
+  const candidate = readCandidate(folder, definitions, parse)
+  const opening = new Opening(candidate, rowMax, options)
+  const { file, golden, manifest, hash } = candidate
+  const monotonicUs = options.monotonicUs ?? null
+  const terms = { file, golden, tolerance: manifest.tolerance, monotonicUs }
+  try {
+    const { tried } = options
+    if (tried?.hash === hash) {
+      const model = await opening.again(tried)
+      await tryAgain(model, terms)
+      return Object.assign(model, { tried })
+    }
+    const { model, kind, admission } = await opening.choose()
+    const isPadded = await tryModel(model, terms)
+    return Object.assign(model, { tried: { hash, kind, isPadded, admission } })
+  } catch (error) {
+    await opening.closeAll()
+    throw error
+  }
+}
+
+interface Choice {
+  readonly model: OnTrial
+  readonly kind: Tried['kind']
+  readonly admission: Admission
+}
+
+const unmeasured: Admission = { trees: null, onnxruntime: null }
+
+/** What is opened of one candidate, until one of it is chosen. */
+class Opening {
+  readonly #candidate: Candidate
+  readonly #terms: RunTerms
+  readonly #monotonicUs: (() => number) | null
+  readonly #open: OnTrial[] = []
+
+  constructor(candidate: Candidate, rowMax: number, options: OpenOptions) {
+    this.#candidate = candidate
+    const { providers = ['cpu'], onAttempt = () => undefined } = options
+    this.#terms = { rowMax, providers, onAttempt }
+    this.#monotonicUs = options.monotonicUs ?? null
+  }
+
+  /** The scorer that stays; all others are closed. */
+  async choose(): Promise<Choice> {
+    const trees = treesOf(this.#candidate)
+    const runtime = await loadRuntime()
+    if (runtime instanceof Error) {
+      if (trees === null) throw refusalWithout(runtime, this.#candidate.file)
+      return { model: this.#walker(trees), kind: 'trees', admission: unmeasured }
+    }
+    const whole = await this.#whole(runtime)
+    if (trees === null) return { model: whole, kind: 'whole', admission: unmeasured }
+    const walker = this.#walker(trees)
+    const margin = await this.#margin(runtime, trees)
+    if (!(await isSame(walker, margin, whole, this.#candidate.golden))) {
+      return this.#keep({ model: whole, kind: 'whole', admission: unmeasured })
+    }
+    return this.#keep(await this.#faster(walker, margin))
+  }
+
+  /** As a trial chose, and nothing beside it. */
+  async again({ kind, isPadded }: Tried): Promise<OnTrial> {
+    const { file } = this.#candidate
+    const trees = kind === 'whole' ? null : treesOf(this.#candidate)
+    if (kind === 'trees' && trees !== null) return this.#walker(trees)
+    const runtime = await loadRuntime()
+    if (runtime instanceof Error) throw refusalWithout(runtime, file)
+    const model = trees === null ? await this.#whole(runtime) : await this.#margin(runtime, trees)
+    if (isPadded) model.pad()
+    return model
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#open.map((model) => model.close()))
+  }
+
+  /** Without a clock the walker: it needs nobody else. */
+  async #faster(walker: OnTrial, margin: OnTrial): Promise<Choice> {
+    if (this.#monotonicUs === null) return { model: walker, kind: 'trees', admission: unmeasured }
+    const trees = await timingOf(walker, this.#candidate.golden, this.#monotonicUs)
+    const onnxruntime = await timingOf(margin, this.#candidate.golden, this.#monotonicUs)
+    const isWalker = trees.aloneUs + trees.batchedUs <= onnxruntime.aloneUs + onnxruntime.batchedUs
+    const admission = { trees, onnxruntime }
+    return isWalker
+      ? { model: walker, kind: 'trees', admission }
+      : { model: margin, kind: 'margin', admission }
+  }
+
+  async #keep(choice: Choice): Promise<Choice> {
+    const others = this.#open.filter((model) => model !== choice.model)
+    await Promise.all(others.map((model) => model.close()))
+    return choice
+  }
+
+  #walker({ candidate, ensemble, paths }: Trees): OnTrial {
+    const walker = new TreeModel(candidate, ensemble, paths, this.#terms.rowMax)
+    this.#open.push(walker)
+    return walker
+  }
+
+  #whole(runtime: Runtime): Promise<OnTrial> {
+    return this.#onnx(openOnnx(runtime, this.#candidate, this.#terms))
+  }
+
+  /** The providers were told of with the whole one; what happens while it scores is told. */
+  #margin(runtime: Runtime, { candidate, ensemble, paths }: Trees): Promise<OnTrial> {
+    const onAttempt: OnAttempt = (attempt) => {
+      if (attempt.during === 'scoring') this.#terms.onAttempt(attempt)
+    }
+    const cut = { ...candidate, bytes: marginGraph(ensemble) }
+    return this.#onnx(openOnnx(runtime, cut, { ...this.#terms, onAttempt }, paths))
+  }
+
+  async #onnx(opening: Promise<OnTrial>): Promise<OnTrial> {
+    const model = await opening
+    this.#open.push(model)
+    return model
+  }
+}
+
+interface Trees {
+  readonly ensemble: TreeScore['ensemble']
+  readonly paths: PathAttribution
+  /** Whose output is the margin. */
+  readonly candidate: Candidate
+}
+
+/** The candidate as trees and what is read from their sum; null for any other model. */
+function treesOf(candidate: Candidate): Trees | null {
+  const { manifest, bytes, golden, background } = candidate
+  const { kind, name, column } = manifest.output
+  if (kind === 'label' || kind === 'anomaly') return null
+  const columns = manifest.inputs.length
+  const place = { input: manifest.input, columns, output: name, column }
+  const score = readTrees(bytes, place)
+  if (score === null || (score.isSigmoid && kind === 'margin')) return null
+  const { ensemble, isSigmoid } = score
+  const rows = new Float32Array(
+    (background ?? golden.rows).flatMap((row) =>
+      row.map((value, input) => value ?? manifest.inputs[input]!.imputation),
+    ),
+  )
+  const output = {
+    ...manifest.output,
+    name: marginOutput,
+    column: 0,
+    kind: isSigmoid ? ('margin' as const) : kind,
+  }
+  return {
+    ensemble,
+    paths: new PathAttribution(ensemble, coversOf(ensemble, rows)),
+    candidate: { ...candidate, manifest: { ...manifest, input: marginInput, output } },
+  }
+}
+
+function readTrees(bytes: Buffer, place: Parameters<typeof treeScoreOf>[1]): TreeScore | null {
+  try {
+    return treeScoreOf(readNodes(bytes), place)
+  } catch (error) {
+    if (error instanceof WireError) return null
+    throw error
+  }
+}
+
+function refusalWithout(cause: Error, file: string): ModelRefusal {
+  const faults = new Faults(file)
+  const hint = 'without it only tree models run, whose score is a sum over trees or its sigmoid'
+  faults.add(wholeFile, 'onnxruntime-node, to run this model on', cause.message, hint)
+  return new ModelRefusal(faults.list)
+}

@@ -1,0 +1,83 @@
+// The adapter that walks a tree model itself. It knows nothing of ONNX Runtime.
+import assert from 'node:assert'
+import type { Candidate } from '../gate.ts'
+import { assertExplainable, ModelError, type ModelInput, type Thresholds } from '../model.ts'
+import { scoreOf } from '../reading.ts'
+import type { OnTrial } from '../trial.ts'
+import type { PathAttribution } from './attribution.ts'
+import type { Ensemble } from './ensemble.ts'
+import { Walker } from './walker.ts'
+
+export class TreeModel implements OnTrial {
+  readonly name: string
+  readonly version: number
+  readonly hash: string
+  readonly inputs: readonly ModelInput[]
+  readonly thresholds: Thresholds
+  readonly rowMax: number
+  readonly rows: Float32Array
+  readonly scorer = 'trees'
+  readonly attribution = 'path'
+  readonly #bits: Int32Array
+  readonly #scoreOf: (margin: number) => number
+  readonly #paths: PathAttribution
+  /** Null once closed. */
+  #walker: Walker | null
+  #isBusy = false
+
+  /** `candidate`: its output is read as what the ensemble gives. */
+  constructor(
+    { manifest, hash }: Candidate,
+    ensemble: Ensemble,
+    paths: PathAttribution,
+    rowMax: number,
+  ) {
+    this.name = manifest.name
+    this.version = manifest.version
+    this.hash = hash
+    this.inputs = manifest.inputs
+    this.thresholds = manifest.thresholds
+    this.rowMax = rowMax
+    this.rows = new Float32Array(rowMax * manifest.inputs.length)
+    this.#bits = new Int32Array(this.rows.buffer)
+    this.#scoreOf = scoreOf(manifest.output)
+    this.#paths = paths
+    this.#walker = new Walker(ensemble, rowMax)
+  }
+
+  /** A walk is the same in every company. */
+  pad(): void {}
+
+  async score(count: number, out: Float64Array): Promise<void> {
+    assert(count > 0 && count <= this.rowMax && count <= out.length, `cannot score ${count} rows`)
+    await this.#alone((walker) => {
+      const margins = walker.walk(this.#bits, count)
+      for (let row = 0; row < count; row++) out[row] = this.#scoreOf(margins[row]!)
+    })
+  }
+
+  async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
+    assertExplainable(this, rows, count, out)
+    await this.#alone(() => {
+      this.#paths.explain(rows, count, out)
+    })
+  }
+
+  close(): Promise<void> {
+    this.#walker = null
+    return Promise.resolve()
+  }
+
+  /** Busy until the caller has gone on: what is refused at once must not depend on who computes. */
+  async #alone(work: (walker: Walker) => void): Promise<void> {
+    assert(!this.#isBusy, 'one call at a time: the rows of the first would be overwritten')
+    if (this.#walker === null) throw new ModelError(`${this.name} ${this.version} is closed`)
+    this.#isBusy = true
+    try {
+      work(this.#walker)
+      await Promise.resolve()
+    } finally {
+      this.#isBusy = false
+    }
+  }
+}
