@@ -168,7 +168,9 @@ function openSession(
 
 /** What has failed may fail again when it is released, and nothing follows from that. */
 async function releaseAll(sessions: readonly (InferenceSession | null)[]): Promise<void> {
-  await Promise.allSettled(sessions.map((session) => session?.release()))
+  await Promise.allSettled(
+    sessions.flatMap((session) => (session === null ? [] : [session.release()])),
+  )
 }
 
 const noBytes = new Uint8Array(0)

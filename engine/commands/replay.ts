@@ -113,7 +113,11 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
     mode: 'replay',
     source: name,
     clock: null,
-    onRow: features && ((transaction, rows, at) => features.write(transaction, rows, at)),
+    onRow:
+      features &&
+      ((transaction, rows, at) => {
+        features.write(transaction, rows, at)
+      }),
     writesDecisions: decisions !== null,
   })
   const progress = openProgress('replay', source, context)

@@ -44,5 +44,5 @@ export function seatsByCohort({ seats }: Lineup): Uint8Array {
 
 /** Closes every model of it. Called once nobody scores with it any more. */
 export async function closeLineup({ seats }: Lineup): Promise<void> {
-  await Promise.all(seats.map(({ model }) => model?.close()))
+  await Promise.all(seats.flatMap(({ model }) => (model === null ? [] : [model.close()])))
 }

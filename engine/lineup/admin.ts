@@ -108,8 +108,8 @@ class AdminRoutes {
   }
 
   #list(): Reply {
-    const { folder, swapper, seats } = this.#parts
-    const stats = seats()
+    const { folder, swapper } = this.#parts
+    const stats = this.#parts.seats()
     const models = swapper.placed.map(({ folder: from, seat: { model } }) => {
       const known = stats.find((one) => one.model === model)
       if (known === undefined) return { folder: from, model: null }
@@ -236,7 +236,7 @@ function readWish(text: string): Wish | Reply {
       400,
       'percent',
       'no share of a champion: it has whom no challenger has',
-      `${percent}`,
+      String(percent),
     )
   }
   return { role, share }

@@ -44,11 +44,11 @@ test('what was replaced comes back in order, and no change is none', () => {
   let file: LineupFile | null = null
   for (const models of [['a'], ['b'], ['b'], ['c', 'b@5%']]) file = replaced(file, models)
   assert.deepEqual(file, { models: ['c', 'b@5%'], before: [['b'], ['a']] })
-  const back = rolledBack(file!)
+  const back = rolledBack(file)
   assert.deepEqual(back, { models: ['b'], before: [['a']] })
-  assert.equal(rolledBack(rolledBack(back!)!), null)
+  assert.equal(rolledBack(rolledBack(back)!), null)
   for (let n = 0; n < 40; n++) file = replaced(file, [`m${n}`])
-  assert.equal(file!.before.length, 16)
+  assert.equal(file.before.length, 16)
 })
 
 /** Each lineup and what is said of it. */

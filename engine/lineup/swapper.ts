@@ -61,11 +61,12 @@ export class Swapper {
 
   /** True if these are the models that decide now, as their folders are now. */
   isCurrent(wanted: readonly SeatSetting[]): boolean {
-    const { hashOf } = this.#parts
     if (wanted.length !== this.#placed.length) return false
     return wanted.every(({ folder, share }, at) => {
       const { folder: now, seat } = this.#placed[at]!
-      return folder === now && share === seat.share && hashOf(folder) === seat.model?.hash
+      return (
+        folder === now && share === seat.share && this.#parts.hashOf(folder) === seat.model?.hash
+      )
     })
   }
 
@@ -88,14 +89,17 @@ export class Swapper {
 
   async #change(wanted: readonly SeatSetting[]): Promise<void> {
     if (this.#isClosed || this.isCurrent(wanted)) return
-    const { engine, lineup, policyOf, log } = this.#parts
+    const { engine, lineup, log } = this.#parts
     const opened: Model[] = []
     let placed: Placed[]
     try {
       placed = []
       for (const { folder, share } of wanted) {
         const model = this.#kept(folder) ?? (await this.#open(folder, opened))
-        placed.push({ folder, seat: { model, share, policy: policyOf(model.thresholds) } })
+        placed.push({
+          folder,
+          seat: { model, share, policy: this.#parts.policyOf(model.thresholds) },
+        })
       }
     } catch (error) {
       this.#refusals++
