@@ -267,13 +267,14 @@ class Loader {
 
   /** A path must lead to what it is for: better said now, with its line, than later. */
   #checkTarget(
-    { target, paths }: Setting<unknown>,
+    setting: Setting<unknown>,
     value: unknown,
     found: Found,
     names: readonly string[],
   ): void {
+    const { target } = setting
     if (target === null) return
-    for (const path of paths(value)) {
+    for (const path of setting.paths(value)) {
       const stat = statSync(path, { throwIfNoEntry: false })
       const isFine = target === 'file' ? stat?.isFile() : stat?.isDirectory()
       if (isFine !== true) this.#fault(found, names, `a ${target} that exists`, path, null)

@@ -38,7 +38,7 @@ async function open(t: TestContext, providers: string[], bytes = linear): Promis
     const sessions = await Promise.allSettled(
       create.calls.flatMap(({ result }) => (result === undefined ? [] : [result])),
     )
-    return sessions.flatMap((one) => (one.status === 'fulfilled' ? [one.value!] : []))
+    return sessions.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   }
   return { session, told, opened }
 }
