@@ -5,10 +5,13 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { IContainer } from 'kubernetes-models/v1'
+import { loadConfig } from '../engine/config.ts'
 import { parseObjects, podsOf, readRendering, renderings } from './testing/objects.ts'
 import { danglingReferences } from './testing/references.ts'
 import { fieldFaults, schemaFaults } from './testing/schemas.ts'
 
+/** What NVIDIA's device plugin calls its resource. */
+const gpu = 'nvidia.com/gpu'
 const base = parseObjects(readRendering('base'))
 const dev = readRendering('dev')
 
@@ -58,7 +61,8 @@ for (const name of renderings) {
       for (const { name, resources } of containers) {
         const { requests, limits } = resources ?? {}
         for (const part of [requests, limits]) {
-          assert.deepEqual(Object.keys(part ?? {}).sort(), ['cpu', 'memory'], name)
+          const kinds = Object.keys(part ?? {}).filter((kind) => kind !== gpu)
+          assert.deepEqual(kinds.sort(), ['cpu', 'memory'], name)
         }
       }
     })
@@ -109,6 +113,27 @@ test('base refers to one object that it does not make: the Secret with the hash 
 
 test('in dev every reference is answered, the hash key by a sample', () => {
   assert.deepEqual(danglingReferences(parseObjects(dev)), [])
+})
+
+test('with GPUs the stream alone asks for one, on nodes that have some, and falls back to the processor', () => {
+  const pods = podsOf(parseObjects(readRendering('gpu')))
+  const asking = pods.filter((pod) => pod.containers.some((one) => one.resources?.limits?.[gpu]))
+  assert.deepEqual(
+    asking.map(({ name }) => name),
+    ['Deployment weir-stream'],
+  )
+  const { spec, containers } = asking[0]!
+  assert.deepEqual(spec.nodeSelector, { [`${gpu}.present`]: 'true' })
+  assert.deepEqual(
+    spec.tolerations?.map(({ key }) => key),
+    [gpu],
+  )
+  const set = (containers[0]!.env ?? []).flatMap(({ name, value }) =>
+    value ? [[name, value]] : [],
+  )
+  const environment = Object.fromEntries(set) as Record<string, string>
+  const { scoring } = loadConfig({ environment: { ...environment, WEIR_CONFIG: '' } }).config
+  assert.deepEqual(scoring, { providers: ['cuda', 'cpu'], batchMax: 256 })
 })
 
 test('the sidecar starts before the sample and stops after it', () => {

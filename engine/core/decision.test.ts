@@ -112,10 +112,22 @@ test('the engine says what scored, and another thing once that has changed', () 
     version: 1,
     hash: 'm-1',
   })
-  assert.deepEqual(engine(writeWith(makeWriter('stream', { ...scored, model: null }), 'stream')), {
-    version: '0.1.0',
-    scorer: null,
+})
+
+test('without a model nothing scores', () => {
+  const known = {
+    id: 't1',
+    tenant: 'default',
+    timeMs: 0,
+    hasNoRate: false,
+    partition: 0,
+    offset: 1,
+  }
+  const text = makeWriter('stream', { ...scored, model: null }).standIn({
+    ...known,
+    outcome: 'deny',
   })
+  assert.deepEqual(assertValid(text)['engine'], { version: '0.1.0', scorer: null })
 })
 
 test('an id of any text stays itself', () => {

@@ -246,7 +246,7 @@ test('a model has one series, and another one when it is scored elsewhere', asyn
   const infos = async (): Promise<[string, number][]> =>
     [...(await samples(metrics))].filter(([name]) => name.startsWith('weir_model_info'))
   const series = (scorer: string): string =>
-    `weir_model_info{model="cards",version="3",scorer="${scorer}",role="champion"}`
+    `weir_model_info{model="cards",version="3",role="champion",scorer="${scorer}"}`
   assert.deepEqual(await infos(), [[series('cuda'), 1]])
   model.scorer = 'cpu'
   assert.deepEqual(await infos(), [[series('cpu'), 1]])

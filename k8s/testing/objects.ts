@@ -24,7 +24,7 @@ export type KubernetesObject =
   | ISecret
   | IService
 
-export const renderings = ['base', 'dev'] as const
+export const renderings = ['base', 'dev', 'gpu'] as const
 
 /** The text of `k8s/rendered/<name>.yaml`. */
 export function readRendering(name: (typeof renderings)[number]): string {
