@@ -65,9 +65,10 @@ function declare(
   { line }: Command,
   run: (values: FlagValues) => Promise<void>,
 ): void {
+  const words = line.name.split(' ')
   const example = line.examples.map((text) => `  ${text}`).join('\n')
-  const commander = program
-    .command(line.name)
+  const commander = groupOf(program, words.slice(0, -1))
+    .command(words.at(-1)!)
     .summary(line.summary)
     .description(`${line.summary}\n\n${line.details}`)
     .option('--config <file>', 'configuration (default: weir.yaml where there is one)')
@@ -77,14 +78,28 @@ function declare(
     if (isList === true) commander.option(form, help, joinWithComma)
     else commander.option(form, help)
   }
+  if (line.argument !== undefined) commander.argument(line.argument.form, line.argument.help)
   commander.action(async () => {
     const values: Record<string, string | true> = {}
+    if (line.argument !== undefined) values[line.argument.form] = commander.args[0]!
     for (const option of commander.options) {
       const value = commander.getOptionValue(option.attributeName()) as string | true | undefined
       if (value !== undefined) values[option.long!] = value
     }
     await run(values)
   })
+}
+
+/** `model inspect` is a command of the group `model`, which is there once. */
+function groupOf(program: Commander, names: readonly string[]): Commander {
+  return names.reduce((group, name) => {
+    const known = group.commands.find((one) => one.name() === name)
+    return known ?? group.command(name).summary(groups[name] ?? '')
+  }, program)
+}
+
+const groups: Readonly<Record<string, string>> = {
+  model: 'look at a model, or bring one from elsewhere',
 }
 
 function joinWithComma(value: string, before: string | undefined): string {

@@ -8,6 +8,9 @@ import { backfillLine, runBackfill } from './commands/backfill.ts'
 import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
 import { initLine, runInit } from './commands/init.ts'
+import { importLine, inspectLine } from './commands/model.ts'
+import { runImport } from './commands/model-import.ts'
+import { runInspect } from './commands/model-inspect.ts'
 import { replayLine, runReplay } from './commands/replay.ts'
 import { runServe, serveLine } from './commands/serve.ts'
 import { runStream, streamLine } from './commands/stream.ts'
@@ -25,6 +28,8 @@ const commands: readonly Command[] = [
   command(featuresLine, runFeatures),
   command(topicsLine, runTopics),
   command(trainLine, runTrain),
+  command(inspectLine, runInspect),
+  command(importLine, runImport),
 ]
 
 const stop = new AbortController()

@@ -102,6 +102,7 @@ test('the same source gives the same bytes, and we read what we write', () => {
     outputs: [{ name: 'score', type: 'float', shape: ['N', 1] }],
     operators: ['Sigmoid', 'ai.onnx.ml.Odd'],
     opset: 17,
+    producer: 'weir',
     externalTensors: [],
   } satisfies Graph)
 })
@@ -141,6 +142,7 @@ test('we read the edges of any graph as another encoder wrote them', () => {
         outputs: edge(outputs),
         operators: [...new Set(used)].sort(),
         opset: 17,
+        producer: '',
         externalTensors: [],
       } satisfies Graph)
     }),

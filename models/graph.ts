@@ -30,6 +30,8 @@ export interface Graph {
   /** `domain.op`, `op` alone in ONNX's own domain; each once, with those of subgraphs and functions, but not functions. */
   readonly operators: readonly string[]
   readonly opset: number
+  /** What wrote the file, with its version; '' where it does not say. */
+  readonly producer: string
   /** Names of tensors whose bytes are in another file. */
   readonly externalTensors: readonly string[]
 }
@@ -43,9 +45,12 @@ const graphDepthMax = 32
 export function readGraph(bytes: Buffer): Graph {
   const found = new Found()
   let opset = 0
+  let producer = ''
   let graph: Buffer | null = null
   for (const field of wireFields(bytes)) {
-    if (field.number === 7) graph = once(graph, field)
+    if (field.number === 2) producer = need(field).toString('utf8')
+    else if (field.number === 3) producer += ` ${need(field).toString('utf8')}`
+    else if (field.number === 7) graph = once(graph, field)
     else if (field.number === 8) opset = Math.max(opset, readOpset(need(field)))
     else if (field.number === 20) readTraining(need(field), found)
     else if (field.number === 25) readFunction(need(field), found)
@@ -56,6 +61,7 @@ export function readGraph(bytes: Buffer): Graph {
     ...edge,
     operators: [...found.operators].filter((name) => !found.functions.has(name)).sort(),
     opset,
+    producer: producer.trim(),
     externalTensors: found.externalTensors,
   }
 }

@@ -122,7 +122,8 @@ function checkOutput(
   }
 }
 
-function shapeText(shape: readonly (number | string)[] | null): string {
+/** `[N, 8]`; `?` for a free dimension without a name. */
+export function shapeText(shape: readonly (number | string)[] | null): string {
   if (shape === null) return 'no shape'
   return `[${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]`
 }

@@ -17,7 +17,7 @@ import {
   value,
   weights,
 } from './testing/model-files.ts'
-import { latencyUsMax } from './trial.ts'
+import { latencyUsMax, type OnTrial, tryModel } from './trial.ts'
 
 const folders = new ModelFolders()
 after(() => {
@@ -26,6 +26,72 @@ after(() => {
 
 const linear = modelFile(linearParts())
 const scores = goldenRows.map(linearScore)
+
+/** `linearParts` walked in JavaScript. */
+class WalkedModel implements OnTrial {
+  readonly name = 'walked'
+  readonly version = 1
+  readonly hash = 'ab'
+  readonly scorer = 'trees'
+  readonly attribution = 'path'
+  readonly thresholds = { review: 0.4, deny: 0.8 }
+  readonly rowMax = 64
+  readonly inputs = ['a', 'b', 'c'].map((feature) => {
+    return { feature, definition: '', imputation: 0, mean: 0, deviation: 1, baseline: 0 }
+  })
+  readonly rows = new Float32Array(64 * 3)
+  calls = 0
+
+  pad(): void {
+    assert.fail('it needs no padding')
+  }
+
+  score(count: number, out: Float64Array): Promise<void> {
+    this.calls++
+    for (let row = 0; row < count; row++) {
+      out[row] = linearScore([...this.rows.subarray(row * 3, row * 3 + 3)])
+    }
+    return Promise.resolve()
+  }
+
+  explain(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+class SlowModel extends WalkedModel {
+  nowUs = 0
+  readonly #rowUs: number
+
+  constructor(rowUs: number) {
+    super()
+    this.#rowUs = rowUs
+  }
+
+  override score(count: number, out: Float64Array): Promise<void> {
+    this.nowUs += count * this.#rowUs
+    return super.score(count, out)
+  }
+}
+
+class KeepingModel extends WalkedModel {
+  readonly #kept: Buffer[] = []
+  readonly #bytes: number
+
+  constructor(bytes: number) {
+    super()
+    this.#bytes = bytes
+  }
+
+  override score(count: number, out: Float64Array): Promise<void> {
+    this.#kept.push(Buffer.alloc(this.#bytes, 1))
+    return super.score(count, out)
+  }
+}
 
 /** What the trial says of a folder, a line each; nothing for an admitted one. */
 async function refusalsOf(
@@ -54,17 +120,20 @@ test('golden scores within the tolerance are agreed to, one beyond it is named',
   assert.deepEqual(more, [])
 })
 
-test('of many golden rows that differ three are named, and all are counted', async () => {
-  const rows = Array.from({ length: 200 }, (_, at) => [at, 0, 0])
-  const golden = { rows, scores: rows.map((row, at) => (at < 100 ? linearScore(row) : 0)) }
+test('of many golden rows that differ the three worst are named, and all are counted', async () => {
+  const rows = Array.from({ length: 200 }, (_, at) => [at / 50, 0, 0])
+  const golden = {
+    rows,
+    scores: rows.map((row, at) => linearScore(row) * (at < 100 ? 1 : at === 150 ? 0.1 : 0.9)),
+  }
   const faults = await refusalsOf({ bytes: linear, golden })
   assert.deepEqual(
     faults.map((fault) => fault.split(':')[0]),
-    ['golden row 100', 'golden row 101', 'golden row 102', 'golden rows'],
+    ['golden row 150', 'golden row 199', 'golden row 198', 'golden rows'],
   )
   assert.equal(
     faults[3],
-    'golden rows: expected all 200 within the tolerance, found 100 that are not',
+    'golden rows: expected all 200 within the tolerance, found 100 that are not, the worst of them above',
   )
 })
 
@@ -89,7 +158,7 @@ test('NaN on a golden row is refused', async () => {
     scores: [0, 0.5],
   }
   assert.deepEqual(await refusalsOf({ bytes: behindMargin('Log'), golden }), [
-    'golden row 1: expected 0.5 ± 0.000001, found no number within 0…1 (a model that gives a margin needs kind: margin)',
+    'golden row 1: expected 0.5 ± 0.000001, found no number within 0…1 (NaN, or a margin: that needs kind: margin)',
   ])
 })
 
@@ -97,10 +166,7 @@ test('a margin that is taken for a probability is refused, and says what to writ
   const golden = { rows: [[4, 0, 0]], scores: [linearScore([4, 0, 0])] }
   const bytes = behindMargin('Identity')
   const [fault] = await refusalsOf({ bytes, golden })
-  assert.match(
-    fault!,
-    /found no number within 0…1 \(a model that gives a margin needs kind: margin/,
-  )
+  assert.match(fault!, /found no number within 0…1 \(NaN, or a margin: that needs kind: margin\)/)
   const output = { name: 'score', kind: 'margin' }
   assert.deepEqual(await refusalsOf({ bytes, golden, manifest: { output } }), [])
 })
@@ -115,6 +181,26 @@ function clockOf(...stepsUs: number[]): () => number {
     return nowUs
   }
 }
+
+test('a model that takes two seconds a row is refused after its second call', async () => {
+  const model = new SlowModel(2_000_000)
+  const terms = { file: 'model.onnx', golden: { rows: goldenRows, scores }, tolerance: 1e-6 }
+  const refused = tryModel(model, { ...terms, monotonicUs: () => model.nowUs })
+  await assert.rejects(
+    refused,
+    /latency: expected at most 1000 µs for a row alone, found 2000000 µs/,
+  )
+  assert.equal(model.calls, 2)
+})
+
+test('a model that keeps memory of every call is refused, one that keeps none is not', async () => {
+  const terms = { file: 'model.onnx', golden: { rows: goldenRows, scores }, tolerance: 1e-6 }
+  const form = /memory: expected calls that give back what they take, found \d+ kB more after each/
+  const leaking = new KeepingModel(256 * 1024)
+  await assert.rejects(tryModel(leaking, { ...terms, monotonicUs: null }), form)
+  assert.ok(leaking.calls < 1000, `${leaking.calls} calls until it was noticed`)
+  await tryModel(new KeepingModel(0), { ...terms, monotonicUs: null })
+})
 
 test('a model is as slow as its fastest warm-up, and may not take more than the budget', async () => {
   const slow = `latency: expected at most ${latencyUsMax} µs for a row alone, found ${latencyUsMax + 1} µs at best`

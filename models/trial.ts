@@ -9,6 +9,14 @@ import { type Model, ModelError, ModelRefusal } from './model.ts'
 export const latencyUsMax = 1000
 
 const warmUpRounds = 20
+/** Calls after the first that were all too slow, for so long together: further ones would be, too. */
+const slowUsMax = 100_000
+
+/** Bytes that a call may leave behind. A round is so many calls that what is measured is not chance. */
+const leftBytesMax = 64 * 1024
+const memoryCalls = 64
+/** What grows for other reasons than the calls does not grow in every round. */
+const memoryRoundsMax = 8
 /** Golden rows that are tried in every kind of batch; all are scored. */
 const probeRowsMax = 64
 const faultsMax = 3
@@ -35,7 +43,8 @@ export async function tryModel(model: OnTrial, terms: TrialTerms): Promise<boole
   let isPadded = false
   await gather(terms, async (faults) => {
     await checkLatency(model, terms, faults)
-    // A slow model would take minutes to try.
+    // A slow model would take minutes to try, and one that keeps memory all of it.
+    if (faults.list.length === 0) await checkMemory(model, faults)
     if (faults.list.length > 0) return
     isPadded = await checkAlone(model, probesOf(model, terms.golden), faults)
     if (faults.list.length === 0) await checkGolden(model, terms, faults)
@@ -75,16 +84,40 @@ async function checkLatency(
   for (let row = 0; row < model.rowMax; row++) {
     writeRow(model, golden.rows[row % golden.rows.length]!, row)
   }
-  for (let round = 0; round < warmUpRounds; round++) {
+  let slowUs = 0
+  for (let round = 0; round < warmUpRounds && slowUs < slowUsMax; round++) {
     const beganUs = monotonicUs?.() ?? 0
     await model.score(1, out)
-    if (monotonicUs !== null) fastestUs = Math.min(fastestUs, monotonicUs() - beganUs)
+    if (monotonicUs === null) continue
+    const tookUs = monotonicUs() - beganUs
+    fastestUs = Math.min(fastestUs, tookUs)
+    // The first makes ready what the others find.
+    if (round > 0 && fastestUs > latencyUsMax) slowUs += tookUs
   }
   if (monotonicUs !== null && fastestUs > latencyUsMax) {
     faults.add('latency', `at most ${latencyUsMax} µs for a row alone`, `${fastestUs} µs at best`)
     return
   }
   for (let round = 0; round < warmUpRounds; round++) await model.score(model.rowMax, out)
+}
+
+/** What is outside the heap must stop growing once the runtime is warm: a leak grows in every round. */
+async function checkMemory(model: OnTrial, faults: Faults): Promise<void> {
+  const out = new Float64Array(model.rowMax)
+  let leastBytes = Number.POSITIVE_INFINITY
+  for (let round = 0; round < memoryRoundsMax; round++) {
+    const before = bytesOutsideHeap()
+    for (let call = 0; call < memoryCalls; call++) await model.score(1, out)
+    leastBytes = Math.min(leastBytes, (bytesOutsideHeap() - before) / memoryCalls)
+    if (leastBytes <= leftBytesMax) return
+  }
+  const found = `${Math.round(leastBytes / 1024)} kB more after each, in ${memoryRoundsMax} rounds of ${memoryCalls}`
+  faults.add('memory', 'calls that give back what they take', found)
+}
+
+function bytesOutsideHeap(): number {
+  const { rss, heapTotal } = process.memoryUsage()
+  return rss - heapTotal
 }
 
 /**
@@ -157,30 +190,35 @@ class Batch {
   }
 }
 
-/** The scores that the training run saw. */
+/** The scores that the training run saw. Names the worst. */
 async function checkGolden(
   model: OnTrial,
   { golden: { rows, scores }, tolerance }: TrialTerms,
   faults: Faults,
 ): Promise<void> {
   const out = new Float64Array(model.rowMax)
-  let wrong = 0
+  const wrong: { row: number; found: number; off: number }[] = []
   for (let start = 0; start < rows.length; start += model.rowMax) {
     const count = Math.min(model.rowMax, rows.length - start)
     for (let row = 0; row < count; row++) writeRow(model, rows[start + row]!, row)
     await model.score(count, out)
     for (let row = 0; row < count; row++) {
-      const expected = scores[start + row]!
-      if (Math.abs(out[row]! - expected) <= tolerance) continue
-      if (++wrong > faultsMax) continue
-      const isNumber = !Number.isNaN(out[row])
-      const found = isNumber ? String(out[row]) : 'no number within 0…1'
-      const hint = isNumber ? null : 'a model that gives a margin needs kind: margin'
-      faults.add(`golden row ${start + row}`, `${expected} ± ${tolerance}`, found, hint)
+      const found = out[row]!
+      const off = Math.abs(found - scores[start + row]!)
+      if (off <= tolerance) continue
+      wrong.push({ row: start + row, found, off: Number.isNaN(off) ? Infinity : off })
     }
   }
-  if (wrong > faultsMax) {
-    faults.add('golden rows', `all ${rows.length} within the tolerance`, `${wrong} that are not`)
+  wrong.sort((a, b) => b.off - a.off || a.row - b.row)
+  for (const { row, found } of wrong.slice(0, faultsMax)) {
+    const isNumber = !Number.isNaN(found)
+    const text = isNumber ? String(found) : 'no number within 0…1'
+    const hint = isNumber ? null : 'NaN, or a margin: that needs kind: margin'
+    faults.add(`golden row ${row}`, `${scores[row]!} ± ${tolerance}`, text, hint)
+  }
+  if (wrong.length > faultsMax) {
+    const found = `${wrong.length} that are not, the worst of them above`
+    faults.add('golden rows', `all ${rows.length} within the tolerance`, found)
   }
 }
 

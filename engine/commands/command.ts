@@ -17,11 +17,14 @@ export interface Flag {
 
 /** The part of a command that its user sees. */
 export interface CommandLine<Options> {
+  /** Two words for one of a group: `model inspect`. */
   readonly name: string
   /** One line for the list of commands. */
   readonly summary: string
   /** A short paragraph: what goes in, what comes out and where. */
   readonly details: string
+  /** What comes without a flag: `<file>`, read like a flag of that name. */
+  readonly argument?: Flag
   readonly flags: readonly Flag[]
   readonly examples: readonly string[]
   /** Reads the flags; faults go to `flags` and are reported together. `loaded` is null when the configuration has faults. */

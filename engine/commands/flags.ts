@@ -26,7 +26,8 @@ export class Flags {
   }
 
   fault(name: string, expected: string, found: string): void {
-    this.#faults.push(`option ${name}: expected ${expected}, found ${found}`)
+    const what = name.startsWith('<') ? 'argument' : 'option'
+    this.#faults.push(`${what} ${name}: expected ${expected}, found ${found}`)
   }
 
   /** Every fault so far, a line each. */

@@ -133,6 +133,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   'kafkajs-snappy': ['engine/stream/codecs.ts'],
   'lz4-napi': ['engine/stream/codecs.ts'],
   fzstd: ['engine/stream/codecs.ts'],
+  hyparquet: ['engine/commands/row-file.ts'],
   'hyparquet-writer': ['engine/replay/parquet-rows.ts'],
   yaml: ['engine/document.ts'],
   pino: ['engine/telemetry/log.ts'],

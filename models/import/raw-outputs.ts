@@ -1,0 +1,100 @@
+// Runs a model on rows for all that it gives, before it is known how a score is read from that.
+import { type InferenceSession, Tensor } from 'onnxruntime-node'
+import { Faults } from '../faults.ts'
+import type { Row } from '../manifest.ts'
+import { ModelRefusal } from '../model.ts'
+import type { ModelFile } from '../model-file.ts'
+import { openSession } from '../onnx.ts'
+import type { RawOutput } from './guess.ts'
+
+export interface RawRun {
+  readonly rows: readonly Row[]
+  /** What stands for absent values, by input. */
+  readonly imputations: readonly number[]
+  /** The output that is wanted; null for all. */
+  readonly only: string | null
+  readonly monotonicUs: (() => number) | null
+}
+
+const batchRows = 64
+/** A row alone that takes longer is not run thousands of times, only to be refused for it. */
+export const rowUsMax = 100_000
+
+/** All outputs of float and int64, with a value for each row. Throws ModelRefusal with what the runtime said. */
+export async function rawOutputs(
+  file: string,
+  { bytes, graph }: ModelFile,
+  { rows, imputations, only, monotonicUs }: RawRun,
+): Promise<RawOutput[]> {
+  const outputs = graph.outputs
+    .filter(({ name, type }) => (only === null || name === only) && isRead(type))
+    .map(({ name, type }) => new Gathered(name, type === 'int64'))
+  const session = await openSession({ file, bytes }, ['cpu'])
+  const input = graph.inputs[0]!.name
+  try {
+    const probes = outputs.map(({ name, isLabel }) => new Gathered(name, isLabel))
+    await refuseSlow(() => run(session, input, rows.slice(0, 1), imputations, probes), monotonicUs)
+    for (let start = 0; start < rows.length; start += batchRows) {
+      await run(session, input, rows.slice(start, start + batchRows), imputations, outputs)
+    }
+    return outputs
+  } catch (cause) {
+    const faults = new Faults(file)
+    faults.add('run', 'an output for each row', (cause as Error).message)
+    throw new ModelRefusal(faults.list)
+  } finally {
+    await session.release()
+  }
+}
+
+function isRead(type: string): boolean {
+  return type === 'float' || type === 'int64'
+}
+
+class Gathered implements RawOutput {
+  readonly name: string
+  readonly isLabel: boolean
+  columns = 1
+  values = new Float64Array()
+
+  constructor(name: string, isLabel: boolean) {
+    this.name = name
+    this.isLabel = isLabel
+  }
+
+  add({ data, dims }: Tensor, rows: number): void {
+    if (dims[0] !== rows || dims.length > 2) {
+      throw new TypeError(`output ${this.name} is [${dims.join(', ')}] for ${rows} rows`)
+    }
+    this.columns = dims[1] ?? 1
+    const values = Float64Array.from(data as Float32Array | BigInt64Array, Number)
+    const before = this.values
+    this.values = new Float64Array(before.length + values.length)
+    this.values.set(before)
+    this.values.set(values, before.length)
+  }
+}
+
+async function run(
+  session: InferenceSession,
+  input: string,
+  rows: readonly Row[],
+  imputations: readonly number[],
+  outputs: readonly Gathered[],
+): Promise<void> {
+  const values = rows.flatMap((row) => row.map((value, at) => value ?? imputations[at]!))
+  const tensor = new Tensor('float32', Float32Array.from(values), [rows.length, imputations.length])
+  const names = outputs.map(({ name }) => name)
+  const results = await session.run({ [input]: tensor }, names)
+  for (const output of outputs) output.add(results[output.name] as Tensor, rows.length)
+}
+
+/** The first call may make ready what the second finds. */
+async function refuseSlow(call: () => Promise<void>, monotonicUs: (() => number) | null) {
+  if (monotonicUs === null) return
+  await call()
+  const beganUs = monotonicUs()
+  await call()
+  const tookUs = monotonicUs() - beganUs
+  if (tookUs > rowUsMax) throw new Error(`a row alone took ${Math.round(tookUs)} µs`)
+}
