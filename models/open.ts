@@ -3,16 +3,11 @@
 import assert from 'node:assert'
 import { Faults, wholeFile } from './faults.ts'
 import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
-import { readNodes } from './graph-nodes.ts'
 import { type Model, ModelRefusal } from './model.ts'
 import { openOnnx, type RunTerms } from './onnx.ts'
-import { WireError } from './protobuf.ts'
 import { isSame, type Timing, timingOf } from './scorers.ts'
 import { loadRuntime, type OnAttempt, type Runtime } from './session.ts'
-import { PathAttribution } from './trees/attribution.ts'
-import { coversOf } from './trees/covers.ts'
-import { type TreeScore, treeScoreOf } from './trees/graph-trees.ts'
-import { marginGraph, marginInput, marginOutput } from './trees/margin-graph.ts'
+import { readTrees, type Trees } from './trees/candidate.ts'
 import { TreeModel } from './trees/tree-model.ts'
 import { type OnTrial, tryAgain, tryModel } from './trial.ts'
 
@@ -108,7 +103,7 @@ class Opening {
 
   /** The scorer that stays; all others are closed. */
   async choose(): Promise<Choice> {
-    const trees = treesOf(this.#candidate)
+    const trees = readTrees(this.#candidate)
     const runtime = await loadRuntime()
     if (runtime instanceof Error) {
       if (trees === null) throw refusalWithout(runtime, this.#candidate.file)
@@ -127,7 +122,7 @@ class Opening {
   /** As a trial chose, and nothing beside it. */
   async again({ kind, isPadded }: Tried): Promise<OnTrial> {
     const { file } = this.#candidate
-    const trees = kind === 'whole' ? null : treesOf(this.#candidate)
+    const trees = kind === 'whole' ? null : readTrees(this.#candidate)
     if (kind === 'trees' && trees !== null) return this.#walker(trees)
     const runtime = await loadRuntime()
     if (runtime instanceof Error) throw refusalWithout(runtime, file)
@@ -158,8 +153,13 @@ class Opening {
     return choice
   }
 
-  #walker({ candidate, ensemble, paths }: Trees): OnTrial {
-    const walker = new TreeModel(candidate, ensemble, paths, this.#terms.rowMax)
+  #walker({ manifest, ensemble, paths }: Trees): OnTrial {
+    const walker = new TreeModel(
+      { ...this.#candidate, manifest },
+      ensemble,
+      paths,
+      this.#terms.rowMax,
+    )
     this.#open.push(walker)
     return walker
   }
@@ -169,11 +169,11 @@ class Opening {
   }
 
   /** The providers were told of with the whole one; what happens while it scores is told. */
-  #margin(runtime: Runtime, { candidate, ensemble, paths }: Trees): Promise<OnTrial> {
+  #margin(runtime: Runtime, { manifest, graph, paths }: Trees): Promise<OnTrial> {
     const onAttempt: OnAttempt = (attempt) => {
       if (attempt.during === 'scoring') this.#terms.onAttempt(attempt)
     }
-    const cut = { ...candidate, bytes: marginGraph(ensemble) }
+    const cut = { ...this.#candidate, manifest, bytes: graph() }
     return this.#onnx(openOnnx(runtime, cut, { ...this.#terms, onAttempt }, paths))
   }
 
@@ -181,50 +181,6 @@ class Opening {
     const model = await opening
     this.#open.push(model)
     return model
-  }
-}
-
-interface Trees {
-  readonly ensemble: TreeScore['ensemble']
-  readonly paths: PathAttribution
-  /** Whose output is the margin. */
-  readonly candidate: Candidate
-}
-
-/** The candidate as trees and what is read from their sum; null for any other model. */
-function treesOf(candidate: Candidate): Trees | null {
-  const { manifest, bytes, golden, background } = candidate
-  const { kind, name, column } = manifest.output
-  if (kind === 'label' || kind === 'anomaly') return null
-  const columns = manifest.inputs.length
-  const place = { input: manifest.input, columns, output: name, column }
-  const score = readTrees(bytes, place)
-  if (score === null || (score.isSigmoid && kind === 'margin')) return null
-  const { ensemble, isSigmoid } = score
-  const rows = new Float32Array(
-    (background ?? golden.rows).flatMap((row) =>
-      row.map((value, input) => value ?? manifest.inputs[input]!.imputation),
-    ),
-  )
-  const output = {
-    ...manifest.output,
-    name: marginOutput,
-    column: 0,
-    kind: isSigmoid ? ('margin' as const) : kind,
-  }
-  return {
-    ensemble,
-    paths: new PathAttribution(ensemble, coversOf(ensemble, rows)),
-    candidate: { ...candidate, manifest: { ...manifest, input: marginInput, output } },
-  }
-}
-
-function readTrees(bytes: Buffer, place: Parameters<typeof treeScoreOf>[1]): TreeScore | null {
-  try {
-    return treeScoreOf(readNodes(bytes), place)
-  } catch (error) {
-    if (error instanceof WireError) return null
-    throw error
   }
 }
 

@@ -131,8 +131,16 @@ const comparisons: Readonly<Record<string, (value: number, threshold: number) =>
   BRANCH_NEQ: (value, threshold) => value !== threshold,
 }
 
-/** The margin of a row as ONNX tells it, node by node out of the lists: the walker's naive twin. */
-export function naiveMargin(lists: TreeLists, base: number, row: Float32Array): number {
+/**
+ * The margin of a row as ONNX tells it, node by node out of the lists: the walker's naive twin. `round` is applied to every
+ * sum.
+ */
+export function naiveMargin(
+  lists: TreeLists,
+  base: number,
+  row: Float32Array,
+  round: (sum: number) => number = Math.fround,
+): number {
   const places = new Map(lists.nodeids.map((id, at) => [`${lists.treeids[at]!} ${id}`, at]))
   let sum = 0
   for (const tree of new Set(lists.treeids)) {
@@ -147,9 +155,9 @@ export function naiveMargin(lists: TreeLists, base: number, row: Float32Array): 
     }
     const isLeaf = (vote: number): boolean =>
       lists.leafTrees[vote] === tree && lists.leafNodes[vote] === lists.nodeids[at]
-    sum = Math.fround(sum + lists.weights[[...lists.weights.keys()].find(isLeaf)!]!)
+    sum = round(sum + lists.weights[[...lists.weights.keys()].find(isLeaf)!]!)
   }
-  return Math.fround(sum + base)
+  return round(sum + base)
 }
 
 /** Rows side by side, with NaN, infinities and thresholds among their values. */
