@@ -6,6 +6,8 @@ import { MemoryStore } from '../../features/store/memory.ts'
 import { type Transaction, Verdict } from '../../features/transaction.ts'
 import { LabelMessages } from '../../models/train/label-messages.ts'
 import { RowTable } from '../../models/train/row-table.ts'
+import { judgedRows, splitHistory, warmUpMsOf } from '../../models/train/split.ts'
+import type { History } from '../../models/train/training.ts'
 import { type Assembly, makePipeline } from '../assemble.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import type { OutcomeTally } from '../core/tally.ts'
@@ -15,14 +17,60 @@ import { RowSource } from '../stream/row-source.ts'
 import type { Context } from './command.ts'
 import type { Input } from './input.ts'
 import { journalBytesMax, type OpenInput, openHashKey, openInput, openProgress } from './open.ts'
+import type { TrainOptions } from './training-options.ts'
 
 /** Memory of all rows of a history; the journals may take half of the machine beside it. */
 const tableBytesMax = Math.floor(totalmem() / 4)
 /** Rows of the period to judge by, for each that is generated to train on. */
 const judgedPerRow = 0.4
 
-/** The history that was asked for, with the labels of its rows and of its label messages. */
+type Asked = Pick<TrainOptions, 'input' | 'messagesMax' | 'labelDelayMs' | 'judgedShare'>
+
+/** Rows to learn from and rows to judge by: the generator is judged on a later period of its own, everything else on its end. */
 export async function readHistory(
+  asked: Asked,
+  needsLabels: boolean,
+  assembly: Assembly,
+  context: Context,
+): Promise<History> {
+  const { input, messagesMax, labelDelayMs } = asked
+  const table = await readTable(input, assembly, messagesMax, context)
+  const isEvaluated = input.kind === 'generator' && !context.stop.aborted
+  // Without a label, the newest rows have nothing to be kept back for.
+  const isJudged = !isEvaluated && (needsLabels || hasLabel(table))
+  const split = splitHistory(table, {
+    warmUpMs: warmUpMsOf(table, windowMsMax(assembly), 0.25),
+    labelDelayMs,
+    judgedShare: isJudged ? asked.judgedShare : 0,
+    needsLabels,
+  })
+  if (!isEvaluated) return { table, split, judgedTable: table, judged: split.judged }
+  return { table, split, ...(await readEvaluation(assembly, messagesMax, context)) }
+}
+
+/** The same rows to judge by, without those to learn from. */
+export async function readJudged(
+  asked: Asked,
+  assembly: Assembly,
+  context: Context,
+): Promise<Pick<History, 'judgedTable' | 'judged'>> {
+  const { input, messagesMax } = asked
+  return input.kind === 'generator'
+    ? readEvaluation(assembly, messagesMax, context)
+    : readHistory(asked, true, assembly, context)
+}
+
+function windowMsMax({ plan }: Assembly): number {
+  return Math.max(...plan.features.map(({ windowMs }) => windowMs))
+}
+
+function hasLabel(table: RowTable): boolean {
+  for (let row = 0; row < table.count; row++) if (table.isLabelled(row)) return true
+  return false
+}
+
+/** The history that was asked for, with the labels of its rows and of its label messages. */
+async function readTable(
   input: Input,
   assembly: Assembly,
   messagesMax: number,
@@ -54,11 +102,11 @@ export async function readHistory(
  * A later period of the generator, in which fraudsters work otherwise. Its labels are the planted truth: a model is judged by
  * the fraud that nobody reported, too.
  */
-export async function readEvaluation(
+async function readEvaluation(
   assembly: Assembly,
   trainedOn: number,
   context: Context,
-): Promise<RowTable> {
+): Promise<Pick<History, 'judgedTable' | 'judged'>> {
   const table = makeTable(assembly)
   const rows = Math.ceil(trainedOn * judgedPerRow)
   const truth = new PlantedTruth()
@@ -74,7 +122,8 @@ export async function readEvaluation(
       return table.add(transaction, values, at, truth.of(transaction.id))
     },
   )
-  return table
+  const warmUpMs = warmUpMsOf(table, windowMsMax(assembly), 0.5)
+  return { judgedTable: table, judged: judgedRows(table, warmUpMs) }
 }
 
 interface Row {

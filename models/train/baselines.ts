@@ -1,8 +1,9 @@
-// What a model must beat to be worth its keep: the best rule on one feature, a logistic regression, and the amount alone.
-
+// What a model must beat to be worth its keep: the best rule on one feature, and the amount alone; where nothing was learnt from
+// labels, the distance from what is usual. A logistic regression, the third, is a network without layers.
 import { fraudOf } from './fit.ts'
 import { averagePrecision, rank } from './ranking.ts'
 import type { RowTable } from './row-table.ts'
+import { type InputScale, writeScaled } from './scaling.ts'
 
 /** Alert where a feature is high, or low. */
 export interface Rule {
@@ -35,6 +36,19 @@ export function ruleScores(table: RowTable, rows: Int32Array, rule: Rule): Float
 
 export function amountScores(table: RowTable, rows: Int32Array): Float64Array {
   return Float64Array.from(rows, (row) => orLast(table.amountMinor(row)))
+}
+
+/** Mean squared deviation of the scaled inputs from their means: as strange as no model can tell. */
+export function distanceScores(
+  table: RowTable,
+  rows: Int32Array,
+  scales: readonly InputScale[],
+): Float64Array {
+  const scaled = new Float32Array(scales.length)
+  return Float64Array.from(rows, (row) => {
+    writeScaled(scales, table.values(row), scaled, 0)
+    return scaled.reduce((sum, value) => sum + value * value, 0) / scales.length
+  })
 }
 
 /** Absent ranks last: a rule does not fire on what it does not know. */

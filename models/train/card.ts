@@ -1,6 +1,8 @@
 // CARD.md: what a model was trained on, how well it does on a period it has not seen, beside what, and at what price. Every
 // figure comes from the run that wrote it.
-import type { Scorecard, Trained } from './training.ts'
+import { type Comparison, comparisonTable } from './comparison.ts'
+import { percent, whole } from './text.ts'
+import type { Judgement, Reliability, Scorecard, Trained } from './training.ts'
 import { alertShares, cardsPerDay, type History, unbeaten } from './training.ts'
 
 export interface CardFacts {
@@ -16,46 +18,81 @@ export interface CardFacts {
   readonly backend: string
   readonly history: History
   readonly trained: Trained
+  /** With other models on the rows judged; null where none was asked for. */
+  readonly comparison: Comparison | null
 }
 
 /** The whole document. */
 export function writeCard(facts: CardFacts): string {
-  const { name, version, trained } = facts
+  const { name, version, trained, comparison } = facts
+  const { judgement } = trained
   return [
     `# ${name}, version ${version}`,
     '',
     `Written by \`${facts.command}\`; the same command on the same history and backend gives the same bytes.`,
     '',
     ...training(facts),
-    ...judged(facts),
-    ...thresholds(trained),
-    ...reliability(trained),
+    ...('missing' in judgement
+      ? unjudged(judgement.missing, trained)
+      : [
+          ...judged(facts, judgement),
+          ...compared(comparison),
+          ...thresholds(trained, judgement),
+          ...reliability(judgement.reliability),
+        ]),
     ...limits(facts),
   ].join('\n')
 }
 
-function training({ history, trained, source, backend }: CardFacts): string[] {
+function training(facts: CardFacts): string[] {
+  const { fitted } = facts.trained
+  const rows = fitted.output.kind === 'probability' ? labelledRows(facts) : ordinaryRows(facts)
+  return ['## Trained on', '', ...rows, '', ...fitted.description, '']
+}
+
+function labelledRows({ history, source }: CardFacts): string[] {
   const { split, table } = history
   const { warmUp, unlabelled, gap, tooLate } = split.leftOut
-  const { hidden, batchRows, learningRate, fraudWeight, seed } = trained.options
-  const shape = [trained.scales.length, ...hidden, 1].join('-')
   return [
-    '## Trained on',
-    '',
     `${source}: ${whole(split.train.length)} rows with a label (${whole(fraudsOf(split.train, table))} fraud), ${whole(split.validation.length)} later ones`,
     `(${whole(fraudsOf(split.validation, table))} fraud) to stop by and to set the thresholds. Features are the engine's own, as of each`,
     'transaction; a label counts as known from its arrival. Left out: ' +
       `${whole(unlabelled)} rows without a label, ${whole(warmUp)} while windows filled,`,
     `${whole(gap)} in the gap of ${(split.labelDelayMs / dayMs).toFixed(1)} days that labels take, ${whole(tooLate)} labelled too late.`,
+  ]
+}
+
+function ordinaryRows({ history, source }: CardFacts): string[] {
+  const { split } = history
+  const { warmUp } = split.leftOut
+  return [
+    `${source}: ${whole(split.train.length)} rows, labelled or not, and ${whole(split.validation.length)} later ones to stop by and to set the thresholds. Left out:`,
+    `${whole(split.knownFrauds)} known frauds, ${whole(warmUp)} rows while windows filled. Features are the engine's own, as of each transaction.`,
+  ]
+}
+
+/** There is nothing to say how good it is by, and that is said. */
+function unjudged(missing: string, { thresholds: { review, deny } }: Trained): string[] {
+  return [
+    '## Not judged',
     '',
-    `A network ${shape} (${whole(parameters(trained))} weights), batches of ${batchRows}, Adam at ${learningRate}, a fraud weighing ${fraudWeight}, seed ${seed}, TensorFlow.js on`,
-    `${backend}; the best of ${trained.epochs} epochs was ${trained.best.number}, with a validation average precision of ${trained.best.averagePrecision.toFixed(3)}.`,
+    `How much fraud it finds is not known, nor whom it hurts, nor whether anything simpler does as well: ${missing}.`,
+    `The thresholds that it suggests are the scores that ${percent(alertShares.review)} (review, ${review}) and ${percent(alertShares.deny)} (deny, ${deny}) of the`,
+    'validation rows reach: they say how many alerts there will be, not how many are right.',
     '',
   ]
 }
 
-function judged({ trained, judgedSource }: CardFacts): string[] {
-  const { truth, model, baselines } = trained
+function compared(comparison: Comparison | null): string[] {
+  return comparison === null
+    ? []
+    : ['## Beside other models', '', ...comparisonTable(comparison).markdown, '']
+}
+
+function judged(
+  { trained, judgedSource }: CardFacts,
+  { truth, model, baselines }: Judgement,
+): string[] {
   const frauds = truth.isFraud.reduce((sum, value) => sum + value, 0)
   const { days, best } = model.cardPrecision
   const first = day(Math.min(...extremes(truth.timeMs)))
@@ -75,14 +112,21 @@ function judged({ trained, judgedSource }: CardFacts): string[] {
     ...baselines.map((one) => row(one, one.name)),
     '',
     `Card precision@${cardsPerDay}: of the ${cardsPerDay} cards with the highest scores of a day, those with fraud, a card once found not coming`,
-    `again; the mean of ${days} days. Scores that are always right would reach ${percent(best)}. Feature and direction of the rule were chosen`,
-    'on the training rows.',
+    ...(trained.fitted.output.kind === 'probability'
+      ? [
+          `again; the mean of ${days} days. Scores that are always right would reach ${percent(best)}. Feature and direction of the rule were chosen`,
+          'on the training rows.',
+        ]
+      : [
+          `again; the mean of ${days} days. Scores that are always right would reach ${percent(best)}. Distance from the mean: the mean square of the`,
+          'scaled inputs. Neither it nor the model has learnt from labels.',
+        ]),
     ...(rivals.length === 0 ? [] : ['', `**It does not beat: ${rivals.join(', ')}.**`]),
     '',
   ]
 }
 
-function thresholds({ effects, thresholds: at, truth }: Trained): string[] {
+function thresholds({ thresholds: at }: Trained, { effects, truth }: Judgement): string[] {
   const customers = new Set(truth.customer).size
   return [
     '## Thresholds',
@@ -101,7 +145,16 @@ function thresholds({ effects, thresholds: at, truth }: Trained): string[] {
   ]
 }
 
-function reliability({ bands, brier, brierOfShare }: Trained): string[] {
+function reliability(found: Reliability | null): string[] {
+  if (found === null) {
+    return [
+      '## Calibration',
+      '',
+      'None: its score is the share of training rows that are less strange, not a probability of fraud.',
+      '',
+    ]
+  }
+  const { bands, brier, brierOfShare } = found
   return [
     '## Calibration',
     '',
@@ -119,10 +172,15 @@ function reliability({ bands, brier, brierOfShare }: Trained): string[] {
   ]
 }
 
-function limits({ isGenerated }: CardFacts): string[] {
+function limits({ isGenerated, trained }: CardFacts): string[] {
   return [
     '## What it is not',
     '',
+    ...(trained.fitted.output.kind === 'anomaly'
+      ? [
+          'It knows what is usual, not what is fraud: what is rare and honest scores high, fraud that looks ordinary does not.',
+        ]
+      : []),
     ...(isGenerated
       ? [
           'It learned from generated transactions. It shows the path and gives a first score; it is not a model to decide real',
@@ -137,10 +195,6 @@ function limits({ isGenerated }: CardFacts): string[] {
 
 const dayMs = 86_400_000
 
-function parameters({ perceptron }: Trained): number {
-  return perceptron.layers.reduce((sum, { kernel, bias }) => sum + kernel.length + bias.length, 0)
-}
-
 function fraudsOf(rows: Int32Array, table: History['table']): number {
   return rows.reduce((sum, row) => sum + (table.isFraud(row) ? 1 : 0), 0)
 }
@@ -153,14 +207,4 @@ function extremes(values: Float64Array): [number, number] {
 
 function day(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
-}
-
-/** 1234567 → 1,234,567. */
-function whole(value: number): string {
-  return String(value).replaceAll(/\B(?=(\d{3})+$)/g, ',')
-}
-
-/** 0.01234 → 1.2 %. */
-function percent(value: number): string {
-  return `${(value * 100).toFixed(value !== 0 && value < 0.01 ? 2 : 1)} %`
 }

@@ -8,13 +8,15 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { writeGraph } from '../graph.ts'
 import { bestRule, ruleScores } from './baselines.ts'
 import { type Epoch, type FitOptions, fitNetwork, fraudOf } from './fit.ts'
-import { perceptronGraph, perceptronScore } from './perceptron.ts'
+import { scoreRows } from './fitted.ts'
+import { FittedNetwork } from './network-learner.ts'
+import { type Perceptron, perceptronGraph, perceptronScore } from './perceptron.ts'
 import { areaUnderRoc, rank } from './ranking.ts'
+import type { RowTable } from './row-table.ts'
 import { boundDeviations, fitScaling, type InputScale, writeScaled } from './scaling.ts'
 import { openTensorflow, type Tensorflow } from './tensorflow.ts'
 import { minstd } from './testing/minstd.ts'
 import { makeTable, partsOf, plantedTable } from './testing/table-rows.ts'
-import { scoreRowsOf } from './training.ts'
 
 const options: FitOptions = {
   hidden: [16, 8],
@@ -37,6 +39,9 @@ before(async () => {
   tensorflow = await openTensorflow('wasm')
 })
 
+const scoresOf = (perceptron: Perceptron, of: RowTable, rows: Int32Array): Float64Array =>
+  scoreRows(new FittedNetwork(scales, perceptron, { description: [], facts: {} }), of, rows)
+
 const quiet = { stop, epoch: (): void => undefined }
 
 test('a network learns what no single feature and no straight line shows', async () => {
@@ -46,8 +51,8 @@ test('a network learns what no single feature and no straight line shows', async
   const rows = Int32Array.from({ length: 4000 }, (_, row) => row)
   const auc = (scores: Float64Array): number => areaUnderRoc(rank(scores, fraudOf(judged, rows)))
   const rule = bestRule(table, parts.train, [0, 1, 2, 3])
-  assert.ok(auc(scoreRowsOf(perceptron, scales, judged, rows)) > 0.87)
-  assert.ok(auc(scoreRowsOf(straight.perceptron, scales, judged, rows)) < 0.65)
+  assert.ok(auc(scoresOf(perceptron, judged, rows)) > 0.87)
+  assert.ok(auc(scoresOf(straight.perceptron, judged, rows)) < 0.65)
   assert.ok(auc(ruleScores(judged, rows, rule)) < 0.65)
 })
 
@@ -71,11 +76,11 @@ test('the epoch that ranked the validation rows best is kept, and it stops after
       epochs.push(epoch)
     },
   })
-  const best = Math.max(...epochs.map(({ averagePrecision }) => averagePrecision))
-  assert.equal(fit.best.averagePrecision, best)
+  const best = Math.max(...epochs.map(({ quality }) => quality))
+  assert.equal(fit.best.quality, best)
   assert.equal(epochs.length, fit.epochs)
   assert.ok(epochs.length === fit.best.number + 3 || epochs.length === 40)
-  const scores = scoreRowsOf(fit.perceptron, scales, table, parts.validation)
+  const scores = scoresOf(fit.perceptron, table, parts.validation)
   const { averagePrecision } = await import('./ranking.ts')
   const kept = averagePrecision(rank(scores, fraudOf(table, parts.validation)))
   assert.ok(Math.abs(kept - best) < 1e-6, `${kept} is not of the best epoch, ${best}`)
@@ -83,7 +88,7 @@ test('the epoch that ranked the validation rows best is kept, and it stops after
 
 test('the weight of fraud moves no probability: scores stay calibrated', async () => {
   const { perceptron } = await fitNetwork(tensorflow, data, { ...options, fraudWeight: 9 }, quiet)
-  const scores = scoreRowsOf(perceptron, scales, table, parts.train)
+  const scores = scoresOf(perceptron, table, parts.train)
   const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length
   const share = fraudOf(table, parts.train).reduce((sum, one) => sum + one, 0) / scores.length
   assert.ok(Math.abs(mean / share - 1) < 0.15, `mean score ${mean}, fraud ${share}`)
@@ -129,8 +134,7 @@ test('ONNX Runtime, TensorFlow.js and float64 agree within 1e-6', async () => {
   const network = tensorflow.network({
     inputs: 4,
     hidden: [64, 32],
-    fraudWeight: 1,
-    bias: -2,
+    goal: { kind: 'fraud', fraudWeight: 1, bias: -2 },
     seed: 3,
   })
   network.learningRate = 0.01
@@ -142,7 +146,7 @@ test('ONNX Runtime, TensorFlow.js and float64 agree within 1e-6', async () => {
     await network.learn(scaled.subarray(first * 4), isFraud.subarray(first), 512)
   }
   const margins = new Float64Array(train.length)
-  network.margins(scaled, train.length, margins, 0)
+  network.answer(scaled, train.length, margins, 0)
   const perceptron = { layers: network.layers() }
   network.close()
   const bytes = writeGraph(perceptronGraph('test', scales, perceptron))

@@ -1,13 +1,14 @@
-// Fits a network on rows of a table: seeded batches, a falling rate, and the epoch that ranked the validation rows best is
-// kept. Memory is that of one batch, besides the table.
+// Fits a network on rows of a table: seeded batches, a falling rate, and the epoch that did best on the validation rows is kept.
+// Memory is that of one batch, besides the table.
 import { Random } from '../../features/generator/random.ts'
-import { type Dense, type Perceptron, unweighted } from './perceptron.ts'
+import type { Dense } from './dense.ts'
+import { type Perceptron, unweighted } from './perceptron.ts'
 import { averagePrecision, rank } from './ranking.ts'
 import type { RowTable } from './row-table.ts'
 import { type InputScale, writeScaled } from './scaling.ts'
-import type { Network, Tensorflow } from './tensorflow.ts'
+import type { Goal, Network, Tensorflow } from './tensorflow.ts'
 
-export interface FitOptions {
+export interface EpochOptions {
   /** Units of each hidden layer; none makes a logistic regression. */
   readonly hidden: readonly number[]
   readonly epochsMax: number
@@ -17,9 +18,12 @@ export interface FitOptions {
   readonly learningRate: number
   /** Batches after which the rate is half of what it was. */
   readonly stepsPerHalving: number
+  readonly seed: number
+}
+
+export interface FitOptions extends EpochOptions {
   /** Loss of a fraud counts so many times. */
   readonly fraudWeight: number
-  readonly seed: number
 }
 
 export interface FitData {
@@ -34,11 +38,19 @@ export interface Epoch {
   readonly number: number
   /** Mean over its rows, weighted. */
   readonly loss: number
-  readonly averagePrecision: number
+  /** Of the validation rows: average precision, or squared error below zero. The highest is kept. */
+  readonly quality: number
 }
 
 export interface Fit {
   readonly perceptron: Perceptron
+  readonly best: Epoch
+  readonly epochs: number
+}
+
+/** The layers of the best epoch. */
+export interface LayersFit {
+  readonly layers: readonly Dense[]
   readonly best: Epoch
   readonly epochs: number
 }
@@ -57,14 +69,52 @@ export async function fitNetwork(
   options: FitOptions,
   hooks: FitHooks,
 ): Promise<Fit> {
-  const { fraudWeight, hidden, seed, epochsMax, patience } = options
-  const network = tensorflow.network({
-    inputs: data.scales.length,
-    hidden,
-    fraudWeight,
-    bias: firstMargin(data, fraudWeight),
-    seed,
-  })
+  const { fraudWeight } = options
+  const goal: Goal = { kind: 'fraud', fraudWeight, bias: firstMargin(data, fraudWeight) }
+  const isFraud = fraudOf(data.table, data.validation)
+  const quality = (network: Network): number => {
+    const margins = new Float64Array(data.validation.length)
+    answerAll(network, data, options.batchRows, (answers, first) => {
+      margins.set(answers, first)
+    })
+    return averagePrecision(rank(margins, isFraud))
+  }
+  const { layers, ...rest } = await fitLayers(tensorflow, data, options, { goal, quality }, hooks)
+  return { perceptron: unweighted(layers, fraudWeight), ...rest }
+}
+
+/** Fits layers that answer with their own inputs. */
+export async function fitReconstruction(
+  tensorflow: Tensorflow,
+  data: FitData,
+  options: EpochOptions,
+  hooks: FitHooks,
+): Promise<LayersFit> {
+  const quality = (network: Network): number => {
+    let error = 0
+    answerAll(network, data, options.batchRows, (answers, _, rows) => {
+      for (let at = 0; at < answers.length; at++) error += (answers[at]! - rows[at]!) ** 2
+    })
+    return -error / (data.validation.length * data.scales.length)
+  }
+  return fitLayers(tensorflow, data, options, { goal: { kind: 'inputs' }, quality }, hooks)
+}
+
+interface Task {
+  readonly goal: Goal
+  /** What an epoch is kept for. */
+  quality(network: Network): number
+}
+
+async function fitLayers(
+  tensorflow: Tensorflow,
+  data: FitData,
+  options: EpochOptions,
+  { goal, quality }: Task,
+  hooks: FitHooks,
+): Promise<LayersFit> {
+  const { hidden, seed, epochsMax, patience } = options
+  const network = tensorflow.network({ inputs: data.scales.length, hidden, goal, seed })
   try {
     const random = Random.of(seed, 'batches')
     const order = data.train.slice()
@@ -76,14 +126,14 @@ export async function fitNetwork(
       network.learningRate = options.learningRate * 0.5 ** (steps / options.stepsPerHalving)
       number++
       shuffle(order, random)
-      const loss = await learnAll(network, data, order, options.batchRows, hooks.stop)
-      const epoch = { number, loss, averagePrecision: validate(network, data, options.batchRows) }
+      const loss = await learnAll(network, data, order, options.batchRows, goal, hooks.stop)
+      const epoch = { number, loss, quality: quality(network) }
       hooks.epoch(epoch)
-      if (best !== null && !(epoch.averagePrecision > best.averagePrecision)) continue
+      if (best !== null && !(epoch.quality > best.quality)) continue
       best = epoch
       layers = network.layers()
     }
-    return { perceptron: unweighted(layers, fraudWeight), best: best!, epochs: number }
+    return { layers, best: best!, epochs: number }
   } finally {
     network.close()
   }
@@ -95,6 +145,7 @@ async function learnAll(
   { table, scales }: FitData,
   order: Int32Array,
   batchRows: number,
+  { kind }: Goal,
   stop: AbortSignal,
 ): Promise<number> {
   const rows = new Float32Array(batchRows * scales.length)
@@ -107,26 +158,28 @@ async function learnAll(
       writeScaled(scales, table.values(row), rows, r * scales.length)
       isFraud[r] = table.isFraud(row) ? 1 : 0
     }
-    loss += count * (await network.learn(rows, isFraud, count))
+    loss += count * (await network.learn(rows, kind === 'fraud' ? isFraud : rows, count))
     await pause()
     stop.throwIfAborted()
   }
   return loss / order.length
 }
 
-/** Average precision over the validation rows. */
-function validate(network: Network, data: FitData, batchRows: number): number {
+type Take = (answers: Float64Array, first: number, rows: Float32Array) => void
+
+/** Hands over the answers to all validation rows, batch by batch, with the place of the first and the scaled inputs. */
+function answerAll(network: Network, data: FitData, batchRows: number, take: Take): void {
   const { table, scales, validation } = data
   const rows = new Float32Array(batchRows * scales.length)
-  const margins = new Float64Array(validation.length)
+  const answers = new Float64Array(batchRows * network.outputs)
   for (let first = 0; first < validation.length; first += batchRows) {
     const count = Math.min(batchRows, validation.length - first)
     for (let r = 0; r < count; r++) {
       writeScaled(scales, table.values(validation[first + r]!), rows, r * scales.length)
     }
-    network.margins(rows, count, margins, first)
+    network.answer(rows, count, answers, 0)
+    take(answers.subarray(0, count * network.outputs), first, rows)
   }
-  return averagePrecision(rank(margins, fraudOf(table, validation)))
 }
 
 export function fraudOf(table: RowTable, rows: Int32Array): Uint8Array {

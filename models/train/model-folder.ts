@@ -6,41 +6,36 @@ import { join } from 'node:path'
 import type { Feature } from '../../features/catalog.ts'
 import { writeGraph } from '../graph.ts'
 import { type CardFacts, writeCard } from './card.ts'
-import { perceptronGraph } from './perceptron.ts'
+import { type FittedInput, scoreRows } from './fitted.ts'
 import type { RowTable } from './row-table.ts'
-import type { InputScale } from './scaling.ts'
-import { type Scorecard, scoreRowsOf } from './training.ts'
+import type { Scorecard } from './training.ts'
 
 const goldenRows = 64
-/** Of a golden row's score, computed here in float64: the runtime's float32 is within a tenth of it. */
-export const tolerance = 1e-5
 
 export interface FolderParts extends CardFacts {
   readonly features: readonly Feature[]
-  readonly judgedTable: RowTable
-  readonly judged: Int32Array
 }
 
 /** Writes the folder, the manifest last: half a folder is refused by the gate. Throws what the file system throws. */
 export function writeModelFolder(folder: string, parts: FolderParts): void {
   const { name, version, trained, features } = parts
-  const { perceptron, scales, thresholds } = trained
-  const bytes = writeGraph(perceptronGraph(name, scales, perceptron))
+  const { fitted, thresholds } = trained
+  const bytes = writeGraph(fitted.graph(name))
   const manifest = {
     name,
     version,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     input: 'features',
-    inputs: scales.map(({ column, imputation, rawMean, rawDeviation }) => ({
+    inputs: fitted.inputs.map(({ column, imputation, rawMean, rawDeviation }) => ({
       feature: features[column]!.name,
       definition: features[column]!.definition,
-      imputation,
+      imputation: Number.isNaN(imputation) ? 'nan' : imputation,
       mean: rawMean,
       deviation: rawDeviation,
     })),
-    output: { name: 'score', column: 0, kind: 'probability' },
+    output: { name: 'score', column: 0, ...fitted.output },
     thresholds,
-    tolerance,
+    tolerance: fitted.tolerance,
     training: trainingFacts(parts),
   }
   mkdirSync(folder, { recursive: true })
@@ -51,27 +46,30 @@ export function writeModelFolder(folder: string, parts: FolderParts): void {
 }
 
 /** Frauds first, for they are what scores must be right for; then rows spread over the period. */
-function goldenOf({ trained, judgedTable, judged }: FolderParts): {
+function goldenOf({ trained, history }: FolderParts): {
   rows: (number | null)[][]
   scores: number[]
 } {
-  const frauds = judged.filter((row) => judgedTable.isFraud(row)).slice(0, goldenRows / 2)
-  const honest = judged.filter((row) => !judgedTable.isFraud(row))
+  const { table, split, judgedTable, judged } = history
+  // Without labels there may be no rows to judge by.
+  const [from, all] = judged.length > 0 ? [judgedTable, judged] : [table, split.validation]
+  const frauds = all.filter((row) => from.isFraud(row)).slice(0, goldenRows / 2)
+  const honest = all.filter((row) => !from.isFraud(row))
   const left = Math.min(honest.length, goldenRows - frauds.length)
   const spread = Array.from(
     { length: left },
     (_, n) => honest[Math.floor((n * honest.length) / left)]!,
   )
   const rows = Int32Array.from([...frauds, ...spread])
-  const { perceptron, scales } = trained
+  const { fitted } = trained
   return {
-    rows: Array.from(rows, (row) => rawInputs(scales, judgedTable.values(row))),
-    scores: [...scoreRowsOf(perceptron, scales, judgedTable, rows)],
+    rows: Array.from(rows, (row) => rawInputs(fitted.inputs, from.values(row))),
+    scores: [...scoreRows(fitted, from, rows)],
   }
 }
 
-function rawInputs(scales: readonly InputScale[], values: Float32Array): (number | null)[] {
-  return scales.map(({ column }) => {
+function rawInputs(inputs: readonly FittedInput[], values: Float32Array): (number | null)[] {
+  return inputs.map(({ column }) => {
     const value = values[column]!
     return Number.isNaN(value) ? null : value
   })
@@ -79,7 +77,7 @@ function rawInputs(scales: readonly InputScale[], values: Float32Array): (number
 
 function trainingFacts({ source, backend, history, trained }: FolderParts): unknown {
   const { split, table } = history
-  const { options, best, epochs, model, baselines, truth } = trained
+  const { fitted, judgement } = trained
   return {
     source,
     backend,
@@ -89,17 +87,20 @@ function trainingFacts({ source, backend, history, trained }: FolderParts): unkn
     validationFrauds: count(split.validation, table),
     leftOut: split.leftOut,
     labelDelayMs: split.labelDelayMs,
-    ...options,
-    epochs,
-    bestEpoch: best.number,
-    validationAveragePrecision: digits(best.averagePrecision),
-    judged: {
-      rows: truth.count,
-      frauds: truth.isFraud.reduce((sum, value) => sum + value, 0),
-      ...measures(model),
-      brier: Number(trained.brier.toPrecision(4)),
-    },
-    baselines: baselines.map((one) => ({ name: one.name, ...measures(one) })),
+    ...fitted.facts,
+    ...('missing' in judgement
+      ? { judged: null }
+      : {
+          judged: {
+            rows: judgement.truth.count,
+            frauds: judgement.truth.isFraud.reduce((sum, value) => sum + value, 0),
+            ...measures(judgement.model),
+            ...(judgement.reliability === null
+              ? {}
+              : { brier: Number(judgement.reliability.brier.toPrecision(4)) }),
+          },
+          baselines: judgement.baselines.map((one) => ({ name: one.name, ...measures(one) })),
+        }),
   }
 }
 

@@ -22,7 +22,12 @@ test('rows to train on end a label delay before the rows to judge by begin', () 
   // 101 days, labels after 7. Judged: the last 20 of 100 days.
   //   0 ─────────── 73 │ 73 ── 80 │ 80 ───── 100
   //   train, validation │   gap    │   judged
-  const split = splitHistory(daily(101, 7), { warmUpMs: 0, labelDelayMs: null, judgedShare: 0.2 })
+  const split = splitHistory(daily(101, 7), {
+    warmUpMs: 0,
+    labelDelayMs: null,
+    judgedShare: 0.2,
+    needsLabels: true,
+  })
   assert.equal(split.labelDelayMs, 7 * day)
   assert.equal(split.asOfMs, 80 * day)
   assert.deepEqual(
@@ -42,7 +47,12 @@ test('rows to train on end a label delay before the rows to judge by begin', () 
 
 test('no row is trained on whose label came after the judged rows began', () => {
   const table = daily(101, 7, (row) => (row === 70 ? { labelMs: 81 * day } : {}))
-  const split = splitHistory(table, { warmUpMs: 0, labelDelayMs: 7 * day, judgedShare: 0.2 })
+  const split = splitHistory(table, {
+    warmUpMs: 0,
+    labelDelayMs: 7 * day,
+    judgedShare: 0.2,
+    needsLabels: true,
+  })
   const known = [...split.train, ...split.validation]
   assert.ok(!known.includes(70))
   assert.equal(split.leftOut.tooLate, 1)
@@ -65,7 +75,7 @@ test('rows are not judged whose label had no time to come', () => {
       }
     }),
   )
-  const options = { warmUpMs: 0, labelDelayMs: 7 * day, judgedShare: 0.2 }
+  const options = { warmUpMs: 0, labelDelayMs: 7 * day, judgedShare: 0.2, needsLabels: true }
   assert.deepEqual(splitHistory(lastLabel, options).judged.at(-1), 93)
   assert.equal(splitHistory(lastLabel, options).leftOut.tooLate, 1)
   // Where labels stand in the rows, with the time at which they will come, none is left out.
@@ -74,7 +84,12 @@ test('rows are not judged whose label had no time to come', () => {
 
 test('rows of the warm-up and rows without a label are left out and counted', () => {
   const table = daily(101, 7, (row) => (row % 2 === 0 ? { verdict: Verdict.none } : {}))
-  const split = splitHistory(table, { warmUpMs: 10 * day, labelDelayMs: null, judgedShare: 0.2 })
+  const split = splitHistory(table, {
+    warmUpMs: 10 * day,
+    labelDelayMs: null,
+    judgedShare: 0.2,
+    needsLabels: true,
+  })
   assert.equal(split.train[0], 11)
   assert.equal(split.leftOut.warmUp, 10)
   assert.equal(split.leftOut.unlabelled, 46)
@@ -86,12 +101,18 @@ test('the label delay is what 99 of 100 labels took', () => {
     warmUpMs: 0,
     labelDelayMs: null,
     judgedShare: 0.2,
+    needsLabels: true,
   })
   assert.equal(labelDelayMs, 3 * day)
 })
 
 test('a history that is judged on another one is trained on to its end', () => {
-  const split = splitHistory(daily(101, 7), { warmUpMs: 0, labelDelayMs: null, judgedShare: 0 })
+  const split = splitHistory(daily(101, 7), {
+    warmUpMs: 0,
+    labelDelayMs: null,
+    judgedShare: 0,
+    needsLabels: true,
+  })
   assert.equal(split.train.length + split.validation.length, 101)
   assert.equal(split.judged.length, 0)
   assert.deepEqual([...judgedRows(daily(5, 7), 2 * day)], [2, 3, 4])
@@ -105,7 +126,12 @@ test('the warm-up is the longest window, but not more than a share of the histor
 
 test('a history without rows or labels splits into nothing', () => {
   for (const table of [daily(0, 7), daily(50, 7, () => ({ verdict: Verdict.none }))]) {
-    const split = splitHistory(table, { warmUpMs: 0, labelDelayMs: null, judgedShare: 0.2 })
+    const split = splitHistory(table, {
+      warmUpMs: 0,
+      labelDelayMs: null,
+      judgedShare: 0.2,
+      needsLabels: true,
+    })
     assert.equal(split.train.length + split.validation.length + split.judged.length, 0)
   }
 })

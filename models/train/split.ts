@@ -9,6 +9,8 @@ export interface SplitOptions {
   readonly labelDelayMs: number | null
   /** Share of the history's time that is judged, its end; 0 where it is judged on another history. */
   readonly judgedShare: number
+  /** False: rows teach without a label, too, and up to the day that the model is trained; known frauds alone do not. */
+  readonly needsLabels: boolean
 }
 
 /** Rows that are not used, by why. */
@@ -30,6 +32,8 @@ export interface Split {
   /** When the model would have been trained: labels that came later are not known. */
   readonly asOfMs: number
   readonly leftOut: LeftOut
+  /** Rows that do not teach what is ordinary; 0 where labels are what teaches. */
+  readonly knownFrauds: number
 }
 
 /** Of the rows to train on, the latest: they decide when to stop, and where the thresholds lie. */
@@ -40,22 +44,29 @@ const delayQuantile = 0.99
 /** Splits a history. Rows may be missing from any part: `checkParts` (training.ts) says what is needed. */
 export function splitHistory(table: RowTable, options: SplitOptions): Split {
   const { firstMs, lastMs, newestLabelMs, delays } = measure(table)
+  const { needsLabels } = options
   const labelDelayMs = options.labelDelayMs ?? quantile(delays, delayQuantile)
   const hasJudged = options.judgedShare > 0
   const asOfMs = hasJudged
     ? lastMs - options.judgedShare * (lastMs - firstMs)
     : lastMs + labelDelayMs
-  const trainEndMs = hasJudged ? asOfMs - labelDelayMs : Number.POSITIVE_INFINITY
+  const lastTrainMs = needsLabels ? asOfMs - labelDelayMs : asOfMs
+  const trainEndMs = hasJudged ? lastTrainMs : Number.POSITIVE_INFINITY
   // Later rows have few labels yet, and those are mostly of fraud: they would flatter.
   const judgedEndMs = newestLabelMs - labelDelayMs
   const warmMs = firstMs + options.warmUpMs
   const known: number[] = []
   const judged: number[] = []
   const leftOut = { warmUp: 0, unlabelled: 0, gap: 0, tooLate: 0 }
+  let knownFrauds = 0
   for (let row = 0; row < table.count; row++) {
     const timeMs = table.timeMs(row)
     if (timeMs < warmMs) leftOut.warmUp++
-    else if (!table.isLabelled(row)) leftOut.unlabelled++
+    else if (!needsLabels && timeMs < trainEndMs) {
+      // Nobody knows yet of the others.
+      if (table.isFraud(row) && table.labelMs(row) <= asOfMs) knownFrauds++
+      else known.push(row)
+    } else if (!table.isLabelled(row)) leftOut.unlabelled++
     else if (timeMs < trainEndMs) {
       if (table.labelMs(row) <= asOfMs) known.push(row)
       else leftOut.tooLate++
@@ -71,6 +82,7 @@ export function splitHistory(table: RowTable, options: SplitOptions): Split {
     labelDelayMs,
     asOfMs,
     leftOut,
+    knownFrauds,
   }
 }
 

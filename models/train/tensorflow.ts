@@ -2,20 +2,25 @@
 // training begins and not before, so that no other command pays for it.
 import type * as Core from '@tensorflow/tfjs-core'
 import type * as Layers from '@tensorflow/tfjs-layers'
-import type { Dense } from './perceptron.ts'
+import type { Dense } from './dense.ts'
 
 export const backendChoices = ['auto', 'native', 'wasm'] as const
 /** `native` is @tensorflow/tfjs-node, which models/train/tfjs-node.sh builds; `auto` takes it where it loads. */
 export type BackendChoice = (typeof backendChoices)[number]
 
+/**
+ * What a network learns: the margin of a row's being fraud, on log-loss in which a fraud counts `fraudWeight` times, beginning at
+ * `bias` for every row; or its own inputs again, on their mean squared error.
+ */
+export type Goal =
+  | { readonly kind: 'fraud'; readonly fraudWeight: number; readonly bias: number }
+  | { readonly kind: 'inputs' }
+
 export interface NetworkOptions {
   readonly inputs: number
   /** Units of each hidden layer. */
   readonly hidden: readonly number[]
-  /** Loss of a fraud counts so many times. */
-  readonly fraudWeight: number
-  /** The first margin of every row. */
-  readonly bias: number
+  readonly goal: Goal
   readonly seed: number
 }
 
@@ -66,20 +71,24 @@ async function open(
   return { backend, declined, network: (options) => new Network(core, layers, options) }
 }
 
-/** Dense layers with ReLU between them and one margin at the end; Adam on weighted log-loss. Close it: it owns tensors. */
+/** Dense layers with ReLU between them, and Adam. Close it: it owns tensors. */
 export class Network {
   readonly #core: typeof Core
   readonly #model: Layers.Sequential
   readonly #optimizer: Core.AdamOptimizer
   readonly #inputs: number
+  /** Numbers of an answer. */
+  readonly outputs: number
 
   constructor(core: typeof Core, layers: typeof Layers, options: NetworkOptions) {
-    const { inputs, hidden, fraudWeight, bias, seed } = options
+    const { inputs, hidden, goal, seed } = options
     this.#core = core
     this.#inputs = inputs
+    this.outputs = goal.kind === 'fraud' ? 1 : inputs
+    const bias = goal.kind === 'fraud' ? goal.bias : 0
     this.#optimizer = core.train.adam()
     this.#model = layers.sequential({
-      layers: [...hidden, 1].map((units, index) => {
+      layers: [...hidden, this.outputs].map((units, index) => {
         const isLast = index === hidden.length
         return layers.layers.dense({
           units,
@@ -90,13 +99,7 @@ export class Network {
         })
       }),
     })
-    this.#model.compile({
-      optimizer: this.#optimizer,
-      loss: (isFraud, margin) => {
-        const weight = core.add(core.mul(isFraud, fraudWeight - 1), 1)
-        return core.losses.sigmoidCrossEntropy(isFraud, margin, weight)
-      },
-    })
+    this.#model.compile({ optimizer: this.#optimizer, loss: lossOf(core, goal) })
   }
 
   set learningRate(learningRate: number) {
@@ -104,21 +107,22 @@ export class Network {
     Object.assign(this.#optimizer, { learningRate })
   }
 
-  /** One step on the first `count` rows; returns their mean loss before it. */
-  async learn(rows: Float32Array, isFraud: Float32Array, count: number): Promise<number> {
+  /** One step on the first `count` rows, `targets` being what it should answer; returns their mean loss before it. */
+  async learn(rows: Float32Array, targets: Float32Array, count: number): Promise<number> {
+    const { outputs } = this
     const x = this.#core.tensor2d(rows.subarray(0, count * this.#inputs), [count, this.#inputs])
-    const y = this.#core.tensor2d(isFraud.subarray(0, count), [count, 1])
+    const y = this.#core.tensor2d(targets.subarray(0, count * outputs), [count, outputs])
     const loss = await this.#model.trainOnBatch(x, y)
     this.#core.dispose([x, y])
     return typeof loss === 'number' ? loss : loss[0]!
   }
 
-  /** Margins of the first `count` rows into `out` from `at` on. */
-  margins(rows: Float32Array, count: number, out: Float64Array, at: number): void {
+  /** Answers to the first `count` rows into `out` from `at` on. */
+  answer(rows: Float32Array, count: number, out: Float64Array, at: number): void {
     this.#core.tidy(() => {
       const x = this.#core.tensor2d(rows.subarray(0, count * this.#inputs), [count, this.#inputs])
-      const margin = this.#model.predictOnBatch(x) as Core.Tensor
-      out.set(margin.dataSync(), at)
+      const answers = this.#model.predictOnBatch(x) as Core.Tensor
+      out.set(answers.dataSync(), at)
     })
   }
 
@@ -140,5 +144,16 @@ export class Network {
   close(): void {
     this.#model.dispose()
     this.#optimizer.dispose()
+  }
+}
+
+type Loss = (targets: Core.Tensor, answers: Core.Tensor) => Core.Tensor
+
+function lossOf(core: typeof Core, goal: Goal): Loss {
+  if (goal.kind === 'inputs')
+    return (inputs, answers) => core.losses.meanSquaredError(inputs, answers)
+  return (isFraud, margin) => {
+    const weight = core.add(core.mul(isFraud, goal.fraudWeight - 1), 1)
+    return core.losses.sigmoidCrossEntropy(isFraud, margin, weight)
   }
 }

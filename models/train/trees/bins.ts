@@ -26,7 +26,7 @@ export function valueBins({ edges }: FeatureBins): number {
   return edges.length + 1
 }
 
-/** Bins of `columns`, of about as many rows each. A column without a value in the rows is left out. */
+/** Bins of `columns`, of about as many rows each. */
 export function fitBins(
   table: RowTable,
   rows: Int32Array,
@@ -38,12 +38,12 @@ export function fitBins(
     const values = table.values(rows[Math.floor((n * rows.length) / count)]!)
     for (const [index, column] of columns.entries()) samples[index]![n] = values[column]!
   }
-  return columns.flatMap((column, index) => {
+  return columns.map((column, index) => {
     // NaN sorts last.
     const sorted = samples[index]!.sort()
     const absentAt = sorted.findIndex(Number.isNaN)
     const seen = absentAt < 0 ? sorted : sorted.subarray(0, absentAt)
-    return seen.length === 0 ? [] : [{ column, edges: edgesOf(seen) }]
+    return { column, edges: edgesOf(seen) }
   })
 }
 

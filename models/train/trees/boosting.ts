@@ -2,8 +2,8 @@
 // until the validation rows are ranked no better. Memory is a byte a value, and thirty more a row.
 import { Random } from '../../../features/generator/random.ts'
 import { fraudOf } from '../fit.ts'
+import type { LearningRows } from '../fitted.ts'
 import { averagePrecision, rank } from '../ranking.ts'
-import type { RowTable } from '../row-table.ts'
 import { type BinnedRows, binRows, type FeatureBins, fitBins } from './bins.ts'
 import { Growth, type GrowthRules, type Sample } from './growth.ts'
 import { addMargins, type Ensemble, type Tree } from './tree.ts'
@@ -20,14 +20,6 @@ export interface TreeOptions extends GrowthRules {
   readonly seed: number
 }
 
-export interface TreeData {
-  readonly table: RowTable
-  /** Columns of the inputs. */
-  readonly columns: readonly number[]
-  readonly train: Int32Array
-  readonly validation: Int32Array
-}
-
 export interface Round {
   /** From 1. */
   readonly number: number
@@ -38,7 +30,6 @@ export interface Round {
 
 export interface TreeFit {
   readonly ensemble: Ensemble
-  readonly features: readonly FeatureBins[]
   readonly best: Round
   readonly rounds: number
 }
@@ -52,7 +43,7 @@ export interface TreeHooks {
 
 /** Fits on `data`; the same options and rows give the same bits. */
 export async function fitTrees(
-  data: TreeData,
+  data: LearningRows,
   options: TreeOptions,
   hooks: TreeHooks,
 ): Promise<TreeFit> {
@@ -80,11 +71,10 @@ export async function fitTrees(
   }
   return {
     ensemble: {
-      columns: features.map(({ column }) => column),
+      columns,
       trees: trees.slice(0, best!.number),
       base: Math.fround(boosting.base - Math.log(options.fraudWeight)),
     },
-    features,
     best: best!,
     rounds: trees.length,
   }
@@ -104,7 +94,11 @@ class Boosting {
   readonly #random: Random
   readonly #allFeatures: Int32Array
 
-  constructor({ table, train }: TreeData, features: readonly FeatureBins[], options: TreeOptions) {
+  constructor(
+    { table, train }: LearningRows,
+    features: readonly FeatureBins[],
+    options: TreeOptions,
+  ) {
     const { fraudWeight, seed } = options
     this.#options = options
     this.#isFraud = fraudOf(table, train)
