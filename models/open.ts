@@ -1,12 +1,11 @@
 // Opens a model folder: through the gate, to whoever scores it best, on trial. A tree model is opened twice, on ONNX Runtime
 // and on our own walker; as their scores are the same bits, which of them stays is a matter of speed alone.
 import assert from 'node:assert'
-import { Faults, wholeFile } from './faults.ts'
 import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
-import { type Model, ModelRefusal } from './model.ts'
+import type { Model } from './model.ts'
 import { openOnnx, type RunTerms } from './onnx.ts'
 import { isSame, type Timing, timingOf } from './scorers.ts'
-import { loadRuntime, type OnAttempt, type Runtime } from './session.ts'
+import { loadRuntime, type OnAttempt, type Runtime, runtimeRefusal } from './session.ts'
 import { readTrees, type Trees } from './trees/candidate.ts'
 import { TreeModel } from './trees/tree-model.ts'
 import { type OnTrial, tryAgain, tryModel } from './trial.ts'
@@ -106,7 +105,7 @@ class Opening {
     const trees = readTrees(this.#candidate)
     const runtime = await loadRuntime()
     if (runtime instanceof Error) {
-      if (trees === null) throw refusalWithout(runtime, this.#candidate.file)
+      if (trees === null) throw runtimeRefusal(runtime, this.#candidate.file)
       return { model: this.#walker(trees), kind: 'trees', admission: unmeasured }
     }
     const whole = await this.#whole(runtime)
@@ -125,7 +124,7 @@ class Opening {
     const trees = kind === 'whole' ? null : readTrees(this.#candidate)
     if (kind === 'trees' && trees !== null) return this.#walker(trees)
     const runtime = await loadRuntime()
-    if (runtime instanceof Error) throw refusalWithout(runtime, file)
+    if (runtime instanceof Error) throw runtimeRefusal(runtime, file)
     const model = trees === null ? await this.#whole(runtime) : await this.#margin(runtime, trees)
     if (isPadded) model.pad()
     return model
@@ -182,11 +181,4 @@ class Opening {
     this.#open.push(model)
     return model
   }
-}
-
-function refusalWithout(cause: Error, file: string): ModelRefusal {
-  const faults = new Faults(file)
-  const hint = 'without it only tree models run, whose score is a sum over trees or its sigmoid'
-  faults.add(wholeFile, 'onnxruntime-node, to run this model on', cause.message, hint)
-  return new ModelRefusal(faults.list)
 }

@@ -16,6 +16,14 @@ export async function loadRuntime(): Promise<Runtime | Error> {
   }
 }
 
+/** The refusal of a model that needs the runtime where there is none. */
+export function runtimeRefusal(cause: Error, file: string): ModelRefusal {
+  const faults = new Faults(file)
+  const hint = 'without it only tree models run, whose score is a sum over trees or its sigmoid'
+  faults.add(wholeFile, 'onnxruntime-node, to run this model on', cause.message, hint)
+  return new ModelRefusal(faults.list)
+}
+
 /** A provider was asked to run a model, or failed while it ran it. */
 export interface ProviderAttempt {
   readonly provider: string

@@ -1,10 +1,10 @@
 // Runs a model on rows for all that it gives, before it is known how a score is read from that.
-import { type InferenceSession, Tensor } from 'onnxruntime-node'
+import type { Tensor } from 'onnxruntime-node'
 import { Faults } from '../faults.ts'
 import type { Row } from '../manifest.ts'
 import { ModelRefusal } from '../model.ts'
 import type { ModelFile } from '../model-file.ts'
-import { openSession } from '../onnx.ts'
+import { loadRuntime, ProviderSession, type Runtime, runtimeRefusal } from '../session.ts'
 import type { RawOutput } from './guess.ts'
 
 export interface RawRun {
@@ -29,13 +29,16 @@ export async function rawOutputs(
   const outputs = graph.outputs
     .filter(({ name, type }) => (only === null || name === only) && isRead(type))
     .map(({ name, type }) => new Gathered(name, type === 'int64'))
-  const session = await openSession({ file, bytes }, ['cpu'])
+  const runtime = await loadRuntime()
+  if (runtime instanceof Error) throw runtimeRefusal(runtime, file)
+  const session = await ProviderSession.open(runtime, file, bytes, ['cpu'], () => undefined)
+  const runner = { runtime, session }
   const input = graph.inputs[0]!.name
   try {
     const probes = outputs.map(({ name, isLabel }) => new Gathered(name, isLabel))
-    await refuseSlow(() => run(session, input, rows.slice(0, 1), imputations, probes), monotonicUs)
+    await refuseSlow(() => run(runner, input, rows.slice(0, 1), imputations, probes), monotonicUs)
     for (let start = 0; start < rows.length; start += batchRows) {
-      await run(session, input, rows.slice(start, start + batchRows), imputations, outputs)
+      await run(runner, input, rows.slice(start, start + batchRows), imputations, outputs)
     }
     return outputs
   } catch (cause) {
@@ -75,15 +78,23 @@ class Gathered implements RawOutput {
   }
 }
 
+interface Runner {
+  readonly runtime: Runtime
+  readonly session: ProviderSession
+}
+
 async function run(
-  session: InferenceSession,
+  { runtime, session }: Runner,
   input: string,
   rows: readonly Row[],
   imputations: readonly number[],
   outputs: readonly Gathered[],
 ): Promise<void> {
   const values = rows.flatMap((row) => row.map((value, at) => value ?? imputations[at]!))
-  const tensor = new Tensor('float32', Float32Array.from(values), [rows.length, imputations.length])
+  const tensor = new runtime.Tensor('float32', Float32Array.from(values), [
+    rows.length,
+    imputations.length,
+  ])
   const names = outputs.map(({ name }) => name)
   const results = await session.run({ [input]: tensor }, names)
   for (const output of outputs) output.add(results[output.name] as Tensor, rows.length)
