@@ -56,14 +56,18 @@ const names = new Set<string>()
 await load('warm_up', warmSeconds)
 const rssBefore = await rss()
 await load('alone', aloneSeconds)
-let isOver = false
+const stopping = new AbortController()
+const stop = stopping.signal
+const over = new Promise((resolve) => {
+  stop.addEventListener('abort', resolve)
+})
 let swaps = 0
 let refused = 0
 const swapTimesMs: number[] = []
 const swapping = swapAll()
 names.clear()
 await load('swapping', swapSeconds)
-isOver = true
+stopping.abort()
 await swapping
 result['swaps'] = swaps
 result['swaps_refused'] = refused
@@ -111,7 +115,7 @@ async function load(name: string, forSeconds: number): Promise<void> {
 }
 
 async function swapAll(): Promise<void> {
-  for (let turn = 1; !isOver; turn++) {
+  for (let turn = 1; !stop.aborted; turn++) {
     const [name] = models[turn % models.length]!
     const began = performance.now()
     const url = `http://127.0.0.1:${adminPort}/admin/models/${name}`
@@ -120,7 +124,7 @@ async function swapAll(): Promise<void> {
     swapTimesMs.push(performance.now() - began)
     if (response.status === 200) swaps++
     else refused++
-    for (let waited = 0; waited < everySeconds && !isOver; waited++) await pause(1000)
+    await Promise.race([over, pause(everySeconds * 1000)])
   }
 }
 

@@ -107,7 +107,7 @@ export async function assemble(
       if (mapping) refuseLacking(document, mapping.schema, shippedCatalog())
     })
   }
-  const policyOf = catalog && attempt(() => readPolicy(files.policy, catalog))
+  const policyOf = attempt(() => readPolicy(files.policy, catalog))
   if (mapping === null || catalog === null || policyOf === null || faults.length > 0) {
     throw new DocumentError(faults)
   }
@@ -154,9 +154,9 @@ async function openSeats(
 }
 
 /** Throws DocumentError, with the faults that no model's thresholds could change. */
-function readPolicy(file: string | null, catalog: CatalogUnion): Assembled['policyOf'] {
-  const features = new Set(catalog.features.map(({ name }) => name))
-  const vocabulary = shippedVocabulary(features)
+function readPolicy(file: string | null, catalog: CatalogUnion | null): Assembled['policyOf'] {
+  const features = catalog && new Set(catalog.features.map(({ name }) => name))
+  const vocabulary = features && shippedVocabulary(features)
   if (file === null) return (suggested) => defaultPolicy(suggested, vocabulary)
   const document = readDocument(file)
   const read = (name: string): Document | null => {

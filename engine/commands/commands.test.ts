@@ -47,6 +47,7 @@ test('replay reads a file, the generator or a range of a topic', () => {
       messagesMax: 10,
       decisionsOut: null,
       featuresOut: null,
+      facts: [],
     },
     faults: [],
   })
@@ -118,7 +119,7 @@ test('results go to a file of a known ending in a folder that exists, or to stdo
   assert.equal(options.featuresOut, join(folder, 'rows.csv'))
   assert.match(
     faultsOf(replayLine, { ...input, '--features-out': 'rows.xlsx' }),
-    /ending in .csv or .jsonl/,
+    /ending in .parquet or .csv or .jsonl/,
   )
   assert.match(
     faultsOf(replayLine, { ...input, '--decisions-out': 'no/where.jsonl' }),

@@ -33,8 +33,8 @@ export interface SuggestedThresholds {
 /** What a policy is compiled against. */
 export interface PolicyWorld {
   readonly suggested: SuggestedThresholds
-  /** Names that the catalog computes. */
-  readonly features: ReadonlySet<string>
+  /** Names that the catalog computes; null where it has faults of its own. */
+  readonly features: ReadonlySet<string> | null
   /** Where the policy names none. */
   readonly vocabulary: Vocabulary | null
   /** A file that the policy names, relative to its own folder; null where there is none. */

@@ -26,10 +26,11 @@ const codeRule = '1 to 32 of letters, digits, dot, dash and underscore'
 const textMax = 200
 
 /**
- * Compiles `name` and `reasons: [{ code, text, outward, features }]`. `features`: names that the catalog computes. Throws
+ * Compiles `name` and `reasons: [{ code, text, outward, features }]`. `features`: names that the catalog computes; null where it has
+ * faults of its own. Throws
  * DocumentError with all faults.
  */
-export function compileVocabulary(document: Document, features: ReadonlySet<string>): Vocabulary {
+export function compileVocabulary(document: Document, features: ReadonlySet<string> | null): Vocabulary {
   const reader = new DocumentReader(document)
   const root = reader.object(document.value, [], ['name', 'reasons']) ?? {}
   const name = reader.name(root['name'], ['name'])
@@ -54,7 +55,7 @@ export function compileVocabulary(document: Document, features: ReadonlySet<stri
       const here = [...path, 'features', index]
       const known = reader.name(feature, here)
       if (known === '') continue
-      if (!features.has(known)) {
+      if (features !== null && !features.has(known)) {
         const near = closest(known, [...features])
         const hint = near === null ? null : `did you mean ${near}?`
         reader.fault(here, 'a feature of the catalog', known, hint)
