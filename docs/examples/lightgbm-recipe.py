@@ -1,9 +1,9 @@
 # Trains LightGBM on feature rows of `weir replay --features-out rows.parquet --with time,label` and writes what
-# `weir model import` takes: model.onnx, features.txt, golden.jsonl. It says how good the model is on a later period, and
-# how far ONNX Runtime is from LightGBM.
+# `weir model import` takes: model.onnx and golden.jsonl. It says how good the model is on a later period, and how far ONNX
+# Runtime is from LightGBM.
 #
-#   python lightgbm-recipe.py rows.parquet out            train on the rows up to a day, judge by those after it
-#   python lightgbm-recipe.py rows.parquet out other.parquet       and score other rows: out/scores.jsonl
+#   python lightgbm-recipe.py rows.parquet out                   train on the rows up to a day, judge by those after it
+#   python lightgbm-recipe.py rows.parquet out other.parquet     and score other rows: out/scores.jsonl
 #
 # Tried with Python 3.11.7, lightgbm 4.7.0, pandas 3.1.1, pyarrow 26.0.1, scikit-learn 1.9.0, onnxmltools 1.16.0, onnx 1.23.2,
 # onnxruntime 1.32.0
@@ -67,10 +67,9 @@ shape = [('features', FloatTensorType([None, len(features)]))]
 onnx = onnxmltools.convert_lightgbm(model, initial_types=shape, zipmap=False, target_opset=15)
 payload = onnx.SerializeToString()
 (out / 'model.onnx').write_bytes(payload)
-(out / 'features.txt').write_text(','.join(features))
 
 session = onnxruntime.InferenceSession(payload, providers=['CPUExecutionProvider'])
-_, probabilities = session.run(None, {'features': inputs(judged)})
+(probabilities,) = session.run(['probabilities'], {'features': inputs(judged)})
 print(f'ONNX Runtime is at most {np.abs(probabilities[:, 1] - scores).max():.1e} from LightGBM')
 
 
