@@ -30,7 +30,10 @@ const textMax = 200
  * faults of its own. Throws
  * DocumentError with all faults.
  */
-export function compileVocabulary(document: Document, features: ReadonlySet<string> | null): Vocabulary {
+export function compileVocabulary(
+  document: Document,
+  features: ReadonlySet<string> | null,
+): Vocabulary {
   const reader = new DocumentReader(document)
   const root = reader.object(document.value, [], ['name', 'reasons']) ?? {}
   const name = reader.name(root['name'], ['name'])
