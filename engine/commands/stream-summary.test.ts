@@ -60,7 +60,7 @@ test('examples are one of each pattern caught, one missed and one honest, with t
     ],
   )
   assert.ok(heads[0]!.endsWith('t2'), 'the costliest of its kind')
-  assert.match(comparison.lines().join('\n'), /^ {4}odd +3 {2}usually {2}1 {2}\+2\.0 deviations$/m)
+  assert.match(comparison.lines().join('\n'), /^ {4}\+2\.00 strange +odd +3 +usually +1$/m)
 })
 
 test('more transactions than are kept waiting at once stay in step with their outcomes', () => {
