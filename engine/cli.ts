@@ -81,7 +81,8 @@ function declare(
   if (line.argument !== undefined) commander.argument(line.argument.form, line.argument.help)
   commander.action(async () => {
     const values: Record<string, string | true> = {}
-    if (line.argument !== undefined) values[line.argument.form] = commander.args[0]!
+    const [argument] = commander.args
+    if (line.argument !== undefined && argument !== undefined) values[line.argument.form] = argument
     for (const option of commander.options) {
       const value = commander.getOptionValue(option.attributeName()) as string | true | undefined
       if (value !== undefined) values[option.long!] = value

@@ -11,6 +11,7 @@ import { initLine, runInit } from './commands/init.ts'
 import { importLine, inspectLine } from './commands/model.ts'
 import { runImport } from './commands/model-import.ts'
 import { runInspect } from './commands/model-inspect.ts'
+import { rollbackLine, runRollback } from './commands/model-rollback.ts'
 import { replayLine, runReplay } from './commands/replay.ts'
 import { runServe, serveLine } from './commands/serve.ts'
 import { runStream, streamLine } from './commands/stream.ts'
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   command(trainLine, runTrain),
   command(inspectLine, runInspect),
   command(importLine, runImport),
+  command(rollbackLine, runRollback),
 ]
 
 const stop = new AbortController()

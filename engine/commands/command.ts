@@ -94,7 +94,8 @@ export const sharedFlags = {
   },
   model: {
     form: '--model <folder>',
-    help: 'model folder (overrides models)',
+    help: 'model folder; challengers behind it, with commas or the option again (overrides models)',
+    isList: true,
     setting: 'models',
   },
   policy: {

@@ -51,7 +51,8 @@ export function openAssembly(
   const { source, catalog, models, modelsFolder, policy, rolloutBy } = loaded.config
   const isServed = catalog.length === 0 || hasShippedFeatures(catalog)
   const shippedModel = isServed ? [{ folder: shipped.model, share: 0 }] : []
-  const lineup = modelsFolder === null ? null : readLineup(modelsFolder)
+  const isAsked = loaded.origins.get('models')?.startsWith('option') === true
+  const lineup = modelsFolder === null || isAsked ? null : readLineup(modelsFolder)
   const placed = lineup === null ? models : seatsOf(modelsFolder!, lineup.models)
   const named = placed.length > 0 ? placed : shippedModel
   const isScored = use !== 'without a model'

@@ -216,7 +216,7 @@ describe('a challenger', () => {
     const [without] = await decide(pipeline, [{ card: 'c' }])
     assert.equal(without!.model?.name, 'champion')
     assert.equal(without!.rung, 'no-challenger')
-    assert.deepEqual(without!.degraded, ['challenger challenger'])
+    assert.deepEqual(without!.degraded, ['challenger challenger 1'])
     assert.equal(without!.scores?.[1]?.score, null)
     isBroken = false
     const [whole] = await decide(pipeline, [{ card: 'c' }])

@@ -72,11 +72,11 @@ export class Scoring {
     return absence === null ? scores[row]! : Number.NaN
   }
 
-  /** Names of the challengers that have no scores of this batch. */
+  /** Name and version of the challengers that have no scores of this batch. */
   get absent(): readonly string[] {
     const names: string[] = []
     for (const { absence, seat } of this.#scorers) {
-      if (absence !== null) names.push(seat.model!.name)
+      if (absence !== null) names.push(`${seat.model!.name} ${seat.model!.version}`)
     }
     return names
   }

@@ -16,7 +16,7 @@ import {
   seatsOf,
   writeLineup,
 } from './lineup-file.ts'
-import type { Swapper } from './swapper.ts'
+import type { Change, Swapper } from './swapper.ts'
 
 export interface AdminParts {
   readonly port: number
@@ -77,8 +77,6 @@ export class Admin {
 
 class AdminRoutes {
   readonly #parts: AdminParts
-  /** Changes are one after the other, from reading the file to writing it. */
-  #last: Promise<unknown> = Promise.resolve()
 
   constructor(parts: AdminParts) {
     this.#parts = parts
@@ -151,13 +149,11 @@ class AdminRoutes {
 
   /** Swaps first and writes then: what was refused is not in the file. */
   #change(next: () => LineupFile | Reply): Promise<Reply> {
-    const change = this.#last.then(() => this.#changeNow(next))
-    this.#last = change
-    return change
+    return this.#parts.swapper.inTurn((change) => this.#changeNow(next, change))
   }
 
-  async #changeNow(next: () => LineupFile | Reply): Promise<Reply> {
-    const { folder, swapper } = this.#parts
+  async #changeNow(next: () => LineupFile | Reply, change: Change): Promise<Reply> {
+    const { folder } = this.#parts
     if (folder === null) {
       const expected = 'models_folder to be set: models come from there'
       return problem(409, 'models_folder', expected, 'nothing')
@@ -170,7 +166,7 @@ class AdminRoutes {
       if (missing !== undefined) {
         return problem(404, 'name', `one of ${known.join(', ') || '(none)'}`, missing)
       }
-      await swapper.change(seatsOf(folder, lineup.models))
+      await change(seatsOf(folder, lineup.models))
       writeLineup(folder, lineup)
       return this.#list()
     } catch (error) {

@@ -31,6 +31,8 @@ export interface Placed {
   readonly seat: Seat
 }
 
+export type Change = (wanted: readonly SeatSetting[]) => Promise<void>
+
 /** Counts since the start. */
 export interface SwapStats {
   readonly swaps: number
@@ -75,9 +77,16 @@ export class Swapper {
    * then those of before do.
    */
   change(wanted: readonly SeatSetting[]): Promise<void> {
-    const change = this.#last.then(() => this.#change(wanted))
-    this.#last = change.catch(() => undefined)
-    return change
+    return this.inTurn((change) => change(wanted))
+  }
+
+  /**
+   * Does work with nobody else's change before its end: what is read to decide a change, and written behind it, belongs to it.
+   */
+  inTurn<T>(work: (change: Change) => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => work((wanted) => this.#change(wanted)))
+    this.#last = turn.catch(() => undefined)
+    return turn
   }
 
   /** Resolves once no change is under way. Further ones are not begun. Models stay open: they are their engine's. */

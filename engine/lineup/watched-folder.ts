@@ -4,8 +4,14 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Log } from '../core/ports.ts'
-import { lineupFileName, modelFolders, readLineup, seatsOf } from './lineup-file.ts'
-import type { Swapper } from './swapper.ts'
+import {
+  type LineupFile,
+  lineupFileName,
+  modelFolders,
+  readLineup,
+  seatsOf,
+} from './lineup-file.ts'
+import type { Change, Swapper } from './swapper.ts'
 
 const lookMs = 250
 
@@ -34,14 +40,22 @@ export class WatchedFolder {
     const signature = this.#signature()
     if (signature === this.#seen) return
     this.#seen = signature
+    // Read in its turn: whoever changes the file first may be about to write it.
+    this.#asked = this.#swapper.inTurn((change) => this.#follow(change))
+  }
+
+  async #follow(change: Change): Promise<void> {
+    const lineup = this.#read()
+    // What is refused has been said.
+    if (lineup !== null) await change(seatsOf(this.#folder, lineup.models)).catch(() => undefined)
+  }
+
+  #read(): LineupFile | null {
     try {
-      const lineup = readLineup(this.#folder)
-      if (lineup === null) return
-      this.#asked = this.#swapper
-        .change(seatsOf(this.#folder, lineup.models))
-        .catch(() => undefined)
+      return readLineup(this.#folder)
     } catch (error) {
       this.#log.error({ error }, `${lineupFileName} is not understood: no model changed`)
+      return null
     }
   }
 

@@ -19,6 +19,8 @@ export interface SidecarOptions {
   /** Settings of `kafka` and `http`. */
   readonly kafka?: Readonly<Record<string, unknown>>
   readonly http?: Readonly<Record<string, unknown>>
+  /** Further sections. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 export class SidecarProcess {
@@ -39,6 +41,7 @@ export class SidecarProcess {
       redis: { command_timeout: '300ms' },
       http: { port, socket: this.socketPath, stand_in: 'deny', ...options.http },
       ...(options.kafka === undefined ? {} : { kafka: options.kafka }),
+      ...options.more,
     }
     const clean = { KAFKA_BROKERS: undefined, REDIS_URL: options.redisUrl }
     this.#engine = new EngineProcess(['serve'], JSON.stringify(config), clean)
