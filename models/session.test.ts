@@ -25,6 +25,8 @@ interface World {
   readonly told: string[]
   /** What the runtime opened, in order. */
   readonly opened: () => Promise<InferenceSession[]>
+  /** Something happens while the next session is being opened. */
+  readonly meanwhile: (happens: () => Promise<void>) => void
 }
 
 async function open(t: TestContext, providers: string[], bytes = linear): Promise<World> {
@@ -40,7 +42,14 @@ async function open(t: TestContext, providers: string[], bytes = linear): Promis
     )
     return sessions.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   }
-  return { session, told, opened }
+  const meanwhile = (happens: () => Promise<void>): void => {
+    create.mockImplementationOnce(async () => {
+      const next = await InferenceSession.create(bytes)
+      await happens()
+      return next
+    })
+  }
+  return { session, told, opened, meanwhile }
 }
 
 function textOf({ provider, during, failure }: ProviderAttempt): string {
@@ -142,5 +151,14 @@ test('released while it falls back, it ends up with nothing open', async (t) => 
   await session.release()
   await running
   await assert.rejects(session.run(feeds, ['score']))
+  for (const one of await opened()) await assert.rejects(one.run(feeds))
+})
+
+test('released while the next provider is being opened, it closes that one too', async (t) => {
+  const { session, opened, meanwhile } = await open(t, ['cpu', 'cpu'])
+  await (await opened())[0]!.release()
+  meanwhile(() => session.release())
+  await session.run(feeds, ['score']).catch(() => null)
+  assert.equal((await opened()).length, 3, 'the first, and the next one with what it is made by')
   for (const one of await opened()) await assert.rejects(one.run(feeds))
 })
