@@ -133,6 +133,18 @@ test('without a clock a tree model is walked, and nothing is measured', async ()
   assert.deepEqual(model.tried.admission, { trees: null, onnxruntime: null })
 })
 
+test('providers are told of for the scorer that stays, and for no other', async () => {
+  const told: string[] = []
+  const onAttempt: OpenOptions['onAttempt'] = ({ provider, failure }) => {
+    told.push(`${provider}: ${failure === null ? 'fine' : 'failed'}`)
+  }
+  await open(treeFolder(), { onAttempt })
+  assert.deepEqual(told, [])
+  const providers = ['nowhere', 'cpu']
+  await open(treeFolder(), { onAttempt, providers, monotonicUs: turnClock('onnxruntime') })
+  assert.deepEqual(told, ['nowhere: failed', 'cpu: fine'])
+})
+
 test('a model of anything else is run by the runtime and explained by occlusion', async () => {
   const model = await open(folders.make({ bytes: modelFile(linearParts()) }))
   assert.deepEqual([model.scorer, model.attribution], ['cpu', 'occlusion'])
