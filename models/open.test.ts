@@ -170,6 +170,47 @@ test('a sigmoid in the graph and one that the manifest asks for are the same sco
   assert.deepEqual(await scoresOf(model), golden.scores)
 })
 
+test('a margin that the graph has squashed before is no sum over trees', async () => {
+  const bytes = modelFile({
+    input: [value('features', ['N', columns])],
+    output: [value('margin', ['N', 1])],
+    node: [
+      node(
+        'TreeEnsembleRegressor',
+        ['features'],
+        ['sum'],
+        treeAttributes(trees, wish),
+        'ai.onnx.ml',
+      ),
+      node('Sigmoid', ['sum'], ['margin']),
+    ],
+  })
+  const twice = { rows: golden.rows, scores: golden.scores.map(sigmoid) }
+  const folder = folders.make({ bytes, manifest, golden: twice })
+  const model = await open(folder)
+  assert.deepEqual([model.scorer, model.attribution], ['cpu', 'occlusion'])
+  assert.match(await withoutRuntime(folder), /expected onnxruntime-node, to run this model on/)
+})
+
+test('where a graph has no covers, the rows of the background weigh its leaves, else the golden rows', async () => {
+  const uncovered = { ...trees, hitrates: trees.hitrates.map(() => 1) }
+  const background = {
+    rows: [
+      [1, 2, 3],
+      [null, 0.25, -1],
+    ],
+  }
+  const explained = async (
+    lists: typeof trees,
+    parts: { background?: unknown },
+  ): Promise<number[]> =>
+    addedTo(await open(folders.make({ bytes: treeFile(lists, wish), manifest, golden, ...parts })))
+  const byGolden = await explained(uncovered, {})
+  assert.notDeepEqual(await explained(uncovered, { background }), byGolden)
+  assert.notDeepEqual(await explained(trees, {}), byGolden)
+  assert.deepEqual(await explained(trees, { background }), await explained(trees, {}))
+})
+
 test('golden scores count for whoever scores: a tree model that misses one is refused', async () => {
   const scores = golden.scores.with(3, 0.123)
   const folder = folders.make({

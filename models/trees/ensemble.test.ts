@@ -105,7 +105,10 @@ const damages: readonly (readonly [string, Partial<TreeLists>])[] = [
   ['a vote without a weight', { weights: [1, 2, 10] }],
   ['a vote of no tree', { leafTrees: [0, 0, 1, 9] }],
   ['a vote of no node', { leafNodes: [1, 2, 1, 9] }],
-  ['a leaf that votes twice', { leafNodes: [1, 2, 1, 1] }],
+  [
+    'a leaf that votes twice',
+    { leafTrees: [0, 0, 1, 1, 1], leafNodes: [1, 2, 1, 2, 2], weights: [1, 2, 10, 20, 30] },
+  ],
   [
     'a leaf that does not vote',
     { leafTrees: [0, 0, 1], leafNodes: [1, 2, 1], weights: [1, 2, 10] },

@@ -77,8 +77,8 @@ const trees = (input: string, output: string): Node =>
 const cast = (to: number, input: string, output: string): Node =>
   node('Cast', [input], [output], [attribute.int('to', to)])
 
-/** Of nodes from `features` to `score`. */
-function read(...nodes: Node[]): TreeScore | null {
+/** Of nodes from `features` to a column of `score`. */
+function read(nodes: Node[], column = 0): TreeScore | null {
   const bytes = modelFile({
     input: [value('features', ['N', columns])],
     output: [value('score', ['N', 1])],
@@ -92,12 +92,12 @@ function read(...nodes: Node[]): TreeScore | null {
     ],
     node: nodes,
   })
-  const place = { input: 'features', columns, output: 'score', column: 0 }
+  const place = { input: 'features', columns, output: 'score', column }
   return treeScoreOf(readNodes(bytes), place)
 }
 
 test('between input, trees and score may stand what changes no number', () => {
-  assert.equal(read(trees('features', 'score'))?.isSigmoid, false)
+  assert.equal(read([trees('features', 'score')])?.isSigmoid, false)
   const plain: Node[][] = [
     [node('Identity', ['features'], ['same']), cast(1, 'same', 'x'), trees('x', 'score')],
     [trees('features', 'sum'), node('Identity', ['sum'], ['score'])],
@@ -108,10 +108,32 @@ test('between input, trees and score may stand what changes no number', () => {
     [trees('features', 'sum'), node('Reshape', ['sum', 'line'], ['score'])],
   ]
   for (const nodes of plain) {
-    assert.equal(read(...nodes)?.isSigmoid, false, nodes.map(({ opType }) => opType).join(' '))
+    assert.equal(read(nodes)?.isSigmoid, false, nodes.map(({ opType }) => opType).join(' '))
   }
   const squashed = [trees('features', 'sum'), node('Sigmoid', ['sum'], ['score'])]
-  assert.equal(read(...squashed)?.isSigmoid, true)
+  assert.equal(read(squashed)?.isSigmoid, true)
+})
+
+test('a column of several is lost where they become one', () => {
+  const two = parts.map((one) => (one.name === 'n_targets' ? attribute.int('n_targets', 2) : one))
+  const targets = (output: string): Node =>
+    node('TreeEnsembleRegressor', ['features'], [output], two, 'ai.onnx.ml')
+  assert.ok(read([targets('score')]) !== null)
+  assert.equal(read([targets('sums'), node('Reshape', ['sums', 'column'], ['score'])]), null)
+})
+
+test('a sigmoid of a sigmoid is neither', () => {
+  const classifier = { ...wish, kind: 'classifier' as const }
+  const lists = randomTrees(classifier)
+  const votes = treeAttributes(
+    { ...lists, weights: lists.weights.map((one) => -Math.abs(one)) },
+    classifier,
+  )
+  const logistic = [...votes, attribute.text('post_transform', 'LOGISTIC')]
+  const classes = (output: string): Node =>
+    node('TreeEnsembleClassifier', ['features'], ['label', output], logistic, 'ai.onnx.ml')
+  assert.equal(read([classes('score')], 1)?.isSigmoid, true)
+  assert.equal(read([classes('share'), node('Sigmoid', ['share'], ['score'])], 1), null)
 })
 
 test('anything else between them makes it no tree model', () => {
@@ -137,6 +159,6 @@ test('anything else between them makes it no tree model', () => {
     [node('Identity', ['x'], ['x']), trees('x', 'score')],
   ]
   for (const nodes of other) {
-    assert.equal(read(...nodes), null, nodes.map(({ opType }) => opType).join(' '))
+    assert.equal(read(nodes), null, nodes.map(({ opType }) => opType).join(' '))
   }
 })

@@ -85,9 +85,8 @@ export class Walker {
       const to = 2 * from
       for (let column = 0; column < columns; column++) {
         const word = bits[from + column]!
-        const size = word & keyMax
-        const key = size === 0 ? 0 : word ^ ((word >> 31) & keyMax)
-        const isNan = size > 0x7f800000
+        const key = word ^ ((word >> 31) & keyMax)
+        const isNan = (word & keyMax) > 0x7f800000
         keys[to + column] = isNan ? keyMax : key
         keys[to + columns + column] = isNan ? keyMin : key
       }
@@ -103,7 +102,7 @@ function isLeaf(words: Int32Array, at: number): boolean {
 const float = new Float32Array(1)
 const floatBits = new Int32Array(float.buffer)
 
-/** Orders as the numbers do; −0 and 0 are one. */
+/** Of a threshold. −0 is 0: the key below, which a row's −0 has, is no threshold's, so to all of them it is 0. */
 function keyOf(value: number): number {
   float[0] = value
   const word = floatBits[0]!
