@@ -133,6 +133,18 @@ test('without a clock a tree model is walked, and nothing is measured', async ()
   assert.deepEqual(model.tried.admission, { trees: null, onnxruntime: null })
 })
 
+test('providers are told of for the scorer that stays, and for no other', async () => {
+  const told: string[] = []
+  const onAttempt: OpenOptions['onAttempt'] = ({ provider, failure }) => {
+    told.push(`${provider}: ${failure === null ? 'fine' : 'failed'}`)
+  }
+  await open(treeFolder(), { onAttempt })
+  assert.deepEqual(told, [])
+  const providers = ['nowhere', 'cpu']
+  await open(treeFolder(), { onAttempt, providers, monotonicUs: turnClock('onnxruntime') })
+  assert.deepEqual(told, ['nowhere: failed', 'cpu: fine'])
+})
+
 test('a model of anything else is run by the runtime and explained by occlusion', async () => {
   const model = await open(folders.make({ bytes: modelFile(linearParts()) }))
   assert.deepEqual([model.scorer, model.attribution], ['cpu', 'occlusion'])
@@ -156,6 +168,47 @@ test('a sigmoid in the graph and one that the manifest asks for are the same sco
   const model = await open(treeFolder(bytes, { output: { name: 'score' } }))
   assert.equal(model.scorer, 'trees')
   assert.deepEqual(await scoresOf(model), golden.scores)
+})
+
+test('a margin that the graph has squashed before is no sum over trees', async () => {
+  const bytes = modelFile({
+    input: [value('features', ['N', columns])],
+    output: [value('margin', ['N', 1])],
+    node: [
+      node(
+        'TreeEnsembleRegressor',
+        ['features'],
+        ['sum'],
+        treeAttributes(trees, wish),
+        'ai.onnx.ml',
+      ),
+      node('Sigmoid', ['sum'], ['margin']),
+    ],
+  })
+  const twice = { rows: golden.rows, scores: golden.scores.map(sigmoid) }
+  const folder = folders.make({ bytes, manifest, golden: twice })
+  const model = await open(folder)
+  assert.deepEqual([model.scorer, model.attribution], ['cpu', 'occlusion'])
+  assert.match(await withoutRuntime(folder), /expected onnxruntime-node, to run this model on/)
+})
+
+test('where a graph has no covers, the rows of the background weigh its leaves, else the golden rows', async () => {
+  const uncovered = { ...trees, hitrates: trees.hitrates.map(() => 1) }
+  const background = {
+    rows: [
+      [1, 2, 3],
+      [null, 0.25, -1],
+    ],
+  }
+  const explained = async (
+    lists: typeof trees,
+    parts: { background?: unknown },
+  ): Promise<number[]> =>
+    addedTo(await open(folders.make({ bytes: treeFile(lists, wish), manifest, golden, ...parts })))
+  const byGolden = await explained(uncovered, {})
+  assert.notDeepEqual(await explained(uncovered, { background }), byGolden)
+  assert.notDeepEqual(await explained(trees, {}), byGolden)
+  assert.deepEqual(await explained(trees, { background }), await explained(trees, {}))
 })
 
 test('golden scores count for whoever scores: a tree model that misses one is refused', async () => {

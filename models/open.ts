@@ -5,7 +5,13 @@ import { type Candidate, type ParseDocument, readCandidate } from './gate.ts'
 import type { Model } from './model.ts'
 import { openOnnx, type RunTerms } from './onnx.ts'
 import { isSame, type Timing, timingOf } from './scorers.ts'
-import { loadRuntime, type OnAttempt, type Runtime, runtimeRefusal } from './session.ts'
+import {
+  loadRuntime,
+  type OnAttempt,
+  type ProviderAttempt,
+  type Runtime,
+  runtimeRefusal,
+} from './session.ts'
 import { readTrees, type Trees } from './trees/candidate.ts'
 import { TreeModel } from './trees/tree-model.ts'
 import { type OnTrial, tryAgain, tryModel } from './trial.ts'
@@ -66,14 +72,16 @@ export async function openModel(
     const { tried } = options
     if (tried?.hash === hash) {
       const model = await opening.again(tried)
+      await opening.keep(model)
       await tryAgain(model, terms)
       return Object.assign(model, { tried })
     }
     const { model, kind, admission } = await opening.choose()
+    await opening.keep(model)
     const isPadded = await tryModel(model, terms)
     return Object.assign(model, { tried: { hash, kind, isPadded, admission } })
   } catch (error) {
-    await opening.closeAll()
+    await opening.keep(null)
     throw error
   }
 }
@@ -91,7 +99,8 @@ class Opening {
   readonly #candidate: Candidate
   readonly #terms: RunTerms
   readonly #monotonicUs: (() => number) | null
-  readonly #open: OnTrial[] = []
+  /** With what is to be done once it stays. */
+  readonly #open = new Map<OnTrial, () => void>()
 
   constructor(candidate: Candidate, rowMax: number, options: OpenOptions) {
     this.#candidate = candidate
@@ -100,7 +109,7 @@ class Opening {
     this.#monotonicUs = options.monotonicUs ?? null
   }
 
-  /** The scorer that stays; all others are closed. */
+  /** The scorer that is to stay. */
   async choose(): Promise<Choice> {
     const trees = readTrees(this.#candidate)
     const runtime = await loadRuntime()
@@ -113,9 +122,9 @@ class Opening {
     const walker = this.#walker(trees)
     const margin = await this.#margin(runtime, trees)
     if (!(await isSame(walker, margin, whole, this.#candidate.golden))) {
-      return this.#keep({ model: whole, kind: 'whole', admission: unmeasured })
+      return { model: whole, kind: 'whole', admission: unmeasured }
     }
-    return this.#keep(await this.#faster(walker, margin))
+    return this.#faster(walker, margin)
   }
 
   /** As a trial chose, and nothing beside it. */
@@ -130,8 +139,12 @@ class Opening {
     return model
   }
 
-  async closeAll(): Promise<void> {
-    await Promise.all(this.#open.map((model) => model.close()))
+  /** Closes all others. */
+  async keep(kept: OnTrial | null): Promise<void> {
+    for (const [model, stay] of this.#open) {
+      if (model === kept) stay()
+      else await model.close()
+    }
   }
 
   /** Without a clock the walker: it needs nobody else. */
@@ -146,12 +159,6 @@ class Opening {
       : { model: margin, kind: 'margin', admission }
   }
 
-  async #keep(choice: Choice): Promise<Choice> {
-    const others = this.#open.filter((model) => model !== choice.model)
-    await Promise.all(others.map((model) => model.close()))
-    return choice
-  }
-
   #walker({ manifest, ensemble, paths }: Trees): OnTrial {
     const walker = new TreeModel(
       { ...this.#candidate, manifest },
@@ -159,26 +166,31 @@ class Opening {
       paths,
       this.#terms.rowMax,
     )
-    this.#open.push(walker)
+    this.#open.set(walker, () => undefined)
     return walker
   }
 
   #whole(runtime: Runtime): Promise<OnTrial> {
-    return this.#onnx(openOnnx(runtime, this.#candidate, this.#terms))
+    return this.#onnx((terms) => openOnnx(runtime, this.#candidate, terms))
   }
 
-  /** The providers were told of with the whole one; what happens while it scores is told. */
   #margin(runtime: Runtime, { manifest, graph, paths }: Trees): Promise<OnTrial> {
-    const onAttempt: OnAttempt = (attempt) => {
-      if (attempt.during === 'scoring') this.#terms.onAttempt(attempt)
-    }
     const cut = { ...this.#candidate, manifest, bytes: graph() }
-    return this.#onnx(openOnnx(runtime, cut, { ...this.#terms, onAttempt }, paths))
+    return this.#onnx((terms) => openOnnx(runtime, cut, terms, paths))
   }
 
-  async #onnx(opening: Promise<OnTrial>): Promise<OnTrial> {
-    const model = await opening
-    this.#open.push(model)
+  /** Its providers are told of once it is known to stay. */
+  async #onnx(open: (terms: RunTerms) => Promise<OnTrial>): Promise<OnTrial> {
+    let waiting: ProviderAttempt[] | null = []
+    const onAttempt: OnAttempt = (attempt) => {
+      if (waiting === null) this.#terms.onAttempt(attempt)
+      else waiting.push(attempt)
+    }
+    const model = await open({ ...this.#terms, onAttempt })
+    this.#open.set(model, () => {
+      waiting?.forEach(this.#terms.onAttempt)
+      waiting = null
+    })
     return model
   }
 }

@@ -116,13 +116,10 @@ function breadthFirst(table: NodeTable): Order | null {
   const roots: number[] = []
   const rows = new Int32Array(size)
   const child = new Int32Array(size)
-  const seenTrees = new Set<number>()
   let end = 0
   while (end < size) {
     const begin = end
     const tree = table.tree[begin]!
-    if (seenTrees.has(tree)) return null
-    seenTrees.add(tree)
     while (end < size && table.tree[end] === tree) end++
     roots.push(begin)
     if (!orderTree(table, begin, end, rows, child)) return null
@@ -141,7 +138,6 @@ function orderTree(
 ): boolean {
   const rowOf = new Map<number, number>()
   for (let row = begin; row < end; row++) rowOf.set(table.id[row]!, row)
-  if (rowOf.size !== end - begin) return false
   rows[begin] = begin
   rowOf.delete(table.id[begin]!)
   let filled = begin + 1

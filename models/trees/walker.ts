@@ -6,6 +6,8 @@ import { type Ensemble, floatBefore } from './ensemble.ts'
 const nodeWords = 4
 /** Trees that are walked side by side: their loads wait for each other's, not for their own. */
 const stride = 4
+/** Steps until it is looked at whether all of them are at leaves: few rows go as deep as deep trees are. */
+const stepsMax = 8
 /** Keys beyond those of all numbers: NaN that is above every threshold, and below. */
 const keyMax = 0x7fffffff
 const keyMin = -0x80000000
@@ -50,12 +52,19 @@ export class Walker {
         let b = roots[tree + 1]!
         let c = roots[tree + 2]!
         let d = roots[tree + 3]!
-        for (let step = 0; step < steps; step++) {
-          a = words[a + 2]! + (Number(keys[at + words[a]!]! <= words[a + 1]!) << 2)
-          b = words[b + 2]! + (Number(keys[at + words[b]!]! <= words[b + 1]!) << 2)
-          c = words[c + 2]! + (Number(keys[at + words[c]!]! <= words[c + 1]!) << 2)
-          d = words[d + 2]! + (Number(keys[at + words[d]!]! <= words[d + 1]!) << 2)
-        }
+        let left = steps
+        do {
+          for (let step = Math.min(left, stepsMax); step > 0; step--) {
+            a = words[a + 2]! + (Number(keys[at + words[a]!]! <= words[a + 1]!) << 2)
+            b = words[b + 2]! + (Number(keys[at + words[b]!]! <= words[b + 1]!) << 2)
+            c = words[c + 2]! + (Number(keys[at + words[c]!]! <= words[c + 1]!) << 2)
+            d = words[d + 2]! + (Number(keys[at + words[d]!]! <= words[d + 1]!) << 2)
+          }
+          left -= stepsMax
+        } while (
+          left > 0 &&
+          !(isLeaf(words, a) && isLeaf(words, b) && isLeaf(words, c) && isLeaf(words, d))
+        )
         // Each sum is rounded to float32 before the next, as the runtime's are.
         let sum = Math.fround(sums[row]! + weights[a + 3]!)
         sum = Math.fround(sum + weights[b + 3]!)
@@ -76,9 +85,8 @@ export class Walker {
       const to = 2 * from
       for (let column = 0; column < columns; column++) {
         const word = bits[from + column]!
-        const size = word & keyMax
-        const key = size === 0 ? 0 : word ^ ((word >> 31) & keyMax)
-        const isNan = size > 0x7f800000
+        const key = word ^ ((word >> 31) & keyMax)
+        const isNan = (word & keyMax) > 0x7f800000
         keys[to + column] = isNan ? keyMax : key
         keys[to + columns + column] = isNan ? keyMin : key
       }
@@ -86,10 +94,15 @@ export class Walker {
   }
 }
 
+/** A leaf leads to itself, on the side that every key is on. */
+function isLeaf(words: Int32Array, at: number): boolean {
+  return words[at + 2]! === at - nodeWords
+}
+
 const float = new Float32Array(1)
 const floatBits = new Int32Array(float.buffer)
 
-/** Orders as the numbers do; −0 and 0 are one. */
+/** Of a threshold. −0 is 0: the key below, which a row's −0 has, is no threshold's, so to all of them it is 0. */
 function keyOf(value: number): number {
   float[0] = value
   const word = floatBits[0]!
