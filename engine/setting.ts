@@ -25,7 +25,7 @@ export interface Setting<T> {
   /** The file or folder that must exist. */
   readonly target: 'file' | 'folder' | null
   /** The paths in a value, where it has a target. */
-  readonly paths: (value: T) => readonly string[]
+  paths(value: T): readonly string[]
   /** JSON Schema of the raw value. */
   readonly schema: Readonly<Record<string, unknown>>
   /** From the document's value, or from an environment variable's or option's text. Relative paths are of `folder`. */
