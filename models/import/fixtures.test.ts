@@ -168,7 +168,7 @@ const refused: readonly (readonly [name: string, faults: readonly string[]])[] =
         (row) =>
           `golden row ${row}: expected 0.5 ± 0.000001, found no number within 0…1 (NaN, or a margin: that needs kind: margin)`,
       ),
-      'golden rows: expected all 32 within the tolerance, found 22 that are not, the worst of them above',
+      'golden rows: expected all 32 within the tolerance, found 22 that are not, the worst of them above (column 0 of score, read as probability)',
     ],
   ],
 ]
