@@ -1,5 +1,4 @@
 // Runs a model on rows for all that it gives, before it is known how a score is read from that.
-import type { Tensor } from 'onnxruntime-node'
 import { Faults } from '../faults.ts'
 import type { Row } from '../manifest.ts'
 import { ModelRefusal } from '../model.ts'
@@ -56,6 +55,8 @@ export async function rawOutputs(
 function isRead(type: string): boolean {
   return type === 'float' || type === 'int64'
 }
+
+type Tensor = InstanceType<Runtime['Tensor']>
 
 class Gathered implements RawOutput {
   readonly name: string
