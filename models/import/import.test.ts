@@ -13,12 +13,14 @@ import {
   definitions,
   elsewhere,
   floats,
+  INT64,
   linearParts,
   linearScore,
   modelFile,
   node,
   sha256Of,
   value,
+  weights,
 } from '../testing/model-files.ts'
 import { importModel } from './import.ts'
 import { ImportError, type ImportRequest } from './request.ts'
@@ -90,6 +92,9 @@ async function faultsOf(
   assert.deepEqual(readdirSync(root), before)
   return lines
 }
+
+const weighted = (row: readonly number[]): number =>
+  weights.reduce((sum, weight, input) => sum + weight * row[input]!, 0)
 
 /** Score and complement in one tensor, the fraud first; and the margin beside them. */
 function twoOutputs(): Buffer {
@@ -287,6 +292,22 @@ test('an output or a column that is not there is refused with those that are', a
   assert.deepEqual(await faultsOf({ bytes: twoOutputs(), column: 2 }, ImportError), [
     'mine.onnx: outputs: expected one for --column 2, found margin (scores, 1 in a row), both (scores, 2 in a row)',
   ])
+})
+
+test('scores that are no labels are refused where the model gives labels', async () => {
+  const parts = linearParts()
+  const bytes = modelFile({
+    ...parts,
+    node: [parts.node[0]!, node('Cast', ['margin'], ['label'], [attribute.int('to', INT64)])],
+    output: [value('label', ['N', 1], INT64)],
+  })
+  const [fault] = await faultsOf({ bytes, kind: 'label' }, ImportError)
+  assert.match(
+    fault!,
+    /^golden\.csv: score: expected labels, which are whole numbers, found 0\.\d+$/,
+  )
+  const { rule } = await bring({ bytes, golden: goldenOf((row) => Math.trunc(weighted(row))) })
+  assert.equal(rule.kind, 'label')
 })
 
 test('an anomaly without a sample, or with other scores than the model gives, is refused', async () => {

@@ -89,6 +89,7 @@ async function readingOf(request: ImportRequest, facts: Facts): Promise<Found> {
   const guess = guessReading(outputs, facts.scores, request, tolerance)
   if (guess === null) throw unreadable(request, outputs)
   const { name, column, kind } = guess.reading
+  if (kind === 'label') refuseFractions(request, facts)
   const [sampled] = await run(facts.sample, name)
   const values = columnOf(sampled!, column).filter((value) => !Number.isNaN(value))
   const quantiles = kind === 'anomaly' ? quantilesOf(request, guess, values) : new Float64Array()
@@ -123,6 +124,15 @@ function refuseUnread(
   const range = `${Math.min(...scores)} to ${Math.max(...scores)}`
   const hint = 'margins: --kind margin; strangeness: --kind anomaly; classes: --kind label'
   faults.add(scoreColumn, 'numbers from 0 to 1', range, hint)
+  throw new ImportError(faults.list)
+}
+
+/** No label is one, and none would be told from any other. */
+function refuseFractions({ golden }: ImportRequest, { scores }: Facts): void {
+  const fraction = scores.find((score) => !Number.isInteger(score))
+  if (fraction === undefined) return
+  const faults = new Faults(golden.file)
+  faults.add(scoreColumn, 'labels, which are whole numbers', String(fraction))
   throw new ImportError(faults.list)
 }
 
