@@ -1,7 +1,7 @@
 // Every refusal that needs no run: each names what was expected and found, all of a folder's come at once, and nothing
 // that a folder may hold makes the gate do anything else than admit or refuse.
 import assert from 'node:assert/strict'
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseDocument } from '../engine/document.ts'
@@ -105,6 +105,39 @@ test('a background is read, and is the file that the manifest names', () => {
   })
   writeFileSync(join(folder, 'background.json'), '{')
   assert.match(faultsIn(folder)[0]!, /^background\.json: \(file\): expected valid JSON, found /)
+})
+
+test('a folder that is replaced while it is read is refused: files of two versions do not agree', async () => {
+  const other = { ...linearParts(), name: 'next' }
+  const rows = [[1, 2, 3]]
+  const now = { bytes: linear, background: { rows } }
+  const next = { bytes: modelFile(other), background: { rows: [[3, 2, 1]] } }
+  const replacing = (places: readonly string[], after: string): string => {
+    const folder = folders.make(now)
+    const later = folders.make(next)
+    try {
+      readCandidate(folder, definitions, (file, bytes) => {
+        if (file.endsWith(after)) {
+          for (const name of places) copyFileSync(join(later, name), join(folder, name))
+        }
+        return parseDocument(file, bytes)
+      })
+      return 'admitted'
+    } catch (error) {
+      assert.ok(error instanceof ModelRefusal, String(error))
+      return error.message.replaceAll(`${folder}/`, '').replaceAll(/: expected.*/g, '')
+    }
+  }
+  const all = ['manifest.json', 'model.onnx', 'background.json', 'golden.json']
+  assert.equal(replacing(all, 'manifest.json'), 'background.json: sha256\nmodel.onnx: sha256')
+  // The golden rows are read before the model.
+  assert.equal(replacing(all, 'golden.json'), 'background.json: sha256\nmodel.onnx: sha256')
+  assert.equal(replacing(['model.onnx'], 'golden.json'), 'model.onnx: sha256')
+  assert.equal(replacing(['background.json'], 'golden.json'), 'background.json: sha256')
+  // Whichever golden rows it read, the model must agree with them.
+  const golden = { rows: goldenRows, scores: goldenRows.map(() => 0.5) }
+  const mixed = folders.make({ bytes: linear, golden })
+  await assert.rejects(openModel(mixed, definitions, parseDocument), /golden row/)
 })
 
 const score = value('score', ['N', 1])

@@ -1,5 +1,5 @@
-// Finds out how the scores of a model are read from its outputs, by the golden scores that came with it: whatever agrees with
-// them is right. Where nothing does, it takes what is usual, and the gate will say how far that is off.
+// Finds out how the scores of a model are read from its outputs, by the golden scores that came with it: what agrees with
+// them is right. Where nothing does, it takes what comes nearest, and the gate will say how far that is off.
 import { probability } from '../model.ts'
 import { type OutputKind, sigmoid } from '../reading.ts'
 
@@ -30,8 +30,6 @@ export interface Guess {
   readonly reading: Reading
   /** The largest difference from a golden score. */
   readonly difference: number
-  /** Where it does not agree: what comes nearest, and how near. */
-  readonly nearest: { readonly reading: Reading; readonly difference: number }
   /** True if nothing else agrees with the golden scores: then it is no guess. */
   readonly isOnly: boolean
 }
@@ -53,25 +51,22 @@ export function guessReading(
     .flatMap((output) => readingsOf(output, wishes).map((reading) => ({ output, reading })))
     .map(({ output, reading }) => ({
       reading,
-      isLabel: output.isLabel,
       difference: differenceOf(output, reading, scores, wishes.fraud),
       rank: rankOf(output, reading),
     }))
-  // Of those that agree the nearest; else what is usual.
   const agreeing = tried.filter(({ difference }) => difference <= tolerance)
   const [best] =
     agreeing.length > 0
-      ? agreeing.sort(
-          (a, b) => Number(a.isLabel) - Number(b.isLabel) || a.difference - b.difference,
-        )
-      : tried.sort((a, b) => a.rank - b.rank)
+      ? agreeing.sort((a, b) => a.rank - b.rank)
+      : tried.sort((a, b) => compare(a.difference, b.difference) || a.rank - b.rank)
   if (best === undefined) return null
-  return {
-    reading: best.reading,
-    difference: best.difference,
-    nearest: tried.reduce((a, b) => (b.difference < a.difference ? b : a)),
-    isOnly: agreeing.length === 1 || tried.length === 1,
-  }
+  const { reading, difference } = best
+  return { reading, difference, isOnly: agreeing.length === 1 }
+}
+
+/** Both may be infinite. */
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b
 }
 
 /** Columns of one output that are tried: more classes than these have no class of fraud. */
@@ -117,11 +112,8 @@ function scoreLike(kind: OutputKind, value: number, fraud: number): number {
   return kind === 'label' ? Number(value === fraud) : value
 }
 
-/** Scores before labels, the second of two classes before the first, a probability before a margin. */
+/** Scores before labels, probabilities before margins, the second of two classes before the first. */
 function rankOf({ isLabel, columns }: RawOutput, { column, kind }: Reading): number {
-  return (
-    (isLabel ? 1000 : 0) +
-    Math.abs(column - (columns === 2 ? 1 : 0)) * 10 +
-    (kind === 'margin' ? 1 : 0)
-  )
+  const away = Math.abs(column - (columns === 2 ? 1 : 0))
+  return (isLabel ? 10_000 : 0) + (kind === 'margin' ? 1000 : 0) + away
 }

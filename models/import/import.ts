@@ -58,18 +58,15 @@ export async function importModel(request: ImportRequest, parse: ParseDocument):
 function renamed(
   fault: Fault,
   scratch: string,
-  { file, golden, tolerance }: ImportRequest,
-  { reading, nearest }: Guess,
+  { file, golden }: ImportRequest,
+  { reading }: Guess,
 ): Fault {
   const names = new Map([
     [join(scratch, 'model.onnx'), file],
     [join(scratch, 'golden.json'), golden.file],
   ])
-  const isElse = nearest.reading !== reading && nearest.difference < 1
-  const { name, column, kind } = nearest.reading
-  const near = `column ${column} of ${name} as ${kind} would be ${nearest.difference.toPrecision(2)} off`
-  const hint =
-    fault.path === 'golden rows' && isElse && nearest.difference > tolerance ? near : fault.hint
+  const read = `column ${reading.column} of ${reading.name}, read as ${reading.kind}`
+  const hint = fault.path.startsWith('golden row') ? (fault.hint ?? read) : fault.hint
   return { ...fault, file: names.get(fault.file) ?? fault.file, hint }
 }
 
@@ -92,6 +89,7 @@ async function readingOf(request: ImportRequest, facts: Facts): Promise<Found> {
   const guess = guessReading(outputs, facts.scores, request, tolerance)
   if (guess === null) throw unreadable(request, outputs)
   const { name, column, kind } = guess.reading
+  if (kind === 'label') refuseFractions(request, facts)
   const [sampled] = await run(facts.sample, name)
   const values = columnOf(sampled!, column).filter((value) => !Number.isNaN(value))
   const quantiles = kind === 'anomaly' ? quantilesOf(request, guess, values) : new Float64Array()
@@ -126,6 +124,15 @@ function refuseUnread(
   const range = `${Math.min(...scores)} to ${Math.max(...scores)}`
   const hint = 'margins: --kind margin; strangeness: --kind anomaly; classes: --kind label'
   faults.add(scoreColumn, 'numbers from 0 to 1', range, hint)
+  throw new ImportError(faults.list)
+}
+
+/** No label is one, and none would be told from any other. */
+function refuseFractions({ golden }: ImportRequest, { scores }: Facts): void {
+  const fraction = scores.find((score) => !Number.isInteger(score))
+  if (fraction === undefined) return
+  const faults = new Faults(golden.file)
+  faults.add(scoreColumn, 'labels, which are whole numbers', String(fraction))
   throw new ImportError(faults.list)
 }
 
@@ -187,18 +194,15 @@ function thresholdsOf(scores: number[]): Thresholds {
 function notesOf(
   request: ImportRequest,
   { rows, statistics, imputation }: Facts,
-  { reading, isOnly, difference }: Guess,
+  { reading, isOnly }: Guess,
   { review, deny }: Thresholds,
 ): string[] {
-  const { golden, sample, features, tolerance } = request
+  const { golden, sample, features } = request
   const notes: string[] = []
   const { name, column, kind } = reading
   if (request.output === null || request.column === null || request.kind === null) {
-    const why = !(difference <= tolerance)
-      ? 'as is usual, for nothing agrees with the golden scores'
-      : isOnly
-        ? 'nothing else agrees with the golden scores'
-        : 'others agree with the golden scores, too'
+    const others = isOnly ? 'nothing else agrees' : 'other columns or outputs agree, too,'
+    const why = `${others} with the golden scores`
     notes.push(`Scores are column ${column} of ${name}, read as ${kind}: ${why}.`)
   }
   if (rows.length < golden.count) {

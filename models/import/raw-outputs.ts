@@ -1,10 +1,10 @@
 // Runs a model on rows for all that it gives, before it is known how a score is read from that.
-import type { Tensor } from 'onnxruntime-node'
 import { Faults } from '../faults.ts'
 import type { Row } from '../manifest.ts'
 import { ModelRefusal } from '../model.ts'
 import type { ModelFile } from '../model-file.ts'
 import { loadRuntime, ProviderSession, type Runtime, runtimeRefusal } from '../session.ts'
+import { latencyUsMax } from '../trial.ts'
 import type { RawOutput } from './guess.ts'
 
 export interface RawRun {
@@ -18,7 +18,7 @@ export interface RawRun {
 
 const batchRows = 64
 /** A row alone that takes longer is not run thousands of times, only to be refused for it. */
-export const rowUsMax = 100_000
+const rowUsMax = 100_000
 
 /** All outputs of float and int64, with a value for each row. Throws ModelRefusal with what the runtime said. */
 export async function rawOutputs(
@@ -36,12 +36,14 @@ export async function rawOutputs(
   const input = graph.inputs[0]!.name
   try {
     const probes = outputs.map(({ name, isLabel }) => new Gathered(name, isLabel))
-    await refuseSlow(() => run(runner, input, rows.slice(0, 1), imputations, probes), monotonicUs)
+    const first = (): Promise<void> => run(runner, input, rows.slice(0, 1), imputations, probes)
+    await refuseSlow(first, monotonicUs, file)
     for (let start = 0; start < rows.length; start += batchRows) {
       await run(runner, input, rows.slice(start, start + batchRows), imputations, outputs)
     }
     return outputs
   } catch (cause) {
+    if (cause instanceof ModelRefusal) throw cause
     const faults = new Faults(file)
     faults.add('run', 'an output for each row', (cause as Error).message)
     throw new ModelRefusal(faults.list)
@@ -53,6 +55,8 @@ export async function rawOutputs(
 function isRead(type: string): boolean {
   return type === 'float' || type === 'int64'
 }
+
+type Tensor = InstanceType<Runtime['Tensor']>
 
 class Gathered implements RawOutput {
   readonly name: string
@@ -101,11 +105,18 @@ async function run(
 }
 
 /** The first call may make ready what the second finds. */
-async function refuseSlow(call: () => Promise<void>, monotonicUs: (() => number) | null) {
+async function refuseSlow(
+  call: () => Promise<void>,
+  monotonicUs: (() => number) | null,
+  file: string,
+): Promise<void> {
   if (monotonicUs === null) return
   await call()
   const beganUs = monotonicUs()
   await call()
-  const tookUs = monotonicUs() - beganUs
-  if (tookUs > rowUsMax) throw new Error(`a row alone took ${Math.round(tookUs)} µs`)
+  const tookUs = Math.round(monotonicUs() - beganUs)
+  if (tookUs <= rowUsMax) return
+  const faults = new Faults(file)
+  faults.add('latency', `at most ${latencyUsMax} µs for a row alone`, `${tookUs} µs`)
+  throw new ModelRefusal(faults.list)
 }

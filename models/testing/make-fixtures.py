@@ -168,8 +168,9 @@ def sklearn_isolation_forest():
     rows = golden_rows(x, y)
     onx = to_onnx(model, x[:1], target_opset={'': 17, 'ai.onnx.ml': 3})
     write('sklearn-isolation-forest', onx, rows, model.decision_function(rows))
-    # The rows that it was fitted on: its scores are their quantiles.
-    lines = [json.dumps({n: float(v) for n, v in zip(names, row)}) for row in x[:400]]
+    # Of the rows that it was fitted on: a score of ours is the share of them that are less strange.
+    lines = [json.dumps({**{n: float(v) for n, v in zip(names, row)}, 'score': float(score)})
+             for row, score in zip(x[:400], model.decision_function(x[:400]))]
     (here / 'sklearn-isolation-forest' / 'sample.jsonl').write_text('\n'.join(lines) + '\n')
 
 
