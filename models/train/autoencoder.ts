@@ -75,13 +75,17 @@ export function autoencoderGraph(
   scales: readonly InputScale[],
   layers: readonly Dense[],
 ): GraphSource {
+  const columns = scales.length
   const { nodes, initializers } = denseGraph(scales, layers, 'answer')
+  const share = new Float32Array(columns).fill(1 / columns)
+  initializers.push({ name: 'share', shape: [columns, 1], values: share })
   nodes.push(
     graphNode('Sub', ['answer', 'bounded'], 'difference'),
     graphNode('Mul', ['difference', 'difference'], 'square'),
-    graphNode('ReduceMean', ['square'], 'score', { axes: { ints: [1] }, keepdims: { int: 1 } }),
+    // The mean. ReduceMean adds in an order that depends on where in memory a row begins: a score would depend on its place.
+    graphNode('Gemm', ['square', 'share'], 'score'),
   )
-  const edges = { input: 'features', columns: scales.length, output: 'score' }
+  const edges = { input: 'features', columns, output: 'score' }
   return { name, ...edges, nodes, initializers }
 }
 
