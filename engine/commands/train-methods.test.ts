@@ -41,8 +41,8 @@ async function scoresOf(model: string, input: string): Promise<string[]> {
   return lines.map((line) => /"score":([\d.]+)/.exec(line)?.[1] ?? 'none')
 }
 
-test('trees learn what no baseline can, take absent values, and serve', async () => {
-  const small = ['--fit', 'trees', '--trees', '60', '--leaves', '7']
+test('trees, which nobody has to ask for, learn what no baseline can, take absent values, and serve', async () => {
+  const small = ['--trees', '60', '--leaves', '7']
   const { exitCode, stdout, stderr } = await world.trainOn('history.csv', 'trees-v1', ...small)
   assert.equal(exitCode, 0, stderr)
   assert.match(stderr, /trees: 10, loss [\d.]+, validation average precision [\d.]+, /)
@@ -145,7 +145,7 @@ test('what another kind of fit knows is refused, all of it at once', async () =>
   const odd = await world.trainOn('history.csv', 'x-v1', '--fit', 'forest')
   assert.match(
     odd.stderr,
-    /option --fit: expected one of network, trees, autoencoder, none, found "forest"/,
+    /option --fit: expected one of trees, network, autoencoder, none, found "forest"/,
   )
   const none = await world.trainOn('history.csv', 'x-v1', '--fit', 'none')
   assert.match(

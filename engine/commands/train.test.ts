@@ -14,7 +14,8 @@ after(() => {
 const { folder } = world
 const write = world.write.bind(world)
 const weir = world.weir.bind(world)
-const trainOn = world.trainOn.bind(world)
+const trainOn = (input: string, out: string, ...rest: readonly string[]) =>
+  world.trainOn(input, out, '--fit', 'network', ...rest)
 
 write('history.csv', history(3000))
 
@@ -47,7 +48,7 @@ test('it learns what no baseline can, and its folder serves', async () => {
   const card = readFileSync(join(folder, 'cards-v1/CARD.md'), 'utf8')
   assert.match(
     card,
-    /`weir train --input history\.csv --map map\.yaml --catalog catalog\.yaml --out cards-v1`/,
+    /`weir train --input history\.csv --map map\.yaml --catalog catalog\.yaml --fit network --out cards-v1`/,
   )
   assert.ok(!card.includes(folder), 'a card names no folder of the machine')
   const replayed = await weir(
@@ -103,7 +104,7 @@ test('windows see a label from its arrival: fraud by chance stays unforeseen, th
   )
   const { exitCode, stderr } = await weir(
     ...['train', '--input', 'chance.csv', '--map', 'map.yaml', '--catalog', 'labels.yaml'],
-    ...['--backend', 'wasm', '--epochs', '5', '--out', 'chance-v1'],
+    ...['--fit', 'network', '--backend', 'wasm', '--epochs', '5', '--out', 'chance-v1'],
   )
   assert.ok(exitCode < 2, stderr)
   const { judged, baselines } = manifestOf('chance-v1').training
@@ -165,6 +166,7 @@ test('an unknown feature is refused with the name that was probably meant', asyn
 test('what is asked wrongly is told together', async () => {
   const { exitCode, stderr } = await weir(
     ...['train', '--input', 'history.csv', '--map', 'map.yaml', '--out', 'Cards', '--layers', '0'],
+    ...['--fit', 'network'],
     ...['--label-delay', 'a week', '--backend', 'gpu', '--judge', '95', '--features', 'a,,b'],
   )
   assert.equal(exitCode, 2)

@@ -24,15 +24,15 @@ export class AutoencoderLearner implements Learner {
     this.#options = options
   }
 
-  async fit(rows: LearningRows, { progress, stop }: LearningHooks): Promise<Fitted> {
+  async fit(rows: LearningRows, hooks: LearningHooks): Promise<Fitted> {
     const { table, columns, train, validation } = rows
     const scales = fitScaling(table, train, columns)
     const options = { ...this.#options, batchRows: batchRowsOf(this.#options, train.length) }
     const data = { table, scales, train, validation }
     const { layers, best, epochs } = await fitReconstruction(this.#tensorflow, data, options, {
-      stop,
+      stop: hooks.stop,
       epoch: ({ number, loss, quality }) => {
-        progress({
+        hooks.progress({
           step: `autoencoder: epoch ${number}`,
           loss,
           validation: `error ${(-quality).toFixed(5)}`,
