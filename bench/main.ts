@@ -86,6 +86,13 @@ const variants: readonly Variant[] = [
       'weir train’s fit alone: a network 40-64-32-1 on batches of 1,024 rows in TensorFlow.js on WASM, with scaling, shuffling and gathering of rows. Leaves out reading history and validation.',
   },
   {
+    name: 'training trees',
+    script: script('train'),
+    args: ['trees'],
+    about:
+      'The same rows and boosted trees of 31 leaves, one thread: a row counts once for each tree. Leaves out reading history, binning and validation.',
+  },
+  {
     name: 'replay, twelve features',
     script: script('replay'),
     args: ['1000000'],

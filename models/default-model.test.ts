@@ -1,14 +1,16 @@
-// The shipped model: through the same gate as any other, its golden rows agreed to by two ways of computing them.
+// The shipped model, and the network that was shipped before it: through the same gate as any other, golden rows agreed to by
+// two ways of computing them.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { shipped } from '../engine/assemble.ts'
 import { parseDocument, readDocument } from '../engine/document.ts'
 import { compileCatalog } from '../features/catalog.ts'
 import { Random } from '../features/generator/random.ts'
-import { readGolden, readManifest } from './manifest.ts'
+import { type Manifest, readGolden, readManifest } from './manifest.ts'
 import { modelContract } from './model.contract.ts'
 import { type Model, ModelRefusal } from './model.ts'
 import { openModel } from './open.ts'
@@ -16,32 +18,55 @@ import { NetworkWalker } from './testing/network-walker.ts'
 
 const catalog = compileCatalog(readDocument(shipped.catalog))
 const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
-const manifest = readManifest(readDocument(join(shipped.model, 'manifest.json')))
-const golden = readGolden(readDocument(join(shipped.model, 'golden.json')), manifest.inputs.length)
-/** Absent values imputed, as the pipeline does. */
-const goldenRows = golden.rows.map((row) =>
-  row.map((value, input) => value ?? manifest.inputs[input]!.imputation),
-)
 
-const open = (rowMax: number): Promise<Model> =>
-  openModel(shipped.model, definitions, parseDocument, { rowMax })
-const walk = (rowMax: number): NetworkWalker => new NetworkWalker(shipped.model, manifest, rowMax)
+interface Folder {
+  readonly manifest: Manifest
+  /** Absent values imputed, as the pipeline does. */
+  readonly rows: readonly (readonly number[])[]
+  readonly scores: readonly number[]
+  open(rowMax: number): Promise<Model>
+}
 
-// The contract asks that no two rows be alike in score, too.
-const rows = goldenRows.slice(0, 20)
-modelContract('the shipped model in ONNX Runtime', { open, rows })
-modelContract('the shipped model walked node by node', {
+function folderOf(folder: string): Folder {
+  const manifest = readManifest(readDocument(join(folder, 'manifest.json')))
+  const { inputs } = manifest
+  const { rows, scores } = readGolden(readDocument(join(folder, 'golden.json')), inputs.length)
+  return {
+    manifest,
+    rows: rows.map((row) => row.map((value, input) => value ?? inputs[input]!.imputation)),
+    scores,
+    open: (rowMax) => openModel(folder, definitions, parseDocument, { rowMax }),
+  }
+}
+
+const networkFolder = fileURLToPath(import.meta.resolve('#root/models/default-v2'))
+const model = folderOf(shipped.model)
+const network = folderOf(networkFolder)
+const walk = (rowMax: number): NetworkWalker =>
+  new NetworkWalker(networkFolder, network.manifest, rowMax)
+
+/** The contract asks that no two rows be alike in score, too. */
+function unlike({ rows, scores }: Folder): readonly (readonly number[])[] {
+  return rows.filter((_, at) => scores.indexOf(scores[at]!) === at).slice(0, 20)
+}
+
+modelContract('the shipped model', { open: (rowMax) => model.open(rowMax), rows: unlike(model) })
+modelContract('the network in ONNX Runtime', {
+  open: (rowMax) => network.open(rowMax),
+  rows: unlike(network),
+})
+modelContract('the network walked node by node', {
   open: (rowMax) => Promise.resolve(walk(rowMax)),
-  rows,
+  rows: unlike(network),
 })
 
-async function scoresOf(model: Model, all: readonly (readonly number[])[]): Promise<number[]> {
-  const out = new Float64Array(model.rowMax)
+async function scoresOf(of: Model, all: readonly (readonly number[])[]): Promise<number[]> {
+  const out = new Float64Array(of.rowMax)
   const scores: number[] = []
-  for (let first = 0; first < all.length; first += model.rowMax) {
-    const chunk = all.slice(first, first + model.rowMax)
-    for (const [at, row] of chunk.entries()) model.rows.set(row, at * row.length)
-    await model.score(chunk.length, out)
+  for (let first = 0; first < all.length; first += of.rowMax) {
+    const chunk = all.slice(first, first + of.rowMax)
+    for (const [at, row] of chunk.entries()) of.rows.set(row, at * row.length)
+    await of.score(chunk.length, out)
     scores.push(...out.subarray(0, chunk.length))
   }
   return scores
@@ -53,11 +78,11 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
 }
 
 test('the gate admits the shipped model for the shipped catalog', async () => {
-  const model = await open(64)
+  const opened = await model.open(64)
   const stated = readFileSync(join(shipped.model, 'manifest.json'))
-  assert.equal(model.hash, createHash('sha256').update(stated).digest('hex'))
-  assert.equal(model.inputs.length, catalog.features.length)
-  await model.close()
+  assert.equal(opened.hash, createHash('sha256').update(stated).digest('hex'))
+  assert.equal(opened.inputs.length, catalog.features.length)
+  await opened.close()
 })
 
 test('it is refused for a catalog that computes one of its features otherwise', async () => {
@@ -73,33 +98,37 @@ test('it is refused for a catalog that computes one of its features otherwise', 
   })
 })
 
-test('its golden scores are those of the runtime and of the walked network', async () => {
-  const model = await open(64)
-  assert.ok(largestDifference(await scoresOf(model, goldenRows), golden.scores) <= 1e-6)
-  assert.ok(largestDifference(await scoresOf(walk(64), goldenRows), golden.scores) <= 1e-6)
-  await model.close()
+test('golden scores, which the trainer computed, are those of whoever serves, and of the walked network', async () => {
+  for (const folder of [model, network]) {
+    const opened = await folder.open(64)
+    assert.ok(largestDifference(await scoresOf(opened, folder.rows), folder.scores) <= 1e-6)
+    await opened.close()
+  }
+  assert.ok(largestDifference(await scoresOf(walk(64), network.rows), network.scores) <= 1e-6)
 })
 
 test('on 3,000 random rows, absent values among them, runtime and walked network agree', async () => {
   const random = Random.of(5, 'rows')
   const any = Array.from({ length: 3000 }, () =>
-    manifest.inputs.map(({ mean, deviation, imputation }, input) => {
+    network.manifest.inputs.map(({ mean, deviation, imputation }, input) => {
       const chance = random.uniform()
       if (chance < 0.1) return imputation
-      if (chance < 0.6) return goldenRows[Math.floor(random.uniform() * goldenRows.length)]![input]!
+      if (chance < 0.6) {
+        return network.rows[Math.floor(random.uniform() * network.rows.length)]![input]!
+      }
       return Math.fround(mean + deviation * (random.uniform() * 6 - 2))
     }),
   )
-  const model = await open(64)
-  const scores = await scoresOf(model, any)
+  const opened = await network.open(64)
+  const scores = await scoresOf(opened, any)
   // The runtime sums in float32 and has its own exponential.
   assert.ok(largestDifference(scores, await scoresOf(walk(64), any)) <= 2e-6)
   assert.ok(new Set(scores).size > 1000, 'rows that say nothing')
-  await model.close()
+  await opened.close()
 })
 
-test('it ranks better than the best rule, a logistic regression and the amount, as its run has judged them', () => {
-  const { judged, baselines } = manifest.training as {
+test('the shipped model ranks better than the best rule, a logistic regression and the amount, as its run has judged them', () => {
+  const { judged, baselines } = model.manifest.training as {
     judged: { averagePrecision: number; auc: number; cardPrecision100: number }
     baselines: { name: string; averagePrecision: number; auc: number; cardPrecision100: number }[]
   }

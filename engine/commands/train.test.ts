@@ -1,106 +1,23 @@
 // Claims about `weir train`: it learns a planted pattern better than the baselines, writes a folder that the gate admits, the
 // same bytes again, and says clearly why it cannot.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { after, test } from 'node:test'
 import { minstd } from '../../models/train/testing/minstd.ts'
-import { runCommandLine } from '../cli.ts'
-import { systemClock } from '../clock.ts'
-import { openLog } from '../telemetry/log.ts'
-import { command } from './command.ts'
-import { replayLine, runReplay } from './replay.ts'
-import { runTrain, trainLine } from './train.ts'
+import { plantedHistory as history, TrainingWorld } from '../testing/training-world.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-train-'))
+const world = new TrainingWorld()
 after(() => {
-  rmSync(folder, { recursive: true })
+  world.close()
 })
-const write = (name: string, text: string): void => {
-  writeFileSync(join(folder, name), text)
-}
-
-write(
-  'map.yaml',
-  `format: csv
-id: id
-time: { field: time, as: epoch_ms }
-amount: { field: amount, decimals: 2 }
-currency: { const: EUR }
-primary: card
-entities: { card: card }
-label: { field: label, fraud: ["1"], legit: ["0"], delay: 2d }
-`,
-)
-write(
-  'catalog.yaml',
-  `features:
-  - { name: amount, value: amount }
-  - { name: hour, calendar: hour }
-  - { name: card_count_1h, entity: card, aggregate: count, window: 1h }
-  - { name: card_merchants_1d, entity: card, aggregate: distinct, of: merchant, window: 1d }
-`,
-)
-
-write(
-  'labels.yaml',
-  `features:
-  - { name: amount, value: amount }
-  - { name: frauds_7d, entity: card, aggregate: fraud_count, window: 7d, delay: 0d }
-  - { name: fraud_rate_7d, entity: card, aggregate: fraud_rate, window: 7d, delay: 0d }
-`,
-)
-
-type LabelOf = (isFraud: boolean) => string
-
-/**
- * Forty days of cards. Some buy four times within minutes, some buy dear, and both is as honest as neither: fraud is one
- * without the other, so that neither count nor amount alone tells it.
- */
-function history(episodes: number, labelOf: LabelOf = (isFraud) => (isFraud ? '1' : '0')): string {
-  const next = minstd(17)
-  const lines = ['id,time,card,amount,label']
-  const stepMs = Math.floor((40 * 86_400_000) / episodes)
-  for (let episode = 0; episode < episodes; episode++) {
-    const isFraud = next() % 7 === 0
-    const isBurst = next() % 5 === 0
-    const isDear = isBurst !== isFraud
-    for (let n = 0; n < (isBurst ? 4 : 1); n++) {
-      const timeMs = Date.UTC(2025, 0, 6) + episode * stepMs + n * 20_000
-      const amount = (isDear ? 90 : 4) + (next() % 1000) / 100
-      const id = `t${episode}_${n}`
-      lines.push(`${id},${timeMs},c${episode % 500},${amount.toFixed(2)},${labelOf(isFraud)}`)
-    }
-  }
-  return `${lines.join('\n')}\n`
-}
+const { folder } = world
+const write = world.write.bind(world)
+const weir = world.weir.bind(world)
+const trainOn = (input: string, out: string, ...rest: readonly string[]) =>
+  world.trainOn(input, out, '--fit', 'network', ...rest)
 
 write('history.csv', history(3000))
-
-async function weir(...argv: readonly string[]) {
-  const stdout = new PassThrough()
-  const stderr = new PassThrough()
-  const commands = [command(trainLine, runTrain), command(replayLine, runReplay)]
-  const exitCode = await runCommandLine(argv, commands, {
-    version: '0',
-    environment: {},
-    folder,
-    stdout,
-    stderr,
-    isTerminal: false,
-    clock: systemClock,
-    stop: new AbortController().signal,
-    openLog: (level) => openLog(level, systemClock),
-  })
-  const textOf = (stream: PassThrough) => ((stream.read() as Buffer | null) ?? '').toString()
-  return { exitCode, stdout: textOf(stdout), stderr: textOf(stderr) }
-}
-
-const files = ['--map', 'map.yaml', '--catalog', 'catalog.yaml', '--backend', 'wasm']
-const trainOn = (input: string, out: string, ...rest: readonly string[]) =>
-  weir('train', '--input', input, ...files, '--out', out, ...rest)
 
 interface Facts {
   readonly inputs: readonly { readonly feature: string }[]
@@ -131,7 +48,7 @@ test('it learns what no baseline can, and its folder serves', async () => {
   const card = readFileSync(join(folder, 'cards-v1/CARD.md'), 'utf8')
   assert.match(
     card,
-    /`weir train --input history\.csv --map map\.yaml --catalog catalog\.yaml --out cards-v1`/,
+    /`weir train --input history\.csv --map map\.yaml --catalog catalog\.yaml --fit network --out cards-v1`/,
   )
   assert.ok(!card.includes(folder), 'a card names no folder of the machine')
   const replayed = await weir(
@@ -187,7 +104,7 @@ test('windows see a label from its arrival: fraud by chance stays unforeseen, th
   )
   const { exitCode, stderr } = await weir(
     ...['train', '--input', 'chance.csv', '--map', 'map.yaml', '--catalog', 'labels.yaml'],
-    ...['--backend', 'wasm', '--epochs', '5', '--out', 'chance-v1'],
+    ...['--fit', 'network', '--backend', 'wasm', '--epochs', '5', '--out', 'chance-v1'],
   )
   assert.ok(exitCode < 2, stderr)
   const { judged, baselines } = manifestOf('chance-v1').training
@@ -249,6 +166,7 @@ test('an unknown feature is refused with the name that was probably meant', asyn
 test('what is asked wrongly is told together', async () => {
   const { exitCode, stderr } = await weir(
     ...['train', '--input', 'history.csv', '--map', 'map.yaml', '--out', 'Cards', '--layers', '0'],
+    ...['--fit', 'network'],
     ...['--label-delay', 'a week', '--backend', 'gpu', '--judge', '95', '--features', 'a,,b'],
   )
   assert.equal(exitCode, 2)

@@ -39,8 +39,9 @@ export interface TrainOptions {
   readonly compare: readonly string[]
 }
 
-const kinds = ['network', 'trees', 'autoencoder', 'none'] as const
+const kinds = ['trees', 'network', 'autoencoder', 'none'] as const
 type Kind = (typeof kinds)[number]
+const kindDefault = 'trees' satisfies Kind
 
 export const networkDefaults = {
   hidden: [64, 32],
@@ -54,16 +55,16 @@ export const networkDefaults = {
 } as const satisfies FitOptions
 
 const treeDefaults = {
-  treesMax: 600,
+  treesMax: 200,
   patience: 40,
-  leavesMax: 31,
+  leavesMax: 15,
   depthMax: 64,
-  learningRate: 0.05,
+  learningRate: 0.1,
   rowsMin: 100,
   hessianMin: 0.001,
   l2: 10,
-  rowShare: 0.7,
-  featureShare: 0.5,
+  rowShare: 1,
+  featureShare: 1,
   fraudWeight: 1,
   seed: 1,
 } as const satisfies TreeOptions
@@ -85,7 +86,7 @@ export const trainFlags: readonly Flag[] = [
   { form: '--out <folder>', help: 'where to write: a folder <name>-v<version>, e.g. cards-v1' },
   {
     form: '--fit <kind>',
-    help: 'network, trees, autoencoder (needs no labels), or none: only --compare (default: network)',
+    help: 'trees, network, autoencoder (needs no labels), or none: only --compare (default: trees)',
   },
   {
     form: '--compare <folders>',
@@ -109,8 +110,8 @@ export const trainFlags: readonly Flag[] = [
     help: 'hidden layers of a network or autoencoder (default: 64,32; 32,12,32)',
   },
   { form: '--epochs <count>', help: 'their most passes over the rows (default: 30)' },
-  { form: '--trees <count>', help: 'most trees (default: 600)' },
-  { form: '--leaves <count>', help: 'most leaves of a tree (default: 31)' },
+  { form: '--trees <count>', help: 'most trees (default: 200)' },
+  { form: '--leaves <count>', help: 'most leaves of a tree (default: 15)' },
   {
     form: '--fraud-weight <weight>',
     help: 'what a fraud counts in training a network or trees (default: 1)',
@@ -163,10 +164,10 @@ export function readTrainOptions(flags: Flags, loaded: LoadedConfig | null): Tra
 
 function readKind(flags: Flags): Kind {
   const text = flags.text('--fit')
-  if (text === null) return 'network'
+  if (text === null) return kindDefault
   const kind = kinds.find((one) => one === text)
   if (kind === undefined) flags.fault('--fit', `one of ${kinds.join(', ')}`, show(text))
-  return kind ?? 'network'
+  return kind ?? kindDefault
 }
 
 function readMethod(flags: Flags, kind: Exclude<Kind, 'none'>): Method {
@@ -239,7 +240,7 @@ function commandOf(options: TrainOptions, place: ModelPlace, { config }: LoadedC
   say('--catalog', names(config.catalog))
   say('--limit', messagesMax, Number.POSITIVE_INFINITY)
   if (input.kind === 'generator') say('--seed', input.seed, 1)
-  say('--fit', model?.method.kind ?? 'none', 'network')
+  say('--fit', model?.method.kind ?? 'none', kindDefault)
   say('--features', features === null ? null : features.join(','))
   say('--label-delay', labelDelayMs === null ? null : `${labelDelayMs}ms`)
   if (input.kind !== 'generator') say('--judge', Math.round(judgedShare * 100), 20)

@@ -24,15 +24,15 @@ export class AutoencoderLearner implements Learner {
     this.#options = options
   }
 
-  async fit(rows: LearningRows, { progress, stop }: LearningHooks): Promise<Fitted> {
+  async fit(rows: LearningRows, hooks: LearningHooks): Promise<Fitted> {
     const { table, columns, train, validation } = rows
     const scales = fitScaling(table, train, columns)
     const options = { ...this.#options, batchRows: batchRowsOf(this.#options, train.length) }
     const data = { table, scales, train, validation }
     const { layers, best, epochs } = await fitReconstruction(this.#tensorflow, data, options, {
-      stop,
+      stop: hooks.stop,
       epoch: ({ number, loss, quality }) => {
-        progress({
+        hooks.progress({
           step: `autoencoder: epoch ${number}`,
           loss,
           validation: `error ${(-quality).toFixed(5)}`,
@@ -75,13 +75,17 @@ export function autoencoderGraph(
   scales: readonly InputScale[],
   layers: readonly Dense[],
 ): GraphSource {
+  const columns = scales.length
   const { nodes, initializers } = denseGraph(scales, layers, 'answer')
+  const share = new Float32Array(columns).fill(1 / columns)
+  initializers.push({ name: 'share', shape: [columns, 1], values: share })
   nodes.push(
     graphNode('Sub', ['answer', 'bounded'], 'difference'),
     graphNode('Mul', ['difference', 'difference'], 'square'),
-    graphNode('ReduceMean', ['square'], 'score', { axes: { ints: [1] }, keepdims: { int: 1 } }),
+    // The mean. ReduceMean adds in an order that depends on where in memory a row begins: a score would depend on its place.
+    graphNode('Gemm', ['square', 'share'], 'score'),
   )
-  const edges = { input: 'features', columns: scales.length, output: 'score' }
+  const edges = { input: 'features', columns, output: 'score' }
   return { name, ...edges, nodes, initializers }
 }
 

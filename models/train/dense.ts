@@ -77,11 +77,6 @@ export function denseGraph(
   return { nodes, initializers }
 }
 
-export function graphNode(
-  operator: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: GraphNode['attributes'] = {},
-): GraphNode {
-  return { operator, domain: '', inputs, outputs: [output], attributes }
+export function graphNode(operator: string, inputs: readonly string[], output: string): GraphNode {
+  return { operator, domain: '', inputs, outputs: [output], attributes: {} }
 }

@@ -110,9 +110,10 @@ async function fitLayers(
   tensorflow: Tensorflow,
   data: FitData,
   options: EpochOptions,
-  { goal, quality }: Task,
+  task: Task,
   hooks: FitHooks,
 ): Promise<LayersFit> {
+  const { goal } = task
   const { hidden, seed, epochsMax, patience } = options
   const network = tensorflow.network({ inputs: data.scales.length, hidden, goal, seed })
   try {
@@ -127,7 +128,7 @@ async function fitLayers(
       number++
       shuffle(order, random)
       const loss = await learnAll(network, data, order, options.batchRows, goal, hooks.stop)
-      const epoch = { number, loss, quality: quality(network) }
+      const epoch = { number, loss, quality: task.quality(network) }
       hooks.epoch(epoch)
       if (best !== null && !(epoch.quality > best.quality)) continue
       best = epoch

@@ -36,15 +36,15 @@ export class NetworkLearner implements Learner {
     return new NetworkLearner(tensorflow, 'logistic regression', straight)
   }
 
-  async fit(rows: LearningRows, { progress, stop }: LearningHooks): Promise<Fitted> {
+  async fit(rows: LearningRows, hooks: LearningHooks): Promise<Fitted> {
     const { table, columns, train, validation } = rows
     const scales = fitScaling(table, train, columns)
     const options = { ...this.#options, batchRows: batchRowsOf(this.#options, train.length) }
     const data = { table, scales, train, validation }
     const fit = await fitNetwork(this.#tensorflow, data, options, {
-      stop,
+      stop: hooks.stop,
       epoch: ({ number, loss, quality }) => {
-        progress({
+        hooks.progress({
           step: `${this.#name}: epoch ${number}`,
           loss,
           validation: `average precision ${quality.toFixed(4)}`,

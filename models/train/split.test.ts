@@ -135,3 +135,29 @@ test('a history without rows or labels splits into nothing', () => {
     assert.equal(split.train.length + split.validation.length + split.judged.length, 0)
   }
 })
+
+test('without labels all rows teach up to the day of training, but for frauds known by then', () => {
+  // Of 101 days the first 80 teach. Fraud on day 70 is known on day 77, that on day 79 only on day 86.
+  const table = daily(101, 7, (row) => ({
+    verdict:
+      row === 70 || row === 79 ? Verdict.fraud : row % 2 === 0 ? Verdict.none : Verdict.legit,
+  }))
+  const options = { warmUpMs: 0, labelDelayMs: null, judgedShare: 0.2, needsLabels: false }
+  const split = splitHistory(table, options)
+  const teaching = [...split.train, ...split.validation]
+  assert.deepEqual(
+    teaching,
+    Array.from({ length: 80 }, (_, row) => row).filter((row) => row !== 70),
+  )
+  assert.equal(split.knownFrauds, 1)
+  for (const row of split.judged) assert.ok(row >= 80 && table.isLabelled(row))
+  assert.ok(split.judged.length > 0)
+})
+
+test('of a history without any label all rows teach', () => {
+  const table = daily(50, 0, () => ({ verdict: Verdict.none, labelMs: Number.NaN }))
+  const options = { warmUpMs: 0, labelDelayMs: null, judgedShare: 0, needsLabels: false }
+  const split = splitHistory(table, options)
+  assert.equal(split.train.length + split.validation.length, 50)
+  assert.equal(split.judged.length, 0)
+})

@@ -26,16 +26,16 @@ export class TreeLearner implements Learner {
     this.#options = options
   }
 
-  async fit(rows: LearningRows, { progress, stop }: LearningHooks): Promise<Fitted> {
+  async fit(rows: LearningRows, hooks: LearningHooks): Promise<Fitted> {
     const { table, train, validation } = rows
     const scales = fitScaling(table, train, rows.columns)
     const columns = scales.map(({ column }) => column)
     const data = { table, columns, train, validation }
     const { ensemble, best, rounds } = await fitTrees(data, this.#options, {
-      stop,
+      stop: hooks.stop,
       round: ({ number, loss, averagePrecision }) => {
         if (number % reportTrees !== 0) return
-        progress({
+        hooks.progress({
           step: `trees: ${number}`,
           loss,
           validation: `average precision ${averagePrecision.toFixed(4)}`,
