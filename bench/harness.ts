@@ -18,6 +18,9 @@ export interface Variant {
 export interface VariantResult {
   readonly name: string
   readonly about: string
+  /** What was measured, and when. */
+  readonly commit: string
+  readonly date: string
   /** By measure, one value a round. */
   readonly values: Readonly<Record<string, readonly number[]>>
 }
@@ -28,8 +31,6 @@ export interface Machine {
   readonly memoryGiB: number
   readonly kernel: string
   readonly node: string
-  readonly commit: string
-  readonly date: string
 }
 
 const run = promisify(execFile)
@@ -42,6 +43,9 @@ export async function runRounds(
   rounds: number,
   progress: (text: string) => void,
 ): Promise<VariantResult[]> {
+  const described = await run('git', ['describe', '--always', '--dirty']).catch(() => null)
+  const commit = described?.stdout.trim() ?? 'unknown'
+  const date = new Date().toISOString().slice(0, 10)
   const values = new Map(variants.map(({ name }) => [name, new Map<string, number[]>()]))
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
@@ -58,6 +62,8 @@ export async function runRounds(
   return variants.map(({ name, about }) => ({
     name,
     about,
+    commit,
+    date,
     values: Object.fromEntries(values.get(name)!),
   }))
 }
@@ -69,8 +75,7 @@ async function runOnce({ script, args }: Variant): Promise<Record<string, number
   return JSON.parse(line) as Record<string, number>
 }
 
-export async function describeMachine(): Promise<Machine> {
-  const commit = await run('git', ['describe', '--always', '--dirty']).catch(() => null)
+export function describeMachine(): Machine {
   const [first] = cpus()
   return {
     cpu: first?.model ?? 'unknown',
@@ -78,8 +83,6 @@ export async function describeMachine(): Promise<Machine> {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
-    commit: commit?.stdout.trim() ?? 'unknown',
-    date: new Date().toISOString().slice(0, 10),
   }
 }
 

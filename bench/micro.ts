@@ -81,8 +81,12 @@ const bench = new Bench({ time: 500, warmupTime: 200 })
   .add('encode', encodeAll)
   .add('fold', foldAll)
   .add('decide', decideAll)
-  .add(`score ${batchCount}`, () => scoring.score(all, batchCount, 0))
-  .add('score 1', () => scoring.score(all, 1, 0))
+  .add(`score ${batchCount}`, async () => {
+    await scoring.score(all, batchCount, 0)
+  })
+  .add('score 1', async () => {
+    await scoring.score(all, 1, 0)
+  })
 await bench.run()
 store.release(batch)
 

@@ -59,9 +59,15 @@ async function measureAs(label: string, name: string, tried: Tried): Promise<voi
   const added = new Float64Array(batch * inputCount)
   model.rows.set(rows)
   const bench = new Bench({ time: 400, warmupTime: 200 })
-    .add('alone', () => model.score(1, out))
-    .add('at_16', () => model.score(batch, out))
-    .add('reasons', () => model.explain(rows, 1, added))
+    .add('alone', async () => {
+      await model.score(1, out)
+    })
+    .add('at_16', async () => {
+      await model.score(batch, out)
+    })
+    .add('reasons', async () => {
+      await model.explain(rows, 1, added)
+    })
   await bench.run()
   for (const { name: task, result: measured } of bench.tasks) {
     if (!('latency' in measured)) throw new Error(`${task}: nothing measured`)
