@@ -17,7 +17,7 @@ const batch = 16
 
 await measureTrees('trees_100x6', treesGraph(100, 6))
 await measureTrees('trees_500x8', treesGraph(500, 8))
-await measure('network_40-32-16-1', networkGraph([32, 16]))
+await measure('network_40_32_16_1', networkGraph([32, 16]))
 await measure('network_1mb', networkGraph([512, 512]))
 await measure('network_10mb', networkGraph([1600, 1600]))
 rmSync(folder, { recursive: true })

@@ -20,10 +20,10 @@ const [callsPerSecond = 600, aloneSeconds = 60, swapSeconds = 300, everySeconds 
 const warmSeconds = 20
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-swap-'))
 const models = [
-  ['network-small', networkGraph([32, 16])],
-  ['trees-small', treesGraph(100, 6)],
-  ['network-large', networkGraph([700, 700])],
-  ['trees-large', treesGraph(500, 8)],
+  ['network_small', networkGraph([32, 16])],
+  ['trees_small', treesGraph(100, 6)],
+  ['network_large', networkGraph([700, 700])],
+  ['trees_large', treesGraph(500, 8)],
 ] as const
 for (const [name, source] of models) await writeFolder(join(folder, name), name, source)
 

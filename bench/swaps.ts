@@ -16,9 +16,9 @@ import { benchHashKey, makeMessages } from './workload.ts'
 const [swaps = 500] = process.argv.slice(2).map(Number)
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-swaps-'))
 const models = [
-  ['network-small', networkGraph([32, 16])],
-  ['trees-small', treesGraph(100, 6)],
-  ['network-large', networkGraph([700, 700])],
+  ['network_small', networkGraph([32, 16])],
+  ['trees_small', treesGraph(100, 6)],
+  ['network_large', networkGraph([700, 700])],
 ] as const
 for (const [name, source] of models) await writeFolder(join(folder, name), name, source)
 

@@ -12,8 +12,9 @@ import {
   type Runtime,
   runtimeRefusal,
 } from './session.ts'
+import { expectationsOf, PathAttribution } from './trees/attribution.ts'
 import { readTrees, type Trees } from './trees/candidate.ts'
-import { TreeModel } from './trees/tree-model.ts'
+import { planOf, TreeModel } from './trees/tree-model.ts'
 import { type OnTrial, tryAgain, tryModel } from './trial.ts'
 
 export interface OpenOptions {
@@ -159,13 +160,10 @@ class Opening {
       : { model: margin, kind: 'margin', admission }
   }
 
-  #walker({ manifest, ensemble, paths }: Trees): OnTrial {
-    const walker = new TreeModel(
-      { ...this.#candidate, manifest },
-      ensemble,
-      paths,
-      this.#terms.rowMax,
-    )
+  #walker({ manifest, ensemble, covers }: Trees): OnTrial {
+    const { hash } = this.#candidate
+    const { rowMax } = this.#terms
+    const walker = new TreeModel(planOf({ manifest, hash }, ensemble, covers, rowMax))
     this.#open.set(walker, () => undefined)
     return walker
   }
@@ -174,7 +172,8 @@ class Opening {
     return this.#onnx((terms) => openOnnx(runtime, this.#candidate, terms))
   }
 
-  #margin(runtime: Runtime, { manifest, graph, paths }: Trees): Promise<OnTrial> {
+  #margin(runtime: Runtime, { manifest, graph, ensemble, covers }: Trees): Promise<OnTrial> {
+    const paths = new PathAttribution(ensemble, expectationsOf(ensemble, covers))
     const cut = { ...this.#candidate, manifest, bytes: graph() }
     return this.#onnx((terms) => openOnnx(runtime, cut, terms, paths))
   }

@@ -30,7 +30,7 @@ export function* wireFields(message: Buffer): Iterable<WireField> {
         value = varint(message, at)
         break
       case 1:
-        value = fixed(message, at, 8).readDoubleLE(0)
+        value = message.readDoubleLE(pass(message, at, 8))
         break
       case 2: {
         const length = varint(message, at)
@@ -38,7 +38,7 @@ export function* wireFields(message: Buffer): Iterable<WireField> {
         break
       }
       case 5:
-        value = fixed(message, at, 4).readFloatLE(0)
+        value = message.readFloatLE(pass(message, at, 4))
         break
       default:
         throw new WireError(`wire type ${tag % 8} at byte ${at.place}`)
@@ -55,25 +55,37 @@ export function* packedVarints(bytes: Buffer): Iterable<number> {
 
 export function* packedFloats(bytes: Buffer): Iterable<number> {
   const at = { place: 0 }
-  while (at.place < bytes.length) yield fixed(bytes, at, 4).readFloatLE(0)
+  while (at.place < bytes.length) yield bytes.readFloatLE(pass(bytes, at, 4))
 }
 
 export function* packedDoubles(bytes: Buffer): Iterable<number> {
   const at = { place: 0 }
-  while (at.place < bytes.length) yield fixed(bytes, at, 8).readDoubleLE(0)
+  while (at.place < bytes.length) yield bytes.readDoubleLE(pass(bytes, at, 8))
 }
 
 function fixed(message: Buffer, at: { place: number }, length: number): Buffer {
+  const start = pass(message, at, length)
+  return message.subarray(start, start + length)
+}
+
+/** Goes on behind so many bytes; where they begin. */
+function pass(message: Buffer, at: { place: number }, length: number): number {
   // A negative length would go back, and round and round.
   if (length < 0 || length > message.length - at.place) {
     throw new WireError(`a field of ${length} bytes where ${message.length - at.place} are left`)
   }
   at.place += length
-  return message.subarray(at.place - length, at.place)
+  return at.place - length
 }
 
 /** Signed 64-bit varint as a number, exact within ±2^53: no field that we read has more. */
 function varint(message: Buffer, at: { place: number }): number {
+  const first = message[at.place]
+  // Most are small.
+  if (first !== undefined && first < 0x80) {
+    at.place++
+    return first
+  }
   let low = 0
   let high = 0
   for (let shift = 0; shift < 70; shift += 7) {

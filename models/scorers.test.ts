@@ -7,11 +7,10 @@ import { readNodes } from './graph-nodes.ts'
 import { isSame, timingOf } from './scorers.ts'
 import { definitions, inputsOf, ModelFolders } from './testing/model-files.ts'
 import { randomTrees, type TreeWishes, treeFile } from './testing/random-trees.ts'
-import { PathAttribution } from './trees/attribution.ts'
 import { coversOf } from './trees/covers.ts'
 import type { Ensemble } from './trees/ensemble.ts'
 import { treeScoreOf } from './trees/graph-trees.ts'
-import { TreeModel } from './trees/tree-model.ts'
+import { planOf, TreeModel } from './trees/tree-model.ts'
 
 const folders = new ModelFolders()
 after(() => {
@@ -34,7 +33,7 @@ const { ensemble } = treeScoreOf(readNodes(bytes), place)!
 
 function modelOf(one: Ensemble, rowMax = 4): TreeModel {
   const covers = coversOf(one, new Float32Array(columns))
-  return new TreeModel(candidate, one, new PathAttribution(one, covers), rowMax)
+  return new TreeModel(planOf(candidate, one, covers, rowMax))
 }
 
 /** All leaves another weight by `by`. */

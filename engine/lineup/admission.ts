@@ -11,7 +11,7 @@ const blockMsMax = 5
 /** Rejects with ModelRefusal, or ModelError where the gate itself failed; then nothing stays open. */
 export async function admit(folder: string, terms: AdmissionTerms): Promise<Model> {
   const remote = await RemoteModel.open(folder, terms)
-  if (remote.madeMs > blockMsMax) return remote
+  if (!(remote instanceof RemoteModel) || remote.madeMs > blockMsMax) return remote
   try {
     const { definitions, providers, rowMax } = terms
     const options = { rowMax, providers, tried: remote.tried }

@@ -4,6 +4,7 @@ import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Model, ModelRefusal } from '../../models/model.ts'
 import { openModel } from '../../models/open.ts'
+import { TreeModel, type TreePlan } from '../../models/trees/tree-model.ts'
 import { systemClock } from '../clock.ts'
 import { parseDocument } from '../document.ts'
 import { describe } from '../errors.ts'
@@ -30,6 +31,11 @@ async function open(): Promise<void> {
   const monotonicUs = (): number => systemClock.monotonicUs()
   const first = await openModel(folder, known, parseDocument, { rowMax, providers, monotonicUs })
   const { tried } = first
+  if (first instanceof TreeModel) {
+    const { plan } = first
+    port.postMessage({ kind: 'trees', plan } satisfies ThreadReply, buffersOf(plan))
+    return
+  }
   await first.close()
   // What it takes where decisions wait: all but the trial.
   const beganUs = monotonicUs()
@@ -40,6 +46,14 @@ async function open(): Promise<void> {
   const out = new SharedArrayBuffer(Math.max(values, model.rowMax) * bytesOf.out)
   serve(model, new Float32Array(rows), new Float64Array(out))
   say({ kind: 'admitted', facts: factsOf(model), tried, madeMs, rows, out })
+}
+
+/** They are handed over, not copied: this thread has no more use for them. */
+function buffersOf({ ensemble, layout, expectations }: TreePlan): ArrayBuffer[] {
+  const arrays = [ensemble, layout, expectations].flatMap((part) =>
+    Object.values(part).filter((value) => ArrayBuffer.isView(value)),
+  )
+  return [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]
 }
 
 function serve(model: Model, rows: Float32Array, out: Float64Array): void {
@@ -57,7 +71,7 @@ function serve(model: Model, rows: Float32Array, out: Float64Array): void {
         await model.explain(own, count, results)
       }
       out.set(results)
-      return { kind: 'done' }
+      return { kind: 'done', scorer: model.scorer }
     } catch (error) {
       return { kind: 'failed', reason: describe(error) }
     }

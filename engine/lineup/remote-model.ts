@@ -11,6 +11,7 @@ import {
   type Thresholds,
 } from '../../models/model.ts'
 import type { Tried } from '../../models/open.ts'
+import { TreeModel, type TreePlan } from '../../models/trees/tree-model.ts'
 
 /** What the gate holds a model against. */
 export interface AdmissionTerms {
@@ -45,9 +46,11 @@ export type ThreadReply =
       readonly rows: SharedArrayBuffer
       readonly out: SharedArrayBuffer
     }
+  | { readonly kind: 'trees'; readonly plan: TreePlan }
   | { readonly kind: 'refused'; readonly faults: readonly Fault[] }
   | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'done' }
+  /** By what: a provider that fails is left for the next. */
+  | { readonly kind: 'done'; readonly scorer: string }
 
 /** What is asked of it afterwards; it answers `done` or `failed`. */
 export interface ThreadCall {
@@ -66,7 +69,7 @@ export class RemoteModel implements Model {
   readonly thresholds: Thresholds
   readonly rowMax: number
   readonly rows: Float32Array
-  readonly scorer: string
+  scorer: string
   readonly attribution: Model['attribution']
   /** What the gate found, for whoever makes it again elsewhere. */
   readonly tried: Tried
@@ -77,13 +80,20 @@ export class RemoteModel implements Model {
   readonly #out: Float64Array
   #isBusy = false
 
-  /** Rejects with ModelRefusal, or ModelError where the gate itself failed; then nothing stays open. */
-  static async open(folder: string, terms: AdmissionTerms): Promise<RemoteModel> {
+  /**
+   * The model in its thread; of trees that score by themselves one that is made here of what was read there. Rejects with
+   * ModelRefusal, or ModelError where the gate itself failed; then nothing stays open.
+   */
+  static async open(folder: string, terms: AdmissionTerms): Promise<RemoteModel | TreeModel> {
     const { definitions, providers, rowMax } = terms
     const thread = new Thread({ folder, definitions: [...definitions], providers, rowMax })
     try {
       const reply = await thread.next(gateMsMax)
       if (reply.kind === 'refused') throw new ModelRefusal(reply.faults)
+      if (reply.kind === 'trees') {
+        await thread.end()
+        return new TreeModel(reply.plan)
+      }
       if (reply.kind !== 'admitted') throw new ModelError(`trying ${folder}: ${reasonOf(reply)}`)
       return new RemoteModel(thread, reply)
     } catch (error) {
@@ -134,6 +144,7 @@ export class RemoteModel implements Model {
       this.#thread.send({ what, count })
       const reply = await this.#thread.next(null)
       if (reply.kind !== 'done') throw new ModelError(`${what} by ${this.name}: ${reasonOf(reply)}`)
+      this.scorer = reply.scorer
     } finally {
       this.#isBusy = false
     }
@@ -160,8 +171,6 @@ class Thread {
     this.#worker.on('exit', (code) => {
       this.#end(`its thread has ended with ${code}`)
     })
-    // A process that has nothing else to do may end.
-    this.#worker.unref()
   }
 
   send(call: ThreadCall): void {
@@ -171,6 +180,7 @@ class Thread {
   /** The next message; `failed` where there will be none, or none within `msMax`. */
   next(msMax: number | null): Promise<ThreadReply> {
     if (this.#ended !== null) return Promise.resolve({ kind: 'failed', reason: this.#ended })
+    this.#worker.ref()
     return new Promise((resolve) => {
       const late = (): void => {
         this.#settle?.({ kind: 'failed', reason: `no verdict within ${msMax} ms` })
@@ -179,6 +189,8 @@ class Thread {
       this.#settle = (reply) => {
         this.#settle = null
         clearTimeout(timer)
+        // A process that waits for nothing else may end.
+        this.#worker.unref()
         resolve(reply)
       }
     })

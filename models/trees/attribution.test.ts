@@ -13,7 +13,7 @@ import {
   treeFile,
 } from '../testing/random-trees.ts'
 import { shapleyByDefinition, treeShap } from '../testing/tree-shap.ts'
-import { PathAttribution } from './attribution.ts'
+import { expectationsOf, PathAttribution } from './attribution.ts'
 import { coversOf } from './covers.ts'
 import type { Ensemble } from './ensemble.ts'
 import { treeScoreOf } from './graph-trees.ts'
@@ -53,7 +53,10 @@ test('what the inputs added and the base sum to the margin, the same in any orde
       const ensemble = isKnown ? whole : uncovered(whole)
       const { columns } = wish
       const background = randomRows(wish.seed + 1, 50, columns)
-      const paths = new PathAttribution(ensemble, coversOf(ensemble, background))
+      const paths = new PathAttribution(
+        ensemble,
+        expectationsOf(ensemble, coversOf(ensemble, background)),
+      )
       for (let seed = 0; seed < 10; seed++) {
         const row = randomRows(seed, 1, columns)
         const parts = [paths.base, ...addedTo(paths, row)]
@@ -73,7 +76,10 @@ test('an input that no tree asks for adds nothing, and one row explained is each
       const columns = wish.columns + 1
       const ensemble = { ...ensembleOf(wish), columns }
       const rows = randomRows(wish.seed, 7, columns)
-      const paths = new PathAttribution(ensemble, coversOf(ensemble, rows))
+      const paths = new PathAttribution(
+        ensemble,
+        expectationsOf(ensemble, coversOf(ensemble, rows)),
+      )
       const out = new Float64Array(7 * columns)
       paths.explain(rows, 7, out)
       for (let at = 0; at < 7; at++) {
@@ -95,7 +101,7 @@ test('a tree of one split gives the split’s input all that its side is from th
     ...{ weight: Float32Array.of(0, 5, 1), covers: null },
   }
   const covers = Float64Array.of(4, 1, 3)
-  const paths = new PathAttribution(ensemble, covers)
+  const paths = new PathAttribution(ensemble, expectationsOf(ensemble, covers))
   assert.equal(paths.base, 12)
   assert.deepEqual(addedTo(paths, Float32Array.of(0, 7)), [0, -1])
   assert.deepEqual(addedTo(paths, Float32Array.of(0, 7.5)), [0, 3])

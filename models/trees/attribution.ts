@@ -14,20 +14,12 @@ export class PathAttribution {
   /** The margin of a row of which nothing is known. */
   readonly base: number
   readonly #ensemble: Ensemble
-  /** Expected margin at each node, of its tree alone. */
   readonly #expected: Float64Array
 
-  /** `covers`: of all nodes, above zero. */
-  constructor(ensemble: Ensemble, covers: Float64Array) {
+  constructor(ensemble: Ensemble, { base, expected }: Expectations) {
+    this.base = base
     this.#ensemble = ensemble
-    this.#expected = expectedMargins(ensemble, covers)
-    const step = stepOf(ensemble)
-    for (const [node, margin] of this.#expected.entries()) {
-      this.#expected[node] = Math.round(margin / step) * step
-    }
-    const roots = ensemble.roots.subarray(0, -1)
-    const start = Math.round(ensemble.base / step) * step
-    this.base = roots.reduce((sum, root) => sum + this.#expected[root]!, start)
+    this.#expected = expected
   }
 
   /** As `Model.explain` says. */
@@ -49,6 +41,27 @@ export class PathAttribution {
       }
     }
   }
+}
+
+/** What is expected of a row that is known so far: whole multiples of one step. */
+export interface Expectations {
+  /** Of a row of which nothing is known. */
+  readonly base: number
+  /** At each node, of its tree alone. */
+  readonly expected: Float64Array
+}
+
+/** `covers`: of all nodes, above zero. */
+export function expectationsOf(ensemble: Ensemble, covers: Float64Array): Expectations {
+  const expected = expectedMargins(ensemble, covers)
+  const step = stepOf(ensemble)
+  for (let node = 0; node < expected.length; node++) {
+    expected[node] = Math.round(expected[node]! / step) * step
+  }
+  const roots = ensemble.roots.subarray(0, -1)
+  const start = Math.round(ensemble.base / step) * step
+  const base = roots.reduce((sum, root) => sum + expected[root]!, start)
+  return { base, expected }
 }
 
 /** The mean of the leaves below each node, weighted by their covers. */

@@ -3,7 +3,6 @@ import type { Candidate } from '../gate.ts'
 import { readNodes } from '../graph-nodes.ts'
 import type { Manifest } from '../manifest.ts'
 import { WireError } from '../protobuf.ts'
-import { PathAttribution } from './attribution.ts'
 import { coversOf } from './covers.ts'
 import type { Ensemble } from './ensemble.ts'
 import { type ScorePlace, type TreeScore, treeScoreOf } from './graph-trees.ts'
@@ -11,7 +10,7 @@ import { marginGraph, marginInput, marginOutput } from './margin-graph.ts'
 
 export interface Trees {
   readonly ensemble: Ensemble
-  readonly paths: PathAttribution
+  readonly covers: Float64Array
   /** Reads a score from the ensemble's sum. */
   readonly manifest: Manifest
   /** A graph that ends at the sum. */
@@ -38,7 +37,7 @@ export function readTrees(candidate: Candidate): Trees | null {
   }
   return {
     ensemble,
-    paths: new PathAttribution(ensemble, coversOf(ensemble, Float32Array.from(rows))),
+    covers: coversOf(ensemble, Float32Array.from(rows)),
     manifest: { ...manifest, input: marginInput, output },
     graph: () => marginGraph(ensemble),
   }

@@ -7,7 +7,7 @@ import { treeShap } from '../testing/tree-shap.ts'
 import { formulaColumns, formulaTable } from '../train/testing/formula-rows.ts'
 import { fitTrees } from '../train/trees/boosting.ts'
 import { ensembleGraph } from '../train/trees/ensemble-graph.ts'
-import { PathAttribution } from './attribution.ts'
+import { expectationsOf, PathAttribution } from './attribution.ts'
 import { coversOf } from './covers.ts'
 import { treeScoreOf } from './graph-trees.ts'
 
@@ -44,7 +44,7 @@ test('of the rows with the highest scores, path and Shapley values name the same
   assert.ok(isSigmoid && ensemble.covers !== null)
 
   const covers = coversOf(ensemble, new Float32Array(0))
-  const paths = new PathAttribution(ensemble, covers)
+  const paths = new PathAttribution(ensemble, expectationsOf(ensemble, covers))
   const explained = [...rest].map((at) => {
     const row = Float32Array.from(columns, (column) => table.values(at)[column]!)
     const added = new Float64Array(formulaColumns)

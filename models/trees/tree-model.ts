@@ -1,14 +1,38 @@
 // The adapter that walks a tree model itself. It knows nothing of ONNX Runtime.
 import assert from 'node:assert'
-import type { Candidate } from '../gate.ts'
+import type { Manifest } from '../manifest.ts'
 import { assertExplainable, ModelError, type ModelInput, type Thresholds } from '../model.ts'
 import { scoreOf } from '../reading.ts'
 import type { OnTrial } from '../trial.ts'
-import type { PathAttribution } from './attribution.ts'
+import { type Expectations, expectationsOf, PathAttribution } from './attribution.ts'
 import type { Ensemble } from './ensemble.ts'
-import { Walker } from './walker.ts'
+import { layoutOf, Walker, type WalkerLayout } from './walker.ts'
+
+/** All that the model is made of, as plain data: it may be sent to another thread and made there. */
+export interface TreePlan {
+  /** Reads a score from the ensemble's sum. */
+  readonly manifest: Manifest
+  /** sha256 of the folder's manifest. */
+  readonly hash: string
+  readonly ensemble: Ensemble
+  readonly layout: WalkerLayout
+  readonly expectations: Expectations
+  readonly rowMax: number
+}
+
+/** `covers`: of all nodes, above zero. */
+export function planOf(
+  { manifest, hash }: Pick<TreePlan, 'manifest' | 'hash'>,
+  ensemble: Ensemble,
+  covers: Float64Array,
+  rowMax: number,
+): TreePlan {
+  const expectations = expectationsOf(ensemble, covers)
+  return { manifest, hash, ensemble, layout: layoutOf(ensemble), expectations, rowMax }
+}
 
 export class TreeModel implements OnTrial {
+  readonly plan: TreePlan
   readonly name: string
   readonly version: number
   readonly hash: string
@@ -25,13 +49,9 @@ export class TreeModel implements OnTrial {
   #walker: Walker | null
   #isBusy = false
 
-  /** `candidate`: its output is read as what the ensemble gives. */
-  constructor(
-    { manifest, hash }: Candidate,
-    ensemble: Ensemble,
-    paths: PathAttribution,
-    rowMax: number,
-  ) {
+  constructor(plan: TreePlan) {
+    const { manifest, hash, ensemble, layout, expectations, rowMax } = plan
+    this.plan = plan
     this.name = manifest.name
     this.version = manifest.version
     this.hash = hash
@@ -41,8 +61,8 @@ export class TreeModel implements OnTrial {
     this.rows = new Float32Array(rowMax * manifest.inputs.length)
     this.#bits = new Int32Array(this.rows.buffer)
     this.#scoreOf = scoreOf(manifest.output)
-    this.#paths = paths
-    this.#walker = new Walker(ensemble, rowMax)
+    this.#paths = new PathAttribution(ensemble, expectations)
+    this.#walker = new Walker(ensemble, rowMax, layout)
   }
 
   /** A walk is the same in every company. */

@@ -25,8 +25,7 @@ export class Walker {
   readonly #sums: Float32Array
 
   /** `rowMax`: rows of the largest batch. */
-  constructor(ensemble: Ensemble, rowMax: number) {
-    const layout = new Layout(ensemble)
+  constructor(ensemble: Ensemble, rowMax: number, layout: WalkerLayout = layoutOf(ensemble)) {
     this.#columns = ensemble.columns
     this.#words = layout.words
     this.#weights = new Float32Array(layout.words.buffer)
@@ -110,6 +109,19 @@ function keyOf(value: number): number {
 }
 
 /** The words of all nodes. */
+/** An ensemble as the walker reads it; plain data. */
+export interface WalkerLayout {
+  readonly words: Int32Array
+  /** Places of the roots, `stride` at a time, and the steps that bring the deepest of them to its leaf. */
+  readonly roots: Int32Array
+  readonly steps: Int32Array
+}
+
+export function layoutOf(ensemble: Ensemble): WalkerLayout {
+  const { words, roots, steps } = new Layout(ensemble)
+  return { words, roots, steps }
+}
+
 class Layout {
   readonly words: Int32Array
   readonly roots: Int32Array
