@@ -44,7 +44,7 @@ function fileText({ text, path }: Named): string {
   const rows = [
     ['  size', `${count(bytes.length)} bytes`],
     ['  sha256', createHash('sha256').update(bytes).digest('hex')],
-    ['  made by', `${producer || 'unknown'}, opset ${opset}`],
+    ['  made by', `${producer || 'unknown'}${opset === 0 ? '' : `, opset ${opset}`}`],
     ...list('inputs', inputs.map(valueText)),
     ...list(
       'outputs',
