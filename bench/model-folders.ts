@@ -8,7 +8,7 @@ import { shipped } from '../engine/assemble.ts'
 import { readDocument } from '../engine/document.ts'
 import { compileCatalogs } from '../features/catalogs.ts'
 import { Random } from '../features/generator/random.ts'
-import { type GraphNode, type GraphSource, writeGraph } from '../models/graph.ts'
+import { type GraphNode, type GraphSource, writeGraph } from '../models/graph/graph.ts'
 
 const catalog = compileCatalogs([readDocument(shipped.catalog)])
 

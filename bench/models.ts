@@ -7,7 +7,7 @@ import { Bench } from 'tinybench'
 import { systemClock } from '../engine/clock.ts'
 import { parseDocument } from '../engine/document.ts'
 import { Random } from '../features/generator/random.ts'
-import type { GraphSource } from '../models/graph.ts'
+import type { GraphSource } from '../models/graph/graph.ts'
 import { type AdmittedModel, openModel, type Tried } from '../models/open.ts'
 import { definitions, inputCount, networkGraph, treesGraph, writeFolder } from './model-folders.ts'
 

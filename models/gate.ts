@@ -81,7 +81,7 @@ export function readCandidate(
   const background =
     sample && attempt(() => openBackground(join(folder, 'background.json'), sample, manifest!))
   const file = join(folder, 'model.onnx')
-  const bytes = open('model.onnx', modelBytesMax)
+  const bytes = attempt(() => readModelBytes(file))
   if (bytes !== null && manifest !== null) {
     attempt(() => {
       checkHash(file, bytes, manifest.sha256)
@@ -129,10 +129,14 @@ function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** A file's bytes. Throws ModelRefusal where it cannot be read or is larger. */
-function readBounded(file: string, bytesMax: number): Buffer {
+/** The bytes of a model file, which messages call `name`. Throws ModelRefusal where it cannot be read or is too large. */
+export function readModelBytes(file: string, name: string = file): Buffer {
+  return readBounded(file, modelBytesMax, name)
+}
+
+function readBounded(file: string, bytesMax: number, name: string = file): Buffer {
   const refuse = (expected: string, found: string): ModelRefusal => {
-    const faults = new Faults(file)
+    const faults = new Faults(name)
     faults.add(wholeFile, expected, found)
     return new ModelRefusal(faults.list)
   }

@@ -1,11 +1,11 @@
 // Holds the bytes of a model file against what its manifest says of it, without running anything.
 import type { Fault } from '../features/document.ts'
 import { Faults, listed, namesMax, wholeFile } from './faults.ts'
-import { type Graph, readGraph } from './graph.ts'
+import { type Graph, readGraph } from './graph/graph.ts'
+import { knownOperators, operatorHint } from './graph/operators.ts'
+import { type Pruned, pruneModel } from './graph/pruning.ts'
 import type { Manifest } from './manifest.ts'
 import { ModelRefusal } from './model.ts'
-import { knownOperators, operatorHint } from './operators.ts'
-import { type Pruned, pruneModel } from './pruning.ts'
 import type { OutputRule } from './reading.ts'
 
 /** A model file, cut down to what its scores are computed from. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { idColumn } from '../../features/catalog.ts'
 import { compileCatalogs } from '../../features/catalogs.ts'
 import { DocumentError, formatFault } from '../../features/document.ts'
+import { readModelBytes } from '../../models/gate.ts'
 import { type Imported, importModel } from '../../models/import/import.ts'
 import { ImportError, scoreColumn } from '../../models/import/request.ts'
 import type { RowFile } from '../../models/import/rows.ts'
@@ -34,7 +35,7 @@ export const runImport: Run<ImportOptions> = async (options, context) => {
       {
         ...options,
         file: model.text,
-        bytes: readFileSync(model.path),
+        bytes: readModelBytes(model.path, model.text),
         folder: folder.path,
         features,
         definitions,

@@ -1,13 +1,15 @@
 // Runs `weir model inspect`: what is in a model file, and what the gate says of it. Changes nothing.
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DocumentError } from '../../features/document.ts'
-import { type GraphValue, readGraph } from '../../models/graph.ts'
+import { readModelBytes } from '../../models/gate.ts'
+import { type GraphValue, readGraph } from '../../models/graph/graph.ts'
 import { type Manifest, readManifest } from '../../models/manifest.ts'
 import { ModelRefusal } from '../../models/model.ts'
 import { checkModelFile, readModelFile, shapeText } from '../../models/model-file.ts'
 import { openModel } from '../../models/open.ts'
+import type { Timing } from '../../models/scorers.ts'
 import { parseDocument, readDocument } from '../document.ts'
 import type { Context, Run } from './command.ts'
 import type { InspectOptions, Named } from './model.ts'
@@ -36,7 +38,7 @@ export const runInspect: Run<InspectOptions> = async ({ place, isFolder }, conte
 
 /** Throws ModelRefusal for bytes that are no model. */
 function fileText({ text, path }: Named): string {
-  const bytes = readFileSync(path)
+  const bytes = readModelBytes(path)
   const { zipMaps } = readModelFile(path, bytes, null)
   const { inputs, outputs, operators, opset, producer } = readGraph(bytes)
   const list = (name: string, values: readonly string[]): string[][] =>
@@ -44,7 +46,7 @@ function fileText({ text, path }: Named): string {
   const rows = [
     ['  size', `${count(bytes.length)} bytes`],
     ['  sha256', createHash('sha256').update(bytes).digest('hex')],
-    ['  made by', `${producer || 'unknown'}, opset ${opset}`],
+    ['  made by', `${producer || 'unknown'}${opset === 0 ? '' : `, opset ${opset}`}`],
     ...list('inputs', inputs.map(valueText)),
     ...list(
       'outputs',
@@ -66,7 +68,7 @@ function valueText({ name, type, shape }: GraphValue): string {
 
 /** Throws ModelRefusal with everything that no manifest could make good. */
 function judgeFile({ path }: Named): string {
-  const model = readModelFile(path, readFileSync(path), null)
+  const model = readModelFile(path, readModelBytes(path), null)
   const faults = checkModelFile(path, model, null)
   if (faults.length > 0) throw new ModelRefusal(faults)
   return 'Nothing in the file speaks against it. Whether its scores are right, its golden rows will say.'
@@ -81,8 +83,22 @@ async function judgeFolder({ path }: Named, context: Context): Promise<string> {
   const model = await openModel(path, definitions, parseDocument, { monotonicUs })
   await model.close()
   const against = isHeld ? '' : ' Its features were held against no catalog: --catalog names one.'
-  const { review, deny } = model.thresholds
-  return `Admitted: ${model.name} ${model.version}, ${model.inputs.length} features, review from ${review}, deny from ${deny}.${against}`
+  const { name, version, inputs, scorer, thresholds, tried } = model
+  const { trees, onnxruntime } = tried.admission
+  return [
+    ['  features', inputs.map(({ feature }) => feature).join(', ')],
+    ['  outcomes', `review from ${thresholds.review}, deny from ${thresholds.deny}`],
+    ['  scorer', scorer],
+    ...(trees === null ? [] : [['  walker', timingText(trees)]]),
+    ...(onnxruntime === null ? [] : [['  runtime', timingText(onnxruntime)]]),
+  ]
+    .map(([key, value]) => `${key!.padEnd(13)}${value!}`)
+    .concat(`Admitted: ${name} ${version}.${against}`)
+    .join('\n')
+}
+
+function timingText({ aloneUs, batchedUs }: Timing): string {
+  return `${aloneUs.toFixed(1)} µs for a row alone, ${batchedUs.toFixed(1)} µs in a batch`
 }
 
 /** As if the catalog computed just what the model was fitted on; none where the manifest is broken, which the gate will say. */

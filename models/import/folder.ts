@@ -118,7 +118,7 @@ that you have by \`weir replay\` over your own history before it decides anythin
 | | |
 |---|---|
 | File | \`${basename(file)}\`, ${bytes.length} bytes, sha256 \`${sha256Of(bytes)}\` |
-| Made by | ${producer || 'unknown'}, opset ${opset} |
+| Made by | ${producer || 'unknown'}${opset === 0 ? '' : `, opset ${opset}`} |
 | Operators | ${operators.join(', ')} |
 | Score | column ${parts.rule.column} of \`${parts.rule.name}\`, read as ${parts.rule.kind} |
 | Golden rows | ${facts.rows.length} of the ${golden.count} of \`${basename(golden.file)}\`; the largest difference ${parts.difference.toPrecision(2)}, allowed ${tolerance} |

@@ -67,6 +67,7 @@ function requestOf(parts: Partial<ImportRequest> = {}): ImportRequest {
     tolerance: 1e-5,
     imputation: null,
     monotonicUs: null,
+    isAnySpeed: false,
     ...parts,
   }
 }
@@ -331,6 +332,16 @@ test('a model of two seconds a row is run twice, and refused', async () => {
     'mine.onnx: latency: expected at most 1000 µs for a row alone, found 2000000 µs',
   ])
   assert.equal(reads, 2)
+})
+
+test('a model that is too slow for a decision can be brought for replay alone', async () => {
+  let nowUs = 0
+  const parts = { monotonicUs: () => (nowUs += 2000) }
+  assert.deepEqual(await faultsOf(parts, ModelRefusal), [
+    'mine.onnx: latency: expected at most 1000 µs for a row alone, found 2000 µs at best',
+  ])
+  const { manifest } = await bring({ ...parts, isAnySpeed: true })
+  assert.equal(manifest.name, 'mine')
 })
 
 test('bytes that are no model are refused beside what else is wrong', async () => {

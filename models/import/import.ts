@@ -31,7 +31,8 @@ export async function importModel(request: ImportRequest, parse: ParseDocument):
   const facts = gatherFacts(request)
   const { rule, guess, thresholds, scores } = await readingOf(request, facts)
   const notes = notesOf(request, facts, guess, thresholds)
-  const { folder, definitions, monotonicUs } = request
+  const { folder, definitions } = request
+  const monotonicUs = request.isAnySpeed ? null : request.monotonicUs
   const scratch = join(dirname(folder), `.${basename(folder)}.part`)
   const imported = {
     rule,

@@ -35,8 +35,10 @@ export interface ImportRequest {
   readonly thresholds: Thresholds | null
   readonly tolerance: number
   readonly imputation: Imputation | null
-  /** For the latency check; null: any speed will do. */
+  /** For the latency check; null: not looked at. */
   readonly monotonicUs: (() => number) | null
+  /** True for a model that only replays: its rows may take longer than a decision has. */
+  readonly isAnySpeed: boolean
 }
 
 /** What was asked cannot be done, whatever the model is: another file, column or name. Says everything that is wrong. */

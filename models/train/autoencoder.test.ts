@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { writeGraph } from '../graph.ts'
+import { writeGraph } from '../graph/graph.ts'
 import { AutoencoderLearner, autoencoderGraph } from './autoencoder.ts'
 import type { Dense } from './dense.ts'
 import type { EpochOptions } from './fit.ts'

@@ -1,6 +1,6 @@
 // An autoencoder: layers that learn to answer with their own inputs through a narrow middle, from rows without labels. What they
 // answer badly is unlike what they have seen; the mean squared error of the scaled inputs says how much.
-import type { GraphSource } from '../graph.ts'
+import type { GraphSource } from '../graph/graph.ts'
 import { type OutputRule, scoreOf } from '../reading.ts'
 import { type Dense, denseGraph, forward, graphNode } from './dense.ts'
 import { type EpochOptions, fitReconstruction } from './fit.ts'

@@ -1,6 +1,6 @@
 // Dense layers as plain numbers: what they make of scaled inputs, without TensorFlow.js, and the ONNX nodes that do the same from
 // raw features on.
-import type { GraphNode, Initializer } from '../graph.ts'
+import type { GraphNode, Initializer } from '../graph/graph.ts'
 import { boundDeviations, type InputScale } from './scaling.ts'
 
 /** One dense layer: `kernel` is [inputs, outputs], row by row. */

@@ -1,6 +1,6 @@
 // The port of a fit: what learns from rows, and what it has made of them. Judging, writing and comparing know a model by this
 // alone, whatever it is inside.
-import type { GraphSource } from '../graph.ts'
+import type { GraphSource } from '../graph/graph.ts'
 import type { RowTable } from './row-table.ts'
 
 /** One input of a fitted model. */

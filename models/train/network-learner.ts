@@ -1,6 +1,6 @@
 // A network as the port has it: fitted by fit.ts, scored and written by perceptron.ts. The same with no hidden layer is a
 // logistic regression.
-import type { GraphSource } from '../graph.ts'
+import type { GraphSource } from '../graph/graph.ts'
 import { type FitOptions, fitNetwork } from './fit.ts'
 import type {
   Fitted,

@@ -1,6 +1,6 @@
 // A fitted network as plain numbers: scores rows without TensorFlow.js, which is how golden rows are scored, and becomes an
 // ONNX graph that takes raw features.
-import type { GraphSource } from '../graph.ts'
+import type { GraphSource } from '../graph/graph.ts'
 import { type Dense, denseGraph, forward, graphNode } from './dense.ts'
 import type { InputScale } from './scaling.ts'
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readNodes } from '../graph-nodes.ts'
+import { readNodes } from '../graph/graph-nodes.ts'
 import {
   modes,
   naiveMargin,

@@ -1,8 +1,8 @@
 // A candidate for admission as trees: what is read out of its graph, and the graph that the runtime is given instead.
 import type { Candidate } from '../gate.ts'
-import { readNodes } from '../graph-nodes.ts'
+import { readNodes } from '../graph/graph-nodes.ts'
+import { WireError } from '../graph/protobuf.ts'
 import type { Manifest } from '../manifest.ts'
-import { WireError } from '../protobuf.ts'
 import { coversOf } from './covers.ts'
 import type { Ensemble } from './ensemble.ts'
 import { type ScorePlace, type TreeScore, treeScoreOf } from './graph-trees.ts'

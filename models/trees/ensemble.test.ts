@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readNodes } from '../graph-nodes.ts'
-import { WireError } from '../protobuf.ts'
+import { readNodes } from '../graph/graph-nodes.ts'
+import { WireError } from '../graph/protobuf.ts'
 import { attribute } from '../testing/model-files.ts'
 import {
   modes,

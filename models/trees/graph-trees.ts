@@ -1,5 +1,5 @@
 // Finds the tree ensemble that a graph's score comes from, where nothing but it stands between input and score.
-import type { Node, Nodes, Tensor } from '../graph-nodes.ts'
+import type { Node, Nodes, Tensor } from '../graph/graph-nodes.ts'
 import type { Ensemble } from './ensemble.ts'
 import { readColumn } from './operator.ts'
 

@@ -1,6 +1,6 @@
 // The graph that ONNX Runtime runs in place of a tree model's own: it ends at the margin, so that both scorers take the
 // same numbers from there on.
-import { type GraphSource, writeGraph } from '../graph.ts'
+import { type GraphSource, writeGraph } from '../graph/graph.ts'
 import type { Ensemble } from './ensemble.ts'
 
 /** Names of the graph's edges. */

@@ -1,6 +1,6 @@
 // The operators TreeEnsembleRegressor and TreeEnsembleClassifier of ai.onnx.ml (1 and 3) as an ensemble: of one of their
 // outputs' columns, and only where that column is a sum over the trees.
-import type { Node, NodeAttribute } from '../graph-nodes.ts'
+import type { Node, NodeAttribute } from '../graph/graph-nodes.ts'
 import { type Ensemble, ensembleOf, type NodeTable } from './ensemble.ts'
 
 /** A column of an operator's output: the sum over the trees, or its sigmoid. */

@@ -1,8 +1,8 @@
 // How far path attributions are from Shapley values, on trees that were fitted: what an explanation may claim.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { writeGraph } from '../graph.ts'
-import { readNodes } from '../graph-nodes.ts'
+import { writeGraph } from '../graph/graph.ts'
+import { readNodes } from '../graph/graph-nodes.ts'
 import { treeShap } from '../testing/tree-shap.ts'
 import { formulaColumns, formulaTable } from '../train/testing/formula-rows.ts'
 import { fitTrees } from '../train/trees/boosting.ts'

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { readNodes } from '../graph-nodes.ts'
+import { readNodes } from '../graph/graph-nodes.ts'
 import { attribute } from '../testing/model-files.ts'
 import {
   modes,

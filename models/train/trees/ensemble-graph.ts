@@ -1,6 +1,6 @@
 // Trees as an ONNX graph: raw features in, absent ones as NaN, the probability of fraud out. Covers go in as hit rates, so that
 // whoever explains a score need not pass rows through the trees again.
-import type { Attribute, GraphNode, GraphSource } from '../../graph.ts'
+import type { Attribute, GraphNode, GraphSource } from '../../graph/graph.ts'
 import type { Ensemble, Tree } from './tree.ts'
 
 export function ensembleGraph(name: string, { columns, trees, base }: Ensemble): GraphSource {

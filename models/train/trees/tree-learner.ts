@@ -1,5 +1,5 @@
 // Boosted trees as the port has them: fitted by boosting.ts on inputs of which absent ones stay absent.
-import type { GraphSource } from '../../graph.ts'
+import type { GraphSource } from '../../graph/graph.ts'
 import { sigmoid } from '../../reading.ts'
 import type {
   Fitted,

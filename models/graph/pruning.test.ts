@@ -1,8 +1,6 @@
 // What is cut off a model before it runs, held against an independent decoder.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { WireWriter } from './protobuf.ts'
-import { pruneModel } from './pruning.ts'
 import {
   attribute,
   floats,
@@ -14,7 +12,9 @@ import {
   plainOf,
   STRING,
   value,
-} from './testing/model-files.ts'
+} from '../testing/model-files.ts'
+import { WireWriter } from './protobuf.ts'
+import { pruneModel } from './pruning.ts'
 
 const dictionaries = { sequenceType: { elemType: { mapType: { keyType: INT64 } } } }
 

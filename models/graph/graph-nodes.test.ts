@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readNodes } from './graph-nodes.ts'
-import { WireError, WireWriter } from './protobuf.ts'
 import {
   attribute,
   DOUBLE,
@@ -16,7 +14,9 @@ import {
   node,
   onnx,
   wholes,
-} from './testing/model-files.ts'
+} from '../testing/model-files.ts'
+import { readNodes } from './graph-nodes.ts'
+import { WireError, WireWriter } from './protobuf.ts'
 
 const names = fc.string({ maxLength: 8 })
 const anyFloat = fc.float().map(Math.fround)

@@ -5,10 +5,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { shipped } from '../engine/assemble.ts'
-import { Random } from '../features/generator/random.ts'
-import { elementTypes, type Graph, type GraphSource, readGraph, writeGraph } from './graph.ts'
-import { WireError, WireWriter, wireFields } from './protobuf.ts'
+import { shipped } from '../../engine/assemble.ts'
+import { Random } from '../../features/generator/random.ts'
 import {
   attribute,
   elsewhere,
@@ -19,7 +17,9 @@ import {
   onnx,
   plainOf,
   value,
-} from './testing/model-files.ts'
+} from '../testing/model-files.ts'
+import { elementTypes, type Graph, type GraphSource, readGraph, writeGraph } from './graph.ts'
+import { WireError, WireWriter, wireFields } from './protobuf.ts'
 
 const shippedBytes = readFileSync(join(shipped.model, 'model.onnx'))
 

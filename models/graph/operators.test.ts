@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InferenceSession } from 'onnxruntime-node'
+import { modelFile, node, value } from '../testing/model-files.ts'
 import { knownOperators, operatorHint } from './operators.ts'
-import { modelFile, node, value } from './testing/model-files.ts'
 
 /** What the runtime says of a model of one node that lacks all it needs. */
 async function complaintOf(operator: string): Promise<string> {
