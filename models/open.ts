@@ -14,8 +14,9 @@ import {
 } from './session.ts'
 import { expectationsOf, PathAttribution } from './trees/attribution.ts'
 import { readTrees, type Trees } from './trees/candidate.ts'
+import { edgeRows } from './trees/edge-rows.ts'
 import { planOf, TreeModel } from './trees/tree-model.ts'
-import { type OnTrial, tryAgain, tryModel } from './trial.ts'
+import { type OnTrial, probesOf, tryAgain, tryModel } from './trial.ts'
 
 export interface OpenOptions {
   /** Most rows of one call. The scores of a padded model may depend on it: all engines of a deployment use the same. */
@@ -122,7 +123,9 @@ class Opening {
     if (trees === null) return { model: whole, kind: 'whole', admission: unmeasured }
     const walker = this.#walker(trees)
     const margin = await this.#margin(runtime, trees)
-    if (!(await isSame(walker, margin, whole, this.#candidate.golden))) {
+    const { golden } = this.#candidate
+    const rows = [...golden.rows, ...probesOf(whole, golden), ...edgeRows(trees.ensemble)]
+    if (!(await isSame(walker, margin, whole, rows))) {
       return { model: whole, kind: 'whole', admission: unmeasured }
     }
     return this.#faster(walker, margin)

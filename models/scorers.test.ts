@@ -44,16 +44,16 @@ function moved(by: (weight: number) => number): Ensemble {
 test('three of the same agree; one that differs in a bit does not, nor a graph that is a millionth off', async () => {
   const [same, bit] = [modelOf(ensemble), modelOf(moved((weight) => weight * (1 + 2 ** -23)))]
   const [near, far] = [modelOf(moved((w) => w + 1e-7)), modelOf(moved((w) => w + 1e-4))]
-  assert.equal(await isSame(same, modelOf(ensemble), same, golden), true)
-  assert.equal(await isSame(same, bit, same, golden), false)
-  assert.equal(await isSame(same, same, near, golden), true)
-  assert.equal(await isSame(same, same, far, golden), false)
+  assert.equal(await isSame(same, modelOf(ensemble), same, golden.rows), true)
+  assert.equal(await isSame(same, bit, same, golden.rows), false)
+  assert.equal(await isSame(same, same, near, golden.rows), true)
+  assert.equal(await isSame(same, same, far, golden.rows), false)
 })
 
 test('a scorer that fails is not the same', async () => {
   const closed = modelOf(ensemble)
   await closed.close()
-  assert.equal(await isSame(modelOf(ensemble), modelOf(ensemble), closed, golden), false)
+  assert.equal(await isSame(modelOf(ensemble), modelOf(ensemble), closed, golden.rows), false)
 })
 
 test('a row takes what the best call took, shared by the rows of its batch', async () => {

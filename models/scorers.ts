@@ -1,22 +1,21 @@
 // Holds the scorers of one model against each other: whether their scores are the same bits, and which is faster.
-import type { Golden } from './manifest.ts'
+import type { Golden, Row } from './manifest.ts'
 import { ModelError } from './model.ts'
-import { type OnTrial, probesOf, writeRow } from './trial.ts'
+import { type OnTrial, writeRow } from './trial.ts'
 
 /** How far a score of the whole graph may be from ours: its own sigmoid is taken in float32. */
 const wholeTolerance = 1e-6
 
 /**
- * True if walker and runtime give the same bits, and what the graph itself gives in float32. What does not even run is
- * not the same; the trial of the whole graph then says why.
+ * True if walker and runtime give the same bits for `rows`, and what the graph itself gives in float32. What does not even
+ * run is not the same; the trial of the whole graph then says why.
  */
 export async function isSame(
   walker: OnTrial,
   margin: OnTrial,
   whole: OnTrial,
-  golden: Golden,
+  rows: readonly Row[],
 ): Promise<boolean> {
-  const rows = [...golden.rows, ...probesOf(whole, golden)]
   const scores = [walker, margin, whole].map(() => new Float64Array(whole.rowMax))
   try {
     for (let begin = 0; begin < rows.length; begin += whole.rowMax) {

@@ -133,6 +133,10 @@ test('a tensor is as long as its values, whatever its shape says', () => {
     const bytes = modelFile({ initializer: [floats('w', dims, [1, 2])] })
     assert.throws(() => readNodes(bytes), /tensor w: 2 values/, String(dims))
   }
+  const cut = new WireWriter().text(1, 'a').bytes(7, Buffer.alloc(5)).int(20, 6)
+  const graph = new WireWriter().message(1, new WireWriter().message(5, cut))
+  const file = new WireWriter().message(7, graph).finish()
+  assert.throws(() => readNodes(file), /5 bytes of numbers of 4/)
   const odd = { name: 'w', dims: [1], dataType: FLOAT, rawData: Buffer.alloc(5) }
   assert.throws(() => readNodes(modelFile({ initializer: [odd] })), /5 bytes of values of 4/)
 })

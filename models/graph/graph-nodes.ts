@@ -120,7 +120,7 @@ function readAttribute(message: Buffer): [name: string, attribute: NodeAttribute
 class Numbers {
   readonly list: number[] = []
 
-  add({ bytes, value }: WireField, unpack: (bytes: Buffer) => Iterable<number>): void {
+  add({ bytes, value }: WireField, unpack: (bytes: Buffer) => number[]): void {
     if (bytes === null) this.list.push(value)
     else for (const one of unpack(bytes)) this.list.push(one)
   }

@@ -48,19 +48,26 @@ export function* wireFields(message: Buffer): Iterable<WireField> {
 }
 
 /** The numbers of a repeated field that came in one piece. Throws WireError where the bytes break off. */
-export function* packedVarints(bytes: Buffer): Iterable<number> {
+export function packedVarints(bytes: Buffer): number[] {
   const at = { place: 0 }
-  while (at.place < bytes.length) yield varint(bytes, at)
+  const numbers: number[] = []
+  while (at.place < bytes.length) numbers.push(varint(bytes, at))
+  return numbers
 }
 
-export function* packedFloats(bytes: Buffer): Iterable<number> {
-  const at = { place: 0 }
-  while (at.place < bytes.length) yield bytes.readFloatLE(pass(bytes, at, 4))
+export function packedFloats(bytes: Buffer): number[] {
+  return packed(bytes, 4).map((at) => bytes.readFloatLE(at))
 }
 
-export function* packedDoubles(bytes: Buffer): Iterable<number> {
-  const at = { place: 0 }
-  while (at.place < bytes.length) yield bytes.readDoubleLE(pass(bytes, at, 8))
+export function packedDoubles(bytes: Buffer): number[] {
+  return packed(bytes, 8).map((at) => bytes.readDoubleLE(at))
+}
+
+/** Where numbers of `width` bytes begin. */
+function packed(bytes: Buffer, width: number): number[] {
+  const count = bytes.length / width
+  if (!Number.isInteger(count)) throw new WireError(`${bytes.length} bytes of numbers of ${width}`)
+  return Array.from({ length: count }, (_, index) => index * width)
 }
 
 function fixed(message: Buffer, at: { place: number }, length: number): Buffer {
@@ -81,7 +88,7 @@ function pass(message: Buffer, at: { place: number }, length: number): number {
 /** Signed 64-bit varint as a number, exact within ±2^53: no field that we read has more. */
 function varint(message: Buffer, at: { place: number }): number {
   const first = message[at.place]
-  // Most are small.
+  // Nearly all of them.
   if (first !== undefined && first < 0x80) {
     at.place++
     return first
@@ -155,6 +162,10 @@ export class WireWriter {
 
   #varint(value: number): void {
     this.#reserve(10)
+    if (value >= 0 && value < 0x80) {
+      this.#bytes[this.#length++] = value
+      return
+    }
     let low = ((value % two32) + two32) % two32
     let high = Math.floor(value / two32)
     if (high < 0) high += two32
