@@ -1,5 +1,6 @@
 // A model in a thread of its own: it goes through the gate there, and its rows go there by shared memory. Costs a round trip
-// between threads a batch; what it spares is the time in which nothing else could be decided.
+// between threads a batch; what it spares is the time in which nothing else could be decided. A thread that has died, or does
+// not answer, is replaced.
 import assert from 'node:assert'
 import { Worker } from 'node:worker_threads'
 import type { Fault } from '../../features/document.ts'
@@ -11,6 +12,7 @@ import {
   type Thresholds,
 } from '../../models/model.ts'
 import type { Tried } from '../../models/open.ts'
+import { latencyUsMax } from '../../models/trial.ts'
 
 /** What the gate holds a model against. */
 export interface AdmissionTerms {
@@ -58,6 +60,24 @@ export interface ThreadCall {
 /** A gate that takes longer has met something that it does not know. */
 const gateMsMax = 60_000
 
+/** A call that takes so long beyond what the gate allows its rows gets no answer any more. */
+const callMsMax = 1000
+
+/** From the end of one thread's opening to the next one's: what ends each of them must not keep a core busy. */
+const renewalMsMin = 5000
+
+const threadScript = new URL('model-thread.js', import.meta.url)
+
+/** A thread that has admitted the model, and what it shares. */
+interface Line {
+  readonly thread: Thread
+  readonly facts: ModelFacts
+  readonly tried: Tried
+  readonly madeMs: number
+  readonly rows: Float32Array
+  readonly out: Float64Array
+}
+
 export class RemoteModel implements Model {
   readonly name: string
   readonly version: number
@@ -72,28 +92,30 @@ export class RemoteModel implements Model {
   readonly tried: Tried
   /** What making it took there once it was tried, ms: so long a thread is blocked. */
   readonly madeMs: number
-  readonly #thread: Thread
-  readonly #shared: Float32Array
-  readonly #out: Float64Array
+  readonly #reopen: (signal: AbortSignal) => Promise<Line>
+  readonly #closing = new AbortController()
+  #line: Line
+  /** Null where another thread may be made. */
+  #renewal: Promise<void> | null = null
   #isBusy = false
 
-  /** Rejects with ModelRefusal, or ModelError where the gate itself failed; then nothing stays open. */
-  static async open(folder: string, terms: AdmissionTerms): Promise<RemoteModel> {
-    const { definitions, providers, rowMax } = terms
-    const thread = new Thread({ folder, definitions: [...definitions], providers, rowMax })
-    try {
-      const reply = await thread.next(gateMsMax)
-      if (reply.kind === 'refused') throw new ModelRefusal(reply.faults)
-      if (reply.kind !== 'admitted') throw new ModelError(`trying ${folder}: ${reasonOf(reply)}`)
-      return new RemoteModel(thread, reply)
-    } catch (error) {
-      await thread.end()
-      throw error
-    }
+  /**
+   * Rejects with ModelRefusal, or ModelError where the gate itself failed or was aborted; then nothing stays open. `script`:
+   * what the thread runs.
+   */
+  static async open(
+    folder: string,
+    { definitions, providers, rowMax }: AdmissionTerms,
+    signal: AbortSignal | null = null,
+    script: URL = threadScript,
+  ): Promise<RemoteModel> {
+    const order = { folder, definitions: [...definitions], providers, rowMax }
+    const reopen = (closing: AbortSignal): Promise<Line> => openLine(order, script, closing)
+    return new RemoteModel(await openLine(order, script, signal), reopen)
   }
 
-  private constructor(thread: Thread, reply: Extract<ThreadReply, { kind: 'admitted' }>) {
-    const { facts, tried, madeMs, rows, out } = reply
+  private constructor(line: Line, reopen: (signal: AbortSignal) => Promise<Line>) {
+    const { facts, tried, madeMs } = line
     this.name = facts.name
     this.version = facts.version
     this.hash = facts.hash
@@ -105,38 +127,89 @@ export class RemoteModel implements Model {
     this.tried = tried
     this.madeMs = madeMs
     this.rows = new Float32Array(facts.rowMax * facts.inputs.length)
-    this.#thread = thread
-    this.#shared = new Float32Array(rows)
-    this.#out = new Float64Array(out)
+    this.#line = line
+    this.#reopen = reopen
   }
 
   async score(count: number, out: Float64Array): Promise<void> {
     assert(count > 0 && count <= this.rowMax && count <= out.length, `cannot score ${count} rows`)
-    await this.#call('score', this.rows, count)
-    out.set(this.#out.subarray(0, count))
+    const scores = await this.#call('score', this.rows, count)
+    out.set(scores.subarray(0, count))
   }
 
   async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
     assert(count > 0 && count <= this.rowMax, `cannot explain ${count} rows`)
-    await this.#call('explain', rows, count)
-    out.set(this.#out.subarray(0, count * this.inputs.length))
+    const contributions = await this.#call('explain', rows, count)
+    out.set(contributions.subarray(0, count * this.inputs.length))
   }
 
-  close(): Promise<void> {
-    return this.#thread.end()
+  /** Resolves once there is no thread of it. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#renewal
+    await this.#line.thread.end()
   }
 
-  async #call(what: ThreadCall['what'], rows: Float32Array, count: number): Promise<void> {
+  async #call(what: ThreadCall['what'], rows: Float32Array, count: number): Promise<Float64Array> {
     assert(!this.#isBusy, 'one call at a time: the rows of the first would be overwritten')
+    const { thread, rows: shared, out } = this.#line
+    const width = this.inputs.length
+    // An explanation may score each row once for each input.
+    const scored = what === 'score' ? count : count * (width + 1)
     this.#isBusy = true
     try {
-      this.#shared.set(rows.subarray(0, count * this.inputs.length))
-      this.#thread.send({ what, count })
-      const reply = await this.#thread.next(null)
+      shared.set(rows.subarray(0, count * width))
+      thread.send({ what, count })
+      const reply = await thread.next(callMsMax + (scored * latencyUsMax) / 1000)
       if (reply.kind !== 'done') throw new ModelError(`${what} by ${this.name}: ${reasonOf(reply)}`)
+      return out
     } finally {
       this.#isBusy = false
+      if (thread.hasEnded && !this.#closing.signal.aborted) this.#renewal ??= this.#renew()
     }
+  }
+
+  /** Another thread for the same model; without one every call fails, and a later one asks again. */
+  async #renew(): Promise<void> {
+    const { signal } = this.#closing
+    try {
+      const line = await this.#reopen(signal)
+      if (line.facts.hash === this.hash) this.#line = line
+      else await line.thread.end()
+    } catch {
+      // Each call says why the thread before has ended.
+    }
+    const again = (): void => {
+      this.#renewal = null
+    }
+    if (!signal.aborted) setTimeout(again, renewalMsMin).unref()
+  }
+}
+
+async function openLine(
+  order: ThreadOrder,
+  script: URL,
+  signal: AbortSignal | null,
+): Promise<Line> {
+  const { folder } = order
+  const thread = new Thread(order, script)
+  const abort = (): void => {
+    void thread.end()
+  }
+  if (signal?.aborted === true) abort()
+  signal?.addEventListener('abort', abort)
+  try {
+    const reply = await thread.next(gateMsMax)
+    if (reply.kind === 'refused') throw new ModelRefusal(reply.faults)
+    if (reply.kind !== 'admitted') throw new ModelError(`trying ${folder}: ${reasonOf(reply)}`)
+    const { facts, tried, madeMs, rows, out } = reply
+    const shared = { rows: new Float32Array(rows), out: new Float64Array(out) }
+    return { thread, facts, tried, madeMs, ...shared }
+  } catch (error) {
+    await thread.end()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
   }
 }
 
@@ -151,8 +224,8 @@ class Thread {
   /** Why it can answer nothing any more. */
   #ended: string | null = null
 
-  constructor(order: ThreadOrder) {
-    this.#worker = new Worker(new URL('model-thread.js', import.meta.url), { workerData: order })
+  constructor(order: ThreadOrder, script: URL) {
+    this.#worker = new Worker(script, { workerData: order })
     this.#worker.on('message', (reply: ThreadReply) => this.#settle?.(reply))
     this.#worker.on('error', (error) => {
       this.#end(error instanceof Error ? error.message : String(error))
@@ -164,18 +237,22 @@ class Thread {
     this.#worker.unref()
   }
 
+  get hasEnded(): boolean {
+    return this.#ended !== null
+  }
+
   send(call: ThreadCall): void {
     this.#worker.postMessage(call)
   }
 
-  /** The next message; `failed` where there will be none, or none within `msMax`. */
-  next(msMax: number | null): Promise<ThreadReply> {
+  /** The next message; `failed` where there will be none. A thread without one within `msMax` is ended: it must not come later. */
+  next(msMax: number): Promise<ThreadReply> {
     if (this.#ended !== null) return Promise.resolve({ kind: 'failed', reason: this.#ended })
     return new Promise((resolve) => {
-      const late = (): void => {
-        this.#settle?.({ kind: 'failed', reason: `no verdict within ${msMax} ms` })
-      }
-      const timer = msMax === null ? undefined : setTimeout(late, msMax)
+      const timer = setTimeout(() => {
+        this.#end(`no answer within ${msMax} ms`)
+        void this.#worker.terminate()
+      }, msMax)
       this.#settle = (reply) => {
         this.#settle = null
         clearTimeout(timer)
@@ -186,6 +263,8 @@ class Thread {
 
   async end(): Promise<void> {
     this.#end('it is closed')
+    // Whoever waits for its end may have nothing else to do.
+    this.#worker.ref()
     await this.#worker.terminate()
   }
 
