@@ -1,7 +1,7 @@
 // lineup.json: which folders of a models folder score, and which did before. Whoever changes it writes it whole, under another
 // name first; an engine that watches it does the rest.
-import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { closest, DocumentReader } from '../../features/document.ts'
 import { readDocument } from '../document.ts'
@@ -54,7 +54,8 @@ export async function writeLineup(
   change: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const file = join(folder, lineupFileName)
-  const draft = `${file}.${randomUUID()}.draft`
+  // Engines of other containers have the same number, and may have the same folder.
+  const draft = `${file}.${hostname()}.${process.pid}.draft`
   try {
     writeFileSync(draft, `${JSON.stringify(lineup, null, 1)}\n`)
     await change()
