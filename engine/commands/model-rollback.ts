@@ -37,7 +37,7 @@ export const rollbackLine: CommandLine<RollbackOptions> = {
 }
 
 /** Resolves to 0; rejects with EngineError where there is nothing to go back to. */
-export const runRollback: Run<RollbackOptions> = ({ folder }, { stdout, folder: here }) => {
+export const runRollback: Run<RollbackOptions> = async ({ folder }, { stdout, folder: here }) => {
   const place = relative(here, folder) || '.'
   const now = readLineup(folder)
   if (now === null) {
@@ -47,7 +47,7 @@ export const runRollback: Run<RollbackOptions> = ({ folder }, { stdout, folder: 
   if (before === null) {
     throw new EngineError('usage', `${place}: expected a lineup before this one, found none`)
   }
-  writeLineup(folder, before)
+  await writeLineup(folder, before)
   stdout.write(`${place}: ${now.models.join(', ')} → ${before.models.join(', ')}\n`)
-  return Promise.resolve(0)
+  return 0
 }

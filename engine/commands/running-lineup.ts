@@ -50,7 +50,8 @@ export class RunningLineup {
       engine: pipeline,
       lineup: assembly.lineup,
       folders: assembly.modelFolders,
-      admit: (from) => admit(from, { definitions, ...scoringOptions(loaded.config, log) }),
+      admit: (from, signal) =>
+        admit(from, { definitions, ...scoringOptions(loaded.config, log) }, signal),
       hashOf: manifestHash,
       policyOf: (suggested) => assembly.policyOf(suggested),
       log,
@@ -73,9 +74,11 @@ export class RunningLineup {
 
   /** Once nobody decides any more. */
   async close(): Promise<void> {
+    // First of all: what is at the gate is given up, and nobody below waits for it.
+    const closing = this.#swapper?.close()
     await this.#admin?.close()
     await this.#watched?.close()
-    if (this.#swapper === null) await closeLineup(this.#lineup)
-    else await Promise.all((await this.#swapper.close()).map((model) => model.close()))
+    if (closing === undefined) await closeLineup(this.#lineup)
+    else await Promise.all((await closing).map((model) => model.close()))
   }
 }

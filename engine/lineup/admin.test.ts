@@ -1,16 +1,31 @@
 // Claims about the admin listener and the watched folder: what they change, what they refuse and how, and that the file says
 // what decides.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Lineup } from '../core/lineup.ts'
 import { defaultPolicy } from '../core/policy.ts'
 import type { Log } from '../core/ports.ts'
 import { Admin } from './admin.ts'
 import { admit } from './admission.ts'
+import { lineupFileName } from './lineup-file.ts'
 import { Swapper } from './swapper.ts'
 import { ModelsFolder, shippedDefinitions } from './testing/models-folder.ts'
 import { manifestHash, WatchedFolder } from './watched-folder.ts'
 
+const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const terms = { definitions: shippedDefinitions, providers: ['cpu'], rowMax: 16 }
 
 let folder: ModelsFolder
@@ -60,8 +75,13 @@ interface Answer {
   readonly body: Record<string, unknown>
 }
 
-async function ask(method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
-  const response = await fetch(`http://127.0.0.1:${admin.port}${path}`, {
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  { headers = {}, port = admin.port } = {},
+): Promise<Answer> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
     headers: { 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -117,6 +137,7 @@ describe('the admin listener', () => {
     ['POST', '/admin/models/a', { role: 'king' }, 400, /champion or challenger/],
     ['POST', '/admin/models/a', { role: 'challenger', percent: 101 }, 400, /percentage/],
     ['POST', '/admin/models/a', { role: 'challenger', percent: '5' }, 400, /percentage/],
+    ['POST', '/admin/models/a', { role: 'challenger', percent: 0.001 }, 400, /two decimals/],
     ['POST', '/admin/models/a', { percent: 5 }, 400, /no share of a champion/],
     ['POST', '/admin/models/a', { role: 'challenger' }, 409, /another model to be made champion/],
     ['POST', '/admin/models/a', `"${'x'.repeat(5000)}"`, 413, /at most 4096 bytes/],
@@ -137,11 +158,79 @@ describe('the admin listener', () => {
     })
   }
 
+  it('makes a challenger of nobody where the champion cannot be written down', async () => {
+    const stray = new ModelsFolder()
+    stray.make('b')
+    const parts = { port: 0, folder: stray.path, swapper, seats: () => [] }
+    const beside = await Admin.open(parts)
+    try {
+      const { status, body } = await ask(
+        'POST',
+        '/admin/models/b',
+        { role: 'challenger', percent: 5 },
+        { port: beside.port },
+      )
+      assert.equal(status, 409)
+      assert.match(JSON.stringify(body), /first a champion of the models folder/)
+      assert.deepEqual(deciding(), ['a'])
+      assert.throws(() => stray.read(), 'nothing was written')
+    } finally {
+      await beside.close()
+      stray.dispose()
+    }
+  })
+
+  it('changes nothing where it cannot write it down', async () => {
+    // The paths of models are as long as paths may be; that of a draft is longer.
+    const deep = new ModelsFolder()
+    const path = `${deep.path}/${`${'d'.repeat(250)}/`.repeat(20)}`.slice(0, 4070)
+    cpSync(deep.make('b'), join(path, 'b'), { recursive: true })
+    const beside = await Admin.open({ port: 0, folder: path, swapper, seats: () => [] })
+    try {
+      const answer = await ask('POST', '/admin/models/b', {}, { port: beside.port })
+      assert.equal(answer.status, 500, JSON.stringify(answer.body))
+      assert.match(JSON.stringify(answer.body), /ENAMETOOLONG/)
+      assert.deepEqual(deciding(), ['a'])
+    } finally {
+      await beside.close()
+      deep.dispose()
+    }
+  })
+
+  it('lives on where a request ends in the middle of its body', async () => {
+    const socket = connect(admin.port, '127.0.0.1')
+    const head = 'POST /admin/models/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{'
+    await new Promise<void>((resolve) => socket.write(head, () => resolve()))
+    await ask('GET', '/admin/models')
+    socket.destroy()
+    await once(socket, 'close')
+    assert.equal((await ask('GET', '/admin/models')).status, 200)
+  })
+
+  it('says what is wrong with a lineup that is broken, or a folder that is gone, also who only looks', async () => {
+    folder.write('{')
+    assert.equal((await ask('GET', '/admin/models')).status, 422)
+    folder.dispose()
+    const { status, body } = await ask('GET', '/admin/models')
+    assert.equal(status, 500)
+    assert.match(JSON.stringify(body), /ENOENT/)
+  })
+
+  it('writes down nothing that is asked for while the engine stops', async () => {
+    folder.make('b')
+    const first = ask('POST', '/admin/models/b')
+    await swapper.close()
+    const { status, body } = await first
+    assert.equal(status, 500)
+    assert.match(JSON.stringify(body), /the engine stops/)
+    assert.throws(() => folder.read(), 'nothing was written')
+  })
+
   it('takes nothing from a browser', async () => {
     const headers = { origin: 'http://localhost:3000' }
-    assert.equal((await ask('POST', '/admin/models/a', {}, headers)).status, 403)
+    assert.equal((await ask('POST', '/admin/models/a', {}, { headers })).status, 403)
     const plain = { 'content-type': 'text/plain' }
-    assert.equal((await ask('POST', '/admin/models/a', {}, plain)).status, 415)
+    assert.equal((await ask('POST', '/admin/models/a', {}, { headers: plain })).status, 415)
   })
 })
 
@@ -153,11 +242,7 @@ describe('a watched folder', () => {
     })
 
   it('does what its lineup.json says, and what it says again', async (t) => {
-    const watched = new WatchedFolder(folder.path, swapper, {
-      info: () => undefined,
-      warn: () => undefined,
-      error: () => undefined,
-    })
+    const watched = new WatchedFolder(folder.path, swapper, quiet)
     t.after(() => watched.close())
     folder.make('b')
     const swapped = next()
@@ -168,6 +253,54 @@ describe('a watched folder', () => {
     folder.make('b', { version: 7 })
     await again
     assert.equal(lineup.seats[0]!.model!.version, 7)
+  })
+
+  it('tries a model again when the file that it lacked is there, or one is replaced under the same date', async (t) => {
+    const watched = new WatchedFolder(folder.path, swapper, quiet)
+    t.after(() => watched.close())
+    const golden = join(folder.make('b'), 'golden.json')
+    renameSync(golden, `${golden}.later`)
+    const refused = next()
+    folder.write({ models: ['b'] })
+    await refused
+    assert.deepEqual(deciding(), ['a'])
+    const swapped = next()
+    renameSync(`${golden}.later`, golden)
+    await swapped
+    assert.deepEqual(deciding(), ['b'])
+    const again = next()
+    const manifest = join(folder.path, 'b', 'manifest.json')
+    const { atime, mtime } = statSync(manifest)
+    folder.make('b', { version: 2 })
+    for (const name of readdirSync(join(folder.path, 'b')))
+      utimesSync(join(folder.path, 'b', name), atime, mtime)
+    await again
+    assert.equal(lineup.seats[0]!.model!.version, 2)
+  })
+
+  it('outlives everything that may become of it, and follows it once it is back', async (t) => {
+    const watched = new WatchedFolder(folder.path, swapper, quiet)
+    t.after(() => watched.close())
+    const file = join(folder.path, lineupFileName)
+    folder.make('b')
+    symlinkSync(lineupFileName, file)
+    watched.look()
+    rmSync(file)
+    mkdirSync(file)
+    watched.look()
+    rmSync(file, { recursive: true })
+    renameSync(folder.path, `${folder.path}-away`)
+    watched.look()
+    assert.deepEqual(deciding(), ['a'])
+    // As a mounted volume changes: behind a link.
+    const swapped = next()
+    symlinkSync(`${folder.path}-away`, folder.path)
+    t.after(() => {
+      rmSync(`${folder.path}-away`, { recursive: true })
+    })
+    folder.write({ models: ['b'] })
+    await swapped
+    assert.deepEqual(deciding(), ['b'])
   })
 
   it('keeps what decides where the file is broken or its model refused, and says so once', async (t) => {

@@ -84,10 +84,16 @@ class AdminRoutes {
 
   /** Never rejects. */
   async answer(request: IncomingMessage): Promise<Reply> {
-    const path = (request.url ?? '').split('?', 1)[0]!
-    const refused = refuseStranger(request)
-    if (refused !== null) return refused
-    const { method = '' } = request
+    try {
+      return refuseStranger(request) ?? (await this.#route(request))
+    } catch (error) {
+      return problemOf(error)
+    }
+  }
+
+  async #route(request: IncomingMessage): Promise<Reply> {
+    const { method = '', url = '' } = request
+    const path = url.split('?', 1)[0]!
     if (path === '/admin/models') {
       return method === 'GET' ? this.#list() : problem(405, 'method', 'GET', method)
     }
@@ -140,14 +146,18 @@ class AdminRoutes {
         const rest = challengers.filter((entry) => folderOf(entry) !== name)
         return replaced(file, [name, ...rest])
       }
-      if (folderOf(file.models[0] ?? '') === name) {
+      const [champion] = file.models
+      if (champion === undefined) {
+        const { folder: from } = this.#parts.swapper.placed[0]!
+        return problem(409, 'role', 'first a champion of the models folder', from)
+      }
+      if (folderOf(champion) === name) {
         return problem(409, 'role', 'another model to be made champion first', 'the champion')
       }
       return replaced(file, [...others, entryOf(name, share)])
     })
   }
 
-  /** Swaps first and writes then: what was refused is not in the file. */
   #change(next: () => LineupFile | Reply): Promise<Reply> {
     return this.#parts.swapper.inTurn((change) => this.#changeNow(next, change))
   }
@@ -158,33 +168,29 @@ class AdminRoutes {
       const expected = 'models_folder to be set: models come from there'
       return problem(409, 'models_folder', expected, 'nothing')
     }
-    try {
-      const lineup = next()
-      if ('status' in lineup) return lineup
-      const known = modelFolders(folder)
-      const missing = lineup.models.map(folderOf).find((name) => !known.includes(name))
-      if (missing !== undefined) {
-        return problem(404, 'name', `one of ${known.join(', ') || '(none)'}`, missing)
-      }
-      await change(seatsOf(folder, lineup.models))
-      writeLineup(folder, lineup)
-      return this.#list()
-    } catch (error) {
-      return problemOf(error)
+    const lineup = next()
+    if ('status' in lineup) return lineup
+    const known = modelFolders(folder)
+    const missing = lineup.models.map(folderOf).find((name) => !known.includes(name))
+    if (missing !== undefined) {
+      return problem(404, 'name', `one of ${known.join(', ') || '(none)'}`, missing)
     }
+    await writeLineup(folder, lineup, () => change(seatsOf(folder, lineup.models)))
+    return this.#list()
   }
 
-  /** Without a file yet: what decides now. */
+  /** Without a file yet: what decides now; no models where their champion is not of the folder, and cannot be written down. */
   #file(): LineupFile {
     const { folder, swapper } = this.#parts
     const file = readLineup(folder!)
     if (file !== null) return file
     const known = modelFolders(folder!)
-    const names = swapper.placed.flatMap(({ folder: from, seat: { share } }) => {
+    const names = swapper.placed.map(({ folder: from, seat: { share } }) => {
       const name = known.find((one) => seatsOf(folder!, [one])[0]!.folder === from)
-      return name === undefined ? [] : [entryOf(name, share)]
+      return name === undefined ? null : entryOf(name, share)
     })
-    return { models: names, before: [] }
+    const models = names[0] === null ? [] : names.filter((name) => name !== null)
+    return { models, before: [] }
   }
 }
 
@@ -223,8 +229,8 @@ function readWish(text: string): Wish | Reply {
   if (role !== 'champion' && role !== 'challenger') {
     return problem(400, 'role', 'champion or challenger', JSON.stringify(role))
   }
-  const share = typeof percent === 'number' ? Math.round(percent * 100) : Number.NaN
-  if (!(share >= 0 && share <= 10_000)) {
+  const share = shareOf(percent)
+  if (share === null) {
     return problem(400, 'percent', shareRule, JSON.stringify(percent))
   }
   if (role === 'champion' && share > 0) {
@@ -236,6 +242,13 @@ function readWish(text: string): Wish | Reply {
     )
   }
   return { role, share }
+}
+
+/** In hundredths of a percent, all of them: what is rounded to none would decide for nobody. */
+function shareOf(percent: unknown): number | null {
+  if (typeof percent !== 'number' || percent < 0 || percent > 100) return null
+  const share = Math.round(percent * 100)
+  return share / 100 === percent ? share : null
 }
 
 /** Pages of a browser may send to loopback too, but not without saying where they come from. */

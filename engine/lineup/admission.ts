@@ -8,9 +8,13 @@ import { type AdmissionTerms, RemoteModel } from './remote-model.ts'
 /** A session that takes longer to make would hold up every decision for as long. */
 const blockMsMax = 5
 
-/** Rejects with ModelRefusal, or ModelError where the gate itself failed; then nothing stays open. */
-export async function admit(folder: string, terms: AdmissionTerms): Promise<Model> {
-  const remote = await RemoteModel.open(folder, terms)
+/** Rejects with ModelRefusal, or ModelError where the gate itself failed or was aborted; then nothing stays open. */
+export async function admit(
+  folder: string,
+  terms: AdmissionTerms,
+  signal: AbortSignal | null = null,
+): Promise<Model> {
+  const remote = await RemoteModel.open(folder, terms, signal)
   if (!(remote instanceof RemoteModel) || remote.madeMs > blockMsMax) return remote
   try {
     const { definitions, providers, rowMax } = terms

@@ -21,10 +21,10 @@ after(() => {
   folder.dispose()
 })
 
-test('a lineup that is written is read, and nothing else is left in the folder', () => {
+test('a lineup that is written is read, and nothing else is left in the folder', async () => {
   assert.equal(readLineup(folder.path), null)
   const lineup = { models: ['cards-v4', 'trees-v1@2.5%'], before: [['cards-v3']] }
-  writeLineup(folder.path, lineup)
+  await writeLineup(folder.path, lineup)
   assert.deepEqual(readLineup(folder.path), lineup)
   assert.deepEqual(
     readdirSync(folder.path).filter((name) => name.startsWith(lineupFileName)),
@@ -59,6 +59,8 @@ const faults: readonly (readonly [unknown, ...string[]])[] = [
   [{ models: ['cards-v33'] }, 'did you mean cards-v3?'],
   [{ models: ['../cards-v3'] }, 'expected the name of a model folder'],
   [{ models: ['cards-v3', 'cards-v4@101%'] }, 'expected the name of a model folder'],
+  [{ models: ['cards-v3', 'cards-v4@5'] }, 'models[1]: expected the name of a model folder'],
+  [{ models: ['cards-v3', 'cards-v4@5@5%'] }, 'models[1]: expected the name of a model folder'],
   [{ models: ['cards-v3@5%'] }, 'a champion without a share'],
   [{ models: ['cards-v3', 'cards-v4@60%', 'trees-v1@50%'] }, 'shares of at most 100% together'],
   [{ models: ['cards-v3', 'cards-v3@5%'] }, 'each model once'],

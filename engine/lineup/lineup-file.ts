@@ -1,6 +1,7 @@
 // lineup.json: which folders of a models folder score, and which did before. Whoever changes it writes it whole, under another
 // name first; an engine that watches it does the rest.
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { closest, DocumentReader } from '../../features/document.ts'
 import { readDocument } from '../document.ts'
@@ -29,7 +30,7 @@ export function readLineup(folder: string): LineupFile | null {
   const known = modelFolders(folder)
   for (const [at, entry] of models.entries()) {
     const name = folderOf(entry)
-    if (known.includes(name)) continue
+    if (entry === '' || known.includes(name)) continue
     const near = closest(name, known)
     const hint = near === null ? null : `did you mean ${near}?`
     reader.fault(['models', at], `a model folder in ${folder}`, name, hint)
@@ -43,12 +44,21 @@ export function readLineup(folder: string): LineupFile | null {
   return lineup
 }
 
-/** Throws what the file system throws; then the file is what it was. */
-export function writeLineup(folder: string, lineup: LineupFile): void {
+/**
+ * Writes it around `change`: where nothing can be written nothing is changed, and what is not changed is not written. Throws
+ * what the file system throws; then the file is what it was.
+ */
+export async function writeLineup(
+  folder: string,
+  lineup: LineupFile,
+  change: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const file = join(folder, lineupFileName)
-  const draft = `${file}.${process.pid}.draft`
+  // Engines of other containers have the same number, and may have the same folder.
+  const draft = `${file}.${hostname()}.${process.pid}.draft`
   try {
     writeFileSync(draft, `${JSON.stringify(lineup, null, 1)}\n`)
+    await change()
     renameSync(draft, file)
   } finally {
     rmSync(draft, { force: true })
@@ -94,6 +104,7 @@ export function modelFolders(folder: string): string[] {
 /** No separator, no dot in front, no @. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
+/** '' for what is none; then there are faults. */
 function readModels(
   reader: DocumentReader,
   value: unknown,
@@ -101,13 +112,13 @@ function readModels(
 ): string[] {
   const items = reader.list(value, path)
   const entries = items.map((item, at) => {
-    const seat = readSeat(item, '/')
-    if (seat !== null && namePattern.test(folderOf(item as string))) return item as string
+    const name = readSeat(item, '/')?.folder.slice(1) ?? ''
+    if (namePattern.test(name) && folderOf(item as string) === name) return item as string
     const expected = 'the name of a model folder, a challenger with its share: cards-v4@5%'
     reader.fault([...path, at], expected, item)
     return ''
   })
-  if (entries.includes('')) return []
+  if (entries.includes('')) return entries
   if (Array.isArray(value) && (items.length === 0 || items.length > modelsMax)) {
     reader.fault(path, `1 to ${modelsMax} models`, items.length)
   }

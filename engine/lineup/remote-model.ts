@@ -1,5 +1,6 @@
 // A model in a thread of its own: it goes through the gate there, and its rows go there by shared memory. Costs a round trip
-// between threads a batch; what it spares is the time in which nothing else could be decided.
+// between threads a batch; what it spares is the time in which nothing else could be decided. A thread that has died, or does
+// not answer, is replaced.
 import assert from 'node:assert'
 import { Worker } from 'node:worker_threads'
 import type { Fault } from '../../features/document.ts'
@@ -12,6 +13,7 @@ import {
 } from '../../models/model.ts'
 import type { Tried } from '../../models/open.ts'
 import { TreeModel, type TreePlan } from '../../models/trees/tree-model.ts'
+import { latencyUsMax } from '../../models/trial.ts'
 
 /** What the gate holds a model against. */
 export interface AdmissionTerms {
@@ -61,6 +63,26 @@ export interface ThreadCall {
 /** A gate that takes longer has met something that it does not know. */
 const gateMsMax = 60_000
 
+/** A call that takes so long beyond what the gate allows its rows gets no answer any more. */
+const callMsMax = 1000
+
+/** From the end of one thread's opening to the next one's: what ends each of them must not keep a core busy. */
+const renewalMsMin = 5000
+
+const threadScript = new URL('model-thread.js', import.meta.url)
+
+/** A thread that has admitted the model, and what it shares. */
+type Reopen = (signal: AbortSignal) => Promise<Line | TreePlan>
+
+interface Line {
+  readonly thread: Thread
+  readonly facts: ModelFacts
+  readonly tried: Tried
+  readonly madeMs: number
+  readonly rows: Float32Array
+  readonly out: Float64Array
+}
+
 export class RemoteModel implements Model {
   readonly name: string
   readonly version: number
@@ -75,35 +97,32 @@ export class RemoteModel implements Model {
   readonly tried: Tried
   /** What making it took there once it was tried, ms: so long a thread is blocked. */
   readonly madeMs: number
-  readonly #thread: Thread
-  readonly #shared: Float32Array
-  readonly #out: Float64Array
+  readonly #reopen: Reopen
+  readonly #closing = new AbortController()
+  #line: Line
+  /** Null where another thread may be made. */
+  #renewal: Promise<void> | null = null
   #isBusy = false
 
   /**
    * The model in its thread; of trees that score by themselves one that is made here of what was read there. Rejects with
-   * ModelRefusal, or ModelError where the gate itself failed; then nothing stays open.
+   * ModelRefusal, or ModelError where the gate itself failed or was aborted; then nothing stays open. `script`: what the thread
+   * runs.
    */
-  static async open(folder: string, terms: AdmissionTerms): Promise<RemoteModel | TreeModel> {
-    const { definitions, providers, rowMax } = terms
-    const thread = new Thread({ folder, definitions: [...definitions], providers, rowMax })
-    try {
-      const reply = await thread.next(gateMsMax)
-      if (reply.kind === 'refused') throw new ModelRefusal(reply.faults)
-      if (reply.kind === 'trees') {
-        await thread.end()
-        return new TreeModel(reply.plan)
-      }
-      if (reply.kind !== 'admitted') throw new ModelError(`trying ${folder}: ${reasonOf(reply)}`)
-      return new RemoteModel(thread, reply)
-    } catch (error) {
-      await thread.end()
-      throw error
-    }
+  static async open(
+    folder: string,
+    { definitions, providers, rowMax }: AdmissionTerms,
+    signal: AbortSignal | null = null,
+    script: URL = threadScript,
+  ): Promise<RemoteModel | TreeModel> {
+    const order = { folder, definitions: [...definitions], providers, rowMax }
+    const reopen: Reopen = (closing) => openLine(order, script, closing)
+    const opened = await openLine(order, script, signal)
+    return 'thread' in opened ? new RemoteModel(opened, reopen) : new TreeModel(opened)
   }
 
-  private constructor(thread: Thread, reply: Extract<ThreadReply, { kind: 'admitted' }>) {
-    const { facts, tried, madeMs, rows, out } = reply
+  private constructor(line: Line, reopen: Reopen) {
+    const { facts, tried, madeMs } = line
     this.name = facts.name
     this.version = facts.version
     this.hash = facts.hash
@@ -115,39 +134,95 @@ export class RemoteModel implements Model {
     this.tried = tried
     this.madeMs = madeMs
     this.rows = new Float32Array(facts.rowMax * facts.inputs.length)
-    this.#thread = thread
-    this.#shared = new Float32Array(rows)
-    this.#out = new Float64Array(out)
+    this.#line = line
+    this.#reopen = reopen
   }
 
   async score(count: number, out: Float64Array): Promise<void> {
     assert(count > 0 && count <= this.rowMax && count <= out.length, `cannot score ${count} rows`)
-    await this.#call('score', this.rows, count)
-    out.set(this.#out.subarray(0, count))
+    const scores = await this.#call('score', this.rows, count)
+    out.set(scores.subarray(0, count))
   }
 
   async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
     assert(count > 0 && count <= this.rowMax, `cannot explain ${count} rows`)
-    await this.#call('explain', rows, count)
-    out.set(this.#out.subarray(0, count * this.inputs.length))
+    const contributions = await this.#call('explain', rows, count)
+    out.set(contributions.subarray(0, count * this.inputs.length))
   }
 
-  close(): Promise<void> {
-    return this.#thread.end()
+  /** Resolves once there is no thread of it. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#renewal
+    await this.#line.thread.end()
   }
 
-  async #call(what: ThreadCall['what'], rows: Float32Array, count: number): Promise<void> {
+  async #call(what: ThreadCall['what'], rows: Float32Array, count: number): Promise<Float64Array> {
     assert(!this.#isBusy, 'one call at a time: the rows of the first would be overwritten')
+    const { thread, rows: shared, out } = this.#line
+    const width = this.inputs.length
+    // An explanation may score each row once for each input.
+    const scored = what === 'score' ? count : count * (width + 1)
     this.#isBusy = true
     try {
-      this.#shared.set(rows.subarray(0, count * this.inputs.length))
-      this.#thread.send({ what, count })
-      const reply = await this.#thread.next(null)
+      shared.set(rows.subarray(0, count * width))
+      thread.send({ what, count })
+      const reply = await thread.next(callMsMax + (scored * latencyUsMax) / 1000)
       if (reply.kind !== 'done') throw new ModelError(`${what} by ${this.name}: ${reasonOf(reply)}`)
       this.scorer = reply.scorer
+      return out
     } finally {
       this.#isBusy = false
+      if (thread.hasEnded && !this.#closing.signal.aborted) this.#renewal ??= this.#renew()
     }
+  }
+
+  /** Another thread for the same model; without one every call fails, and a later one asks again. */
+  async #renew(): Promise<void> {
+    const { signal } = this.#closing
+    try {
+      const line = await this.#reopen(signal)
+      // What is there now may be another model, and trees hold no thread.
+      if ('thread' in line && line.facts.hash === this.hash) this.#line = line
+      else if ('thread' in line) await line.thread.end()
+    } catch {
+      // Each call says why the thread before has ended.
+    }
+    const again = (): void => {
+      this.#renewal = null
+    }
+    if (!signal.aborted) setTimeout(again, renewalMsMin).unref()
+  }
+}
+
+async function openLine(
+  order: ThreadOrder,
+  script: URL,
+  signal: AbortSignal | null,
+): Promise<Line | TreePlan> {
+  const { folder } = order
+  const thread = new Thread(order, script)
+  const abort = (): void => {
+    void thread.end()
+  }
+  if (signal?.aborted === true) abort()
+  signal?.addEventListener('abort', abort)
+  try {
+    const reply = await thread.next(gateMsMax)
+    if (reply.kind === 'refused') throw new ModelRefusal(reply.faults)
+    if (reply.kind === 'trees') {
+      await thread.end()
+      return reply.plan
+    }
+    if (reply.kind !== 'admitted') throw new ModelError(`trying ${folder}: ${reasonOf(reply)}`)
+    const { facts, tried, madeMs, rows, out } = reply
+    const shared = { rows: new Float32Array(rows), out: new Float64Array(out) }
+    return { thread, facts, tried, madeMs, ...shared }
+  } catch (error) {
+    await thread.end()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
   }
 }
 
@@ -162,8 +237,8 @@ class Thread {
   /** Why it can answer nothing any more. */
   #ended: string | null = null
 
-  constructor(order: ThreadOrder) {
-    this.#worker = new Worker(new URL('model-thread.js', import.meta.url), { workerData: order })
+  constructor(order: ThreadOrder, script: URL) {
+    this.#worker = new Worker(script, { workerData: order })
     this.#worker.on('message', (reply: ThreadReply) => this.#settle?.(reply))
     this.#worker.on('error', (error) => {
       this.#end(error instanceof Error ? error.message : String(error))
@@ -173,19 +248,23 @@ class Thread {
     })
   }
 
+  get hasEnded(): boolean {
+    return this.#ended !== null
+  }
+
   send(call: ThreadCall): void {
     this.#worker.postMessage(call)
   }
 
-  /** The next message; `failed` where there will be none, or none within `msMax`. */
-  next(msMax: number | null): Promise<ThreadReply> {
+  /** The next message; `failed` where there will be none. A thread without one within `msMax` is ended: it must not come later. */
+  next(msMax: number): Promise<ThreadReply> {
     if (this.#ended !== null) return Promise.resolve({ kind: 'failed', reason: this.#ended })
     this.#worker.ref()
     return new Promise((resolve) => {
-      const late = (): void => {
-        this.#settle?.({ kind: 'failed', reason: `no verdict within ${msMax} ms` })
-      }
-      const timer = msMax === null ? undefined : setTimeout(late, msMax)
+      const timer = setTimeout(() => {
+        this.#end(`no answer within ${msMax} ms`)
+        void this.#worker.terminate()
+      }, msMax)
       this.#settle = (reply) => {
         this.#settle = null
         clearTimeout(timer)
@@ -198,6 +277,8 @@ class Thread {
 
   async end(): Promise<void> {
     this.#end('it is closed')
+    // Whoever waits for its end may have nothing else to do.
+    this.#worker.ref()
     await this.#worker.terminate()
   }
 

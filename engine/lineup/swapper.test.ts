@@ -5,12 +5,15 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type Model, ModelError, ModelRefusal } from '../../models/model.ts'
+import { openModel } from '../../models/open.ts'
 import type { Lineup } from '../core/lineup.ts'
 import { defaultPolicy } from '../core/policy.ts'
 import type { Log } from '../core/ports.ts'
+import { parseDocument } from '../document.ts'
 import { admit } from './admission.ts'
 import { RemoteModel } from './remote-model.ts'
 import { Swapper } from './swapper.ts'
+import { failures } from './testing/failures.ts'
 import { ModelsFolder, shippedDefinitions } from './testing/models-folder.ts'
 import { manifestHash } from './watched-folder.ts'
 
@@ -57,7 +60,7 @@ async function start(...names: readonly string[]): Promise<{ engine: Engine; swa
     engine,
     lineup: engine.lineup,
     folders,
-    admit: (from) => admit(from, terms),
+    admit: (from, signal) => admit(from, terms, signal),
     hashOf: manifestHash,
     policyOf: (suggested) => defaultPolicy(suggested),
     log: quiet,
@@ -166,12 +169,80 @@ describe('a change of models', () => {
   })
 })
 
+describe('at the stop', () => {
+  it('what is at the gate is given up, and what waits behind it is refused', async () => {
+    const { engine, swapper } = await start('a')
+    folder.make('b')
+    const changes = ['b', 'b'].map((name) => swapper.change([seatAt(name)]))
+    const refused = changes.map((change) => assert.rejects(change, ModelError))
+    await stop(swapper)
+    await Promise.all(refused)
+    assert.deepEqual(namesOf(engine), ['a'])
+  })
+
+  it('the gate is left at once, whatever it is doing', async () => {
+    const closing = new AbortController()
+    const opening = RemoteModel.open('never admitted', terms, closing.signal, silentThread)
+    closing.abort()
+    await assert.rejects(opening, /it is closed/)
+    await assert.rejects(RemoteModel.open('x', terms, closing.signal, silentThread), ModelError)
+  })
+})
+
+/** Never says anything. */
+const silentThread = new URL('data:text/javascript,setInterval(() => 0, 1e6)')
+const failingThread = new URL('testing/failing-thread.js', import.meta.url)
+
+describe('a thread that fails', () => {
+  const cases: readonly (readonly [keyof typeof failures, RegExp])[] = [
+    ['hang', /no answer within 1001 ms/],
+    ['exit', /its thread has ended with 3/],
+    ['throw', /out of order/],
+  ]
+  for (const [what, reason] of cases) {
+    it(`holds nobody up (${what}): its call fails, so do those behind it, until another thread is there`, async (t) => {
+      const model = await RemoteModel.open('m', terms, null, failingThread)
+      t.after(() => model.close())
+      const out = new Float64Array(1)
+      model.rows[0] = failures[what]
+      await assert.rejects(model.score(1, out), (error) => {
+        assert.ok(error instanceof ModelError)
+        assert.match(error.message, reason)
+        return true
+      })
+      model.rows[0] = failures.none
+      await assert.rejects(model.score(1, out), reason)
+      for (;;) {
+        const isThere = await model.score(1, out).then(
+          () => true,
+          (error: unknown) => {
+            assert.match(String(error), reason)
+            return false
+          },
+        )
+        if (isThere) break
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      assert.equal(out[0], 0.5)
+    })
+  }
+
+  it('is not replaced once the model is closed', async () => {
+    const model = await RemoteModel.open('m', terms, null, failingThread)
+    model.rows[0] = failures.exit
+    const out = new Float64Array(1)
+    await assert.rejects(model.score(1, out), ModelError)
+    await model.close()
+    await assert.rejects(model.score(1, out), ModelError)
+    await model.close()
+  })
+})
+
 describe('a model in a thread of its own', () => {
   it('gives the scores and contributions that it gives here, and ends with its thread', async () => {
     const from = folder.make('a')
     const remote = await RemoteModel.open(from, terms)
-    const here = await admit(from, terms)
-    assert.ok(!(here instanceof RemoteModel), 'quick to make')
+    const here = await openModel(from, shippedDefinitions, parseDocument, { rowMax: 16 })
     for (const model of [remote, here]) {
       model.rows.set([1, 2, 3, 0, 0, 0, -4, 5, 6])
     }

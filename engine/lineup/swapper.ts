@@ -1,6 +1,6 @@
 // Changes the lineup of a running engine, one change at a time: new models go through the gate, then all seats change between
 // two batches, then the models that are out of use are closed. A change that is refused leaves everything as it was.
-import type { Model } from '../../models/model.ts'
+import { type Model, ModelError } from '../../models/model.ts'
 import type { Lineup, Seat } from '../core/lineup.ts'
 import type { Policy, SuggestedThresholds } from '../core/policy.ts'
 import type { Log } from '../core/ports.ts'
@@ -17,8 +17,8 @@ export interface SwapperParts {
   readonly lineup: Lineup
   /** Where the models of the lineup came from, in its order. */
   readonly folders: readonly string[]
-  /** Rejects with ModelRefusal. */
-  admit(folder: string): Promise<Model>
+  /** Rejects with ModelRefusal; soon after the signal, with ModelError. */
+  admit(folder: string, signal: AbortSignal): Promise<Model>
   /** Hash of a folder's manifest as it is now; null without one. */
   hashOf(folder: string): string | null
   policyOf(suggested: SuggestedThresholds): Policy
@@ -41,11 +41,11 @@ export interface SwapStats {
 
 export class Swapper {
   readonly #parts: SwapperParts
+  readonly #closing = new AbortController()
   #placed: readonly Placed[]
   #last: Promise<unknown> = Promise.resolve()
   #swaps = 0
   #refusals = 0
-  #isClosed = false
 
   constructor(parts: SwapperParts) {
     this.#parts = parts
@@ -89,15 +89,18 @@ export class Swapper {
     return turn
   }
 
-  /** Resolves once no change is under way. Further ones are not begun. Models stay open: they are their engine's. */
+  /** Resolves once no change is under way: what is at the gate is given up. Further ones are refused. Models stay open: they are their engine's. */
   async close(): Promise<readonly Model[]> {
-    this.#isClosed = true
+    this.#closing.abort()
     await this.#last
     return this.#placed.flatMap(({ seat: { model } }) => model ?? [])
   }
 
   async #change(wanted: readonly SeatSetting[]): Promise<void> {
-    if (this.#isClosed || this.isCurrent(wanted)) return
+    // Whoever writes down what decides must not write what nobody has tried.
+    if (this.#closing.signal.aborted)
+      throw new ModelError('the engine stops: no model is changed any more')
+    if (this.isCurrent(wanted)) return
     const { engine, lineup, log } = this.#parts
     const opened: Model[] = []
     let placed: Placed[]
@@ -137,7 +140,7 @@ export class Swapper {
   }
 
   async #open(folder: string, opened: Model[]): Promise<Model> {
-    const model = await this.#parts.admit(folder)
+    const model = await this.#parts.admit(folder, this.#closing.signal)
     opened.push(model)
     return model
   }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Log } from '../core/ports.ts'
+import { describe } from '../errors.ts'
 import {
   type LineupFile,
   lineupFileName,
@@ -14,6 +15,9 @@ import {
 import type { Change, Swapper } from './swapper.ts'
 
 const lookMs = 250
+
+/** All that the gate reads: whichever of them comes last, the model is tried again. */
+const modelFiles = ['manifest.json', 'model.onnx', 'golden.json', 'background.json']
 
 export class WatchedFolder {
   readonly #folder: string
@@ -67,11 +71,14 @@ export class WatchedFolder {
 
   /** Of the lineup and of all models that it may name. */
   #signature(): string {
-    const files = modelFolders(this.#folder).flatMap((name) => [
-      join(this.#folder, name, 'manifest.json'),
-      join(this.#folder, name, 'model.onnx'),
-    ])
-    return [join(this.#folder, lineupFileName), ...files].map(stampOf).join(' ')
+    try {
+      const files = modelFolders(this.#folder).flatMap((name) =>
+        modelFiles.map((file) => join(this.#folder, name, file)),
+      )
+      return [join(this.#folder, lineupFileName), ...files].map(stampOf).join(' ')
+    } catch (error) {
+      return describe(error)
+    }
   }
 }
 
@@ -87,5 +94,6 @@ export function manifestHash(folder: string): string | null {
 
 function stampOf(file: string): string {
   const stats = statSync(file, { throwIfNoEntry: false })
-  return stats === undefined ? 'none' : `${stats.ino}-${stats.mtimeMs}-${stats.size}`
+  // Not when it says that it was written: archives say what they like.
+  return stats === undefined ? 'none' : `${stats.ino}-${stats.ctimeMs}-${stats.size}`
 }
