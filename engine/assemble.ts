@@ -33,7 +33,7 @@ import { parseDocument, readDocument } from './document.ts'
 /** The shipped parts, by their place in the repository. */
 export const shipped = {
   catalog: rootFile('features/default-catalog.yaml'),
-  model: rootFile('models/default-v2'),
+  model: rootFile('models/default-v3'),
   mapping: rootFile('features/generator/mapping.yaml'),
   reasons: rootFile('models/default-reasons.yaml'),
 } as const

@@ -37,14 +37,16 @@ interface DecisionPart {
   readonly engine: { readonly scorer: string }
 }
 
-/** Replays a few generated transactions with these providers, by the Weir that is installed in `home`. */
+/** Replays a few generated transactions with these providers, by the Weir that is installed in `home`: trees would not need any. */
 function decide(
   providers: string,
   home: string = root,
   environment: Readonly<Record<string, string>> = {},
 ): Decided {
   const out = join(folder, 'decisions.jsonl')
-  const flags = ['--input', 'generator', '--limit', '300', '--decisions-out', out]
+  const network = join(home, 'models/default-v2')
+  const input = ['--input', 'generator', '--limit', '300']
+  const flags = [...input, '--model', network, '--decisions-out', out]
   const { status, stderr } = spawnSync(
     process.execPath,
     [join(home, 'dist/engine/main.js'), 'replay', ...flags],
@@ -84,7 +86,7 @@ const notLoaded = {
 const isLinux = process.platform === 'linux' && process.arch === 'x64'
 const onCpu = decide('cpu')
 
-test('by default a model runs on cpu, and nothing is said of it', () => {
+test('by default a network runs on cpu, and nothing is said of it', () => {
   assert.deepEqual(onCpu.scorers, ['cpu'])
   assert.deepEqual(warnings(onCpu.stderr), [])
 })

@@ -156,7 +156,9 @@ test('the shipped model reads alike in both decoders', () => {
     read.inputs.map(({ name }) => name),
     graph!.input!.map(({ name }) => name),
   )
-  const used = new Set(graph!.node!.map(({ opType }) => opType))
+  const used = new Set(
+    graph!.node!.map(({ domain, opType }) => (domain ? `${domain}.${opType}` : opType)),
+  )
   assert.deepEqual(read.operators, [...used].sort())
 })
 
