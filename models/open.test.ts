@@ -115,6 +115,14 @@ test('both scorers of a tree model give the same bits, explanations too, and the
   assert.equal(walked.hash, run.hash)
 })
 
+test('for a replay the walker scores, whatever the clock says', async () => {
+  const model = await open(treeFolder(), {
+    monotonicUs: turnClock('onnxruntime'),
+    isForReplay: true,
+  })
+  assert.equal(model.scorer, 'trees')
+})
+
 test('what passed its trial is opened again as it was, without the trial; another manifest is tried anew', async () => {
   for (const folder of [treeFolder(), folders.make({ bytes: modelFile(linearParts()) })]) {
     const first = await open(folder)

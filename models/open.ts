@@ -16,7 +16,14 @@ import { expectationsOf, PathAttribution } from './trees/attribution.ts'
 import { readTrees, type Trees } from './trees/candidate.ts'
 import { edgeRows } from './trees/edge-rows.ts'
 import { planOf, TreeModel } from './trees/tree-model.ts'
-import { type OnTrial, probesOf, tryAgain, tryModel } from './trial.ts'
+import {
+  latencyUsMax,
+  type OnTrial,
+  probesOf,
+  replayLatencyUsMax,
+  tryAgain,
+  tryModel,
+} from './trial.ts'
 
 export interface OpenOptions {
   /** Most rows of one call. The scores of a padded model may depend on it: all engines of a deployment use the same. */
@@ -25,8 +32,10 @@ export interface OpenOptions {
   readonly providers?: readonly string[]
   /** Told of each provider that is asked to run the model, or fails while it scores. */
   readonly onAttempt?: OnAttempt
-  /** For the latency check; null where a model may take its time (replay). */
+  /** For the latency check; null: any speed will do. */
   readonly monotonicUs?: (() => number) | null
+  /** True where a model may take its time. What scores it must not depend on the time that it took, then. */
+  readonly isForReplay?: boolean
   /** What was found when the same folder passed the whole trial: then it is opened so, and only its golden rows are tried. */
   readonly tried?: Tried
 }
@@ -69,7 +78,9 @@ export async function openModel(
   const opening = new Opening(candidate, rowMax, options)
   const { file, golden, manifest, hash } = candidate
   const monotonicUs = options.monotonicUs ?? null
-  const terms = { file, golden, tolerance: manifest.tolerance, monotonicUs }
+  const mostUs = options.isForReplay === true ? replayLatencyUsMax : latencyUsMax
+  const { tolerance } = manifest
+  const terms = { file, golden, tolerance, monotonicUs, latencyUsMax: mostUs }
   try {
     const { tried } = options
     if (tried?.hash === hash) {
@@ -108,7 +119,7 @@ class Opening {
     this.#candidate = candidate
     const { providers = ['cpu'], onAttempt = () => undefined } = options
     this.#terms = { rowMax, providers, onAttempt }
-    this.#monotonicUs = options.monotonicUs ?? null
+    this.#monotonicUs = options.isForReplay === true ? null : (options.monotonicUs ?? null)
   }
 
   /** The scorer that is to stay. */

@@ -97,10 +97,11 @@ class KeepingModel extends WalkedModel {
 async function refusalsOf(
   parts: Parameters<ModelFolders['make']>[0],
   monotonicUs: (() => number) | null = null,
+  isForReplay = false,
 ): Promise<string[]> {
   const folder = folders.make(parts)
   try {
-    const model = await openModel(folder, definitions, parseDocument, { monotonicUs })
+    const model = await openModel(folder, definitions, parseDocument, { monotonicUs, isForReplay })
     await model.close()
     return []
   } catch (error) {
@@ -184,7 +185,12 @@ function clockOf(...stepsUs: number[]): () => number {
 
 test('a model that takes two seconds a row is refused after its second call', async () => {
   const model = new SlowModel(2_000_000)
-  const terms = { file: 'model.onnx', golden: { rows: goldenRows, scores }, tolerance: 1e-6 }
+  const terms = {
+    file: 'model.onnx',
+    golden: { rows: goldenRows, scores },
+    tolerance: 1e-6,
+    latencyUsMax,
+  }
   const refused = tryModel(model, { ...terms, monotonicUs: () => model.nowUs })
   await assert.rejects(
     refused,
@@ -194,7 +200,12 @@ test('a model that takes two seconds a row is refused after its second call', as
 })
 
 test('a model that keeps memory of every call is refused, one that keeps none is not', async () => {
-  const terms = { file: 'model.onnx', golden: { rows: goldenRows, scores }, tolerance: 1e-6 }
+  const terms = {
+    file: 'model.onnx',
+    golden: { rows: goldenRows, scores },
+    tolerance: 1e-6,
+    latencyUsMax,
+  }
   const form = /memory: expected calls that give back what they take, found \d+ kB more after each/
   const leaking = new KeepingModel(256 * 1024)
   await assert.rejects(tryModel(leaking, { ...terms, monotonicUs: null }), form)
@@ -212,4 +223,12 @@ test('a model is as slow as its fastest warm-up, and may not take more than the 
     [],
     'without a clock any speed will do',
   )
+})
+
+test('a replay takes a hundred times as long, and no longer', async () => {
+  const replay = (us: number): Promise<string[]> => refusalsOf({ bytes: linear }, clockOf(us), true)
+  assert.deepEqual(await replay(100_000), [])
+  assert.deepEqual(await replay(100_001), [
+    'latency: expected at most 100000 µs for a row alone, found 100001 µs at best',
+  ])
 })

@@ -64,7 +64,7 @@ export interface ImportOptions {
   readonly thresholds: Thresholds | null
   readonly tolerance: number
   readonly imputation: Imputation | null
-  readonly isAnySpeed: boolean
+  readonly isForReplay: boolean
 }
 
 export const importLine: CommandLine<ImportOptions> = {
@@ -108,7 +108,7 @@ export const importLine: CommandLine<ImportOptions> = {
       form: '--imputation <value>',
       help: 'for absent values: nan, mean, median or a number (default: nan where golden rows have absent values, else mean)',
     },
-    { form: '--any-speed', help: 'for replay alone: a row may take more than a millisecond' },
+    { form: '--for-replay', help: 'a row may take 100 ms instead of one: too slow for a stream' },
     sharedFlags.catalog,
   ],
   examples: [
@@ -132,7 +132,7 @@ export const importLine: CommandLine<ImportOptions> = {
       thresholds: readThresholds(flags),
       tolerance: readNumber(flags, '--tolerance', 0, 0.01) ?? 1e-5,
       imputation: readImputation(flags),
-      isAnySpeed: flags.has('--any-speed'),
+      isForReplay: flags.has('--for-replay'),
     }
   },
   next: ({ folder }) => `weir replay --model ${folder.text}    and compare with the model you have`,

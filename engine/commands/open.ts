@@ -36,7 +36,7 @@ import { openRange } from './kafka.ts'
 /** Memory of journals in one process: half of the machine. */
 export const journalBytesMax = Math.floor(totalmem() / 2)
 
-/** `live`: with a model that is fast enough. `replay`: with one of any speed. */
+/** `live`: with a model that is fast enough. `replay`: with one that takes its time. */
 export type AssemblyUse = 'live' | 'replay' | 'without a model'
 
 /**
@@ -67,8 +67,8 @@ export function openAssembly(
     models: isScored ? named : [],
     policy,
   }
-  const scoring = scoringOptions(loaded.config, log)
-  return assemble(files, { clock: use === 'live' ? clock : null, rolloutBy, scoring })
+  const scoring = { ...scoringOptions(loaded.config, log), isForReplay: use !== 'live' }
+  return assemble(files, { clock, rolloutBy, scoring })
 }
 
 /** How models are run, and a line in the log for each provider that is tried. */

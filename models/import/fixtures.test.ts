@@ -50,7 +50,7 @@ async function requestFor(
     tolerance: 1e-6,
     imputation: null,
     monotonicUs: null,
-    isAnySpeed: false,
+    isForReplay: false,
     ...wishes,
   }
 }

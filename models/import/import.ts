@@ -31,8 +31,7 @@ export async function importModel(request: ImportRequest, parse: ParseDocument):
   const facts = gatherFacts(request)
   const { rule, guess, thresholds, scores } = await readingOf(request, facts)
   const notes = notesOf(request, facts, guess, thresholds)
-  const { folder, definitions } = request
-  const monotonicUs = request.isAnySpeed ? null : request.monotonicUs
+  const { folder, definitions, monotonicUs, isForReplay } = request
   const scratch = join(dirname(folder), `.${basename(folder)}.part`)
   const imported = {
     rule,
@@ -43,7 +42,7 @@ export async function importModel(request: ImportRequest, parse: ParseDocument):
   }
   try {
     writeImport(scratch, request, facts, { ...imported, scores })
-    const model = await openModel(scratch, definitions, parse, { monotonicUs })
+    const model = await openModel(scratch, definitions, parse, { monotonicUs, isForReplay })
     await model.close()
     renameSync(scratch, folder)
     return imported

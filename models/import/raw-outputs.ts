@@ -4,7 +4,7 @@ import type { Row } from '../manifest.ts'
 import { ModelRefusal } from '../model.ts'
 import type { ModelFile } from '../model-file.ts'
 import { loadRuntime, ProviderSession, type Runtime, runtimeRefusal } from '../session.ts'
-import { latencyUsMax } from '../trial.ts'
+import { replayLatencyUsMax } from '../trial.ts'
 import type { RawOutput } from './guess.ts'
 
 export interface RawRun {
@@ -17,8 +17,6 @@ export interface RawRun {
 }
 
 const batchRows = 64
-/** A row alone that takes longer is not run thousands of times, only to be refused for it. */
-const rowUsMax = 100_000
 
 /** All outputs of float and int64, with a value for each row. Throws ModelRefusal with what the runtime said. */
 export async function rawOutputs(
@@ -104,7 +102,10 @@ async function run(
   for (const output of outputs) output.add(results[output.name] as Tensor, rows.length)
 }
 
-/** The first call may make ready what the second finds. */
+/**
+ * What no replay would wait for is not run thousands of times, only to be refused for it. The first call may make ready
+ * what the second finds.
+ */
 async function refuseSlow(
   call: () => Promise<void>,
   monotonicUs: (() => number) | null,
@@ -115,8 +116,8 @@ async function refuseSlow(
   const beganUs = monotonicUs()
   await call()
   const tookUs = Math.round(monotonicUs() - beganUs)
-  if (tookUs <= rowUsMax) return
+  if (tookUs <= replayLatencyUsMax) return
   const faults = new Faults(file)
-  faults.add('latency', `at most ${latencyUsMax} µs for a row alone`, `${tookUs} µs`)
+  faults.add('latency', `at most ${replayLatencyUsMax} µs for a row alone`, `${tookUs} µs`)
   throw new ModelRefusal(faults.list)
 }

@@ -38,7 +38,7 @@ export interface ImportRequest {
   /** For the latency check; null: not looked at. */
   readonly monotonicUs: (() => number) | null
   /** True for a model that only replays: its rows may take longer than a decision has. */
-  readonly isAnySpeed: boolean
+  readonly isForReplay: boolean
 }
 
 /** What was asked cannot be done, whatever the model is: another file, column or name. Says everything that is wrong. */
