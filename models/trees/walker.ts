@@ -108,7 +108,6 @@ function keyOf(value: number): number {
   return value === 0 ? 0 : word ^ ((word >> 31) & keyMax)
 }
 
-/** The words of all nodes. */
 /** An ensemble as the walker reads it; plain data. */
 export interface WalkerLayout {
   readonly words: Int32Array
@@ -122,6 +121,7 @@ export function layoutOf(ensemble: Ensemble): WalkerLayout {
   return { words, roots, steps }
 }
 
+/** Lays out the words of all nodes. */
 class Layout {
   readonly words: Int32Array
   readonly roots: Int32Array
