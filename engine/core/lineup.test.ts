@@ -11,7 +11,7 @@ import { makePipeline } from '../assemble.ts'
 import { cohortCount, type Lineup, seatsByCohort } from './lineup.ts'
 import type { Pipeline } from './pipeline.ts'
 import { defaultPolicy } from './policy.ts'
-import type { Clock, Message, Outcome } from './ports.ts'
+import type { Clock, Log, Message, Outcome } from './ports.ts'
 
 const mapping = compileMapping({
   file: 'mapping',
@@ -41,7 +41,7 @@ const catalog = compileCatalog({
 const plan = new Plan(catalog, mapping.schema)
 const policy = defaultPolicy({ review: 0.6, deny: 0.9 })
 
-function makeDeployment(lineup: Lineup, clock: Clock | null = null): Pipeline {
+function makeDeployment(lineup: Lineup, clock: Clock | null = null, log?: Log): Pipeline {
   return makePipeline(
     { mapping, catalog, plan, lineup, engineVersion: '0' },
     {
@@ -52,6 +52,7 @@ function makeDeployment(lineup: Lineup, clock: Clock | null = null): Pipeline {
       source: 'file',
       clock,
       challengersMs: 5,
+      ...(log && { log }),
     },
   )
 }
@@ -251,9 +252,102 @@ describe('a challenger', () => {
     takesUs = 100
     assert.equal(await rungOfNext(), 'no-challenger', 'it would have taken 8 ms of 5')
     assert.equal(slow.calls, 1)
+    us += 16_000
     assert.equal(await rungOfNext(), 'full', 'once slow is not always slow')
     assert.equal(await rungOfNext(), 'full')
     assert.deepEqual(pipeline.seats()[1]!.absent, { budget: 1, failed: 0 })
+  })
+
+  test('that is always too slow is tried ever more rarely: little time is lost', async () => {
+    let us = 0
+    const clock = { nowMs: () => 0, monotonicUs: () => us }
+    const slow = constant('slow', 0.75, () => {
+      us += 60_000
+    })
+    const pipeline = makeDeployment(
+      lineupOf([
+        [constant('champion', 0.25), 0],
+        [slow, 0],
+      ]),
+      clock,
+    )
+    const batches = 20_000
+    for (let batch = 0; batch < batches; batch++) {
+      us += 1000
+      await decide(pipeline, [{ card: 'c' }])
+    }
+    const lostUs = us - batches * 1000
+    assert.equal(lostUs, slow.calls * 60_000)
+    assert.ok(lostUs < 0.03 * us, `${lostUs} of ${us} µs`)
+    assert.ok(slow.calls > 5, 'it gets its chances')
+  })
+
+  test('that takes as long for one row as for many is expected to take no longer for many', async () => {
+    let us = 0
+    const clock = { nowMs: () => 0, monotonicUs: () => us }
+    const steady = constant('steady', 0.75, () => {
+      us += 200
+    })
+    const models = [[constant('champion', 0.25), 0] as const, [steady, 0] as const]
+    const pipeline = makeDeployment(lineupOf(models), clock)
+    for (const size of [1, 200, 1, 200]) {
+      const calls = cards.slice(0, size).map((card) => ({ card }))
+      for (const { rung } of await decide(pipeline, calls)) assert.equal(rung, 'full')
+    }
+  })
+
+  test('that cannot say why leaves its rows to the champion, reasons and all', async () => {
+    const models = [
+      new LinearModel({ name: 'champion', weights: { count: 1 } }),
+      new LinearModel({
+        name: 'challenger',
+        weights: { amount: 1 },
+        bias: 5,
+        beforeExplain: () => {
+          throw new Error('no reasons')
+        },
+      }),
+    ] as const
+    const pipeline = makeDeployment(
+      lineupOf([
+        [models[0], 0],
+        [models[1], 10_000],
+      ]),
+    )
+    for (const { model, rung, degraded, evidence, score, scores } of await decide(pipeline, [
+      { card: 'a' },
+      { card: 'b' },
+    ])) {
+      assert.equal(model?.name, 'champion')
+      assert.equal(score, 0.731059)
+      assert.equal(rung, 'no-challenger')
+      assert.deepEqual(degraded, ['challenger challenger 1'])
+      assert.equal(scores?.[1]?.score, null)
+      assert.deepEqual(
+        evidence.map(({ code }) => code),
+        ['count'],
+      )
+    }
+    const [champion, challenger] = pipeline.seats()
+    assert.deepEqual(challenger!.absent, { budget: 0, failed: 2 })
+    assert.equal(challenger!.scored, 0)
+    assert.equal(champion!.scored, 2)
+  })
+
+  test('that fails on and on is told of once, and again when it had recovered', async () => {
+    const told: string[] = []
+    let isBroken = true
+    const failing = constant('challenger', 0.75, () => {
+      if (isBroken) throw new Error('broken')
+    })
+    const models = [[constant('champion', 0.25), 0] as const, [failing, 0] as const]
+    const log = { info: () => undefined, warn: (_: object, m: string) => told.push(m) }
+    const pipeline = makeDeployment(lineupOf(models), null, { ...log, error: () => undefined })
+    for (const state of [true, true, true, false, true, true]) {
+      isBroken = state
+      await decide(pipeline, [{ card: 'c' }])
+    }
+    assert.equal(told.length, 2)
   })
 
   test('that gives no number leaves its cohorts to the champion', async () => {

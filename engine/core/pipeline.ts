@@ -120,10 +120,10 @@ export class Pipeline {
   async process(messages: readonly Message[]): Promise<Outcome[]> {
     assert(messages.length > 0 && messages.length <= batchRowsMax)
     const { clock, meter, store } = this.#parts
-    this.#isBusy = true
     const beganUs = clock === null ? 0 : clock.monotonicUs()
     this.#parse(messages)
     this.#encode()
+    this.#isBusy = true
     try {
       await this.#know(messages, beganUs)
       const outcomes = this.#decide(messages)

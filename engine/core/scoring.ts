@@ -6,6 +6,7 @@ import { type Model, ModelError } from '../../models/model.ts'
 import { batchRowsMax, reasonsMax } from './limits.ts'
 import { type Lineup, type Seat, seatsByCohort } from './lineup.ts'
 import type { Knowledge } from './outcomes.ts'
+import { Pace } from './pace.ts'
 import { type OutcomeName, outcomeOf, outcomes, roundScore } from './policy.ts'
 import type { Clock } from './ports.ts'
 import { Reasons } from './reasons.ts'
@@ -32,9 +33,9 @@ export interface SeatStats {
 export interface ScoringOptions {
   /** Null: challengers are never left out for want of time. */
   readonly clock: Clock | null
-  /** Since a batch was begun, µs: what is expected to end later is not begun. */
+  /** Since a batch was begun, µs: what is expected to end later is not begun, but for a try now and then. */
   readonly challengerUs: number
-  /** Called for each batch that a challenger fails on. */
+  /** Called where a challenger fails, and not again before it has scored a batch. */
   readonly onFailure: (model: Model, error: unknown) => void
 }
 
@@ -89,25 +90,30 @@ export class Scoring {
       await this.#challenge(this.#scorers[seat]!, rows, count, beganUs)
     }
     for (let at = 0; at < count; at++) this.#decide(rows[at]!)
-    for (const scorer of this.#scorers) scorer.count(rows, count)
   }
 
-  /** Finds the reasons of the rows whose outcome gives any. Rejects with ModelError. */
+  /**
+   * Finds the reasons of the rows whose outcome gives any. A challenger that fails at it has no say: the champion decides its
+   * rows. Rejects with ModelError where the champion fails. Behind it, the batch is counted.
+   */
   async explain(rows: Int32Array, count: number): Promise<void> {
-    const { outcome, seat: seatOf, found } = this.#known
-    for (const [seat, scorer] of this.#scorers.entries()) {
-      const { explained } = scorer.seat.policy
-      let some = 0
-      for (let at = 0; at < count; at++) {
-        const row = rows[at]!
-        if (seatOf[row] !== seat) continue
-        const place = row * reasonsMax
-        found.reason.fill(-1, place, place + reasonsMax)
-        const isScored = !Number.isNaN(this.#known.scores[row]!)
-        if (isScored && explained.has(outcomes[outcome[row]!]!)) this.#explained[some++] = row
+    const { seat: seatOf } = this.#known
+    // The champion last: it explains what others have left to it.
+    for (let seat = this.#scorers.length - 1; seat >= 0; seat--) {
+      const scorer = this.#scorers[seat]!
+      const some = this.#selectExplained(seat, rows, count)
+      if (some === 0) continue
+      try {
+        await scorer.explain(this.#explained, some)
+      } catch (error) {
+        if (seat === 0) throw error
+        this.#leaveOut(scorer, error)
+        for (let at = 0; at < count; at++) {
+          if (seatOf[rows[at]!] === seat) this.#decide(rows[at]!)
+        }
       }
-      if (some > 0) await scorer.explain(this.#explained, some)
     }
+    for (const scorer of this.#scorers) scorer.count(rows, count)
   }
 
   stats(): SeatStats[] {
@@ -126,23 +132,46 @@ export class Scoring {
     count: number,
     beganUs: number,
   ): Promise<void> {
-    const { clock, challengerUs, onFailure } = this.#options
+    const { clock, challengerUs } = this.#options
     const nowUs = clock === null ? 0 : clock.monotonicUs()
+    const leftUs = beganUs + challengerUs - nowUs
     scorer.absence = null
-    if (clock !== null && nowUs - beganUs + scorer.rowUs * count > challengerUs) {
+    if (clock !== null && !scorer.pace.isFit(count, leftUs, nowUs)) {
       scorer.absence = 'budget'
-      // One batch that was slow by accident must not keep it out for good.
-      scorer.rowUs /= 2
       return
     }
     try {
       await scorer.score(rows, count)
-      if (clock !== null) scorer.rowUs = (clock.monotonicUs() - nowUs) / count
     } catch (error) {
-      if (!(error instanceof ModelError)) throw error
-      scorer.absence = 'failed'
-      onFailure(scorer.seat.model!, error)
+      this.#leaveOut(scorer, error)
     }
+    if (clock === null) return
+    const endUs = clock.monotonicUs()
+    scorer.pace.took(count, endUs - nowUs, leftUs, endUs)
+  }
+
+  /** Throws what is no failure of the model. */
+  #leaveOut(scorer: SeatScorer, error: unknown): void {
+    if (!(error instanceof ModelError)) throw error
+    scorer.absence = 'failed'
+    if (!scorer.isFailing) this.#options.onFailure(scorer.seat.model!, error)
+    scorer.isFailing = true
+  }
+
+  /** Puts the rows that a seat decides and must explain into `#explained`, and says how many. All of its rows lose their reasons. */
+  #selectExplained(seat: number, rows: Int32Array, count: number): number {
+    const { outcome, seat: seatOf, found, scores } = this.#known
+    const { explained } = this.lineup.seats[seat]!.policy
+    let some = 0
+    for (let at = 0; at < count; at++) {
+      const row = rows[at]!
+      if (seatOf[row] !== seat) continue
+      const place = row * reasonsMax
+      found.reason.fill(-1, place, place + reasonsMax)
+      const isScored = !Number.isNaN(scores[row]!)
+      if (isScored && explained.has(outcomes[outcome[row]!]!)) this.#explained[some++] = row
+    }
+    return some
   }
 
   #decide(row: number): void {
@@ -174,8 +203,9 @@ class SeatScorer {
   /** By row of the batch, rounded; NaN where the model gave no number. */
   readonly scores = new Float64Array(batchRowsMax).fill(Number.NaN)
   absence: Absence | null = null
-  /** What a row took last time, µs. */
-  rowUs = 0
+  /** Since its last batch. */
+  isFailing = false
+  readonly pace = new Pace()
   readonly tally = {
     outcomes: { approve: 0, review: 0, deny: 0 },
     scored: 0,
@@ -241,6 +271,7 @@ class SeatScorer {
       tally.absent[absence] += count
       return
     }
+    this.isFailing = false
     for (let at = 0; at < count; at++) {
       const score = this.scores[rows[at]!]!
       tally.outcomes[outcomeOf(this.seat.policy, score)]++

@@ -183,7 +183,7 @@ describe('the admin listener', () => {
   it('changes nothing where it cannot write it down', async () => {
     // The paths of models are as long as paths may be; that of a draft is longer.
     const deep = new ModelsFolder()
-    const path = `${deep.path}/${`${'d'.repeat(250)}/`.repeat(20)}`.slice(0, 4070)
+    const path = `${deep.path}/${`${'d'.repeat(250)}/`.repeat(20)}`.slice(0, 4076)
     cpSync(deep.make('b'), join(path, 'b'), { recursive: true })
     const beside = await Admin.open({ port: 0, folder: path, swapper, seats: () => [] })
     try {

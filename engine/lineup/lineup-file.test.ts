@@ -40,6 +40,17 @@ test('a lineup that is written is read, and nothing else is left in the folder',
   assert.deepEqual(modelFolders(folder.path), ['cards-v3', 'cards-v4', 'trees-v1'])
 })
 
+test('what somebody else writes while models change is never overwritten', async () => {
+  folder.write({ models: ['cards-v3'] })
+  const theirs = { models: ['trees-v1'], before: [['cards-v3']] }
+  const writing = writeLineup(folder.path, { models: ['cards-v4'], before: [] }, () => {
+    folder.write(theirs)
+    return Promise.resolve()
+  })
+  await assert.rejects(writing, /the lineup that was there when the change began/)
+  assert.deepEqual(readLineup(folder.path), theirs)
+})
+
 test('what was replaced comes back in order, and no change is none', () => {
   let file: LineupFile | null = null
   for (const models of [['a'], ['b'], ['b'], ['c', 'b@5%']]) file = replaced(file, models)

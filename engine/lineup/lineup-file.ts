@@ -1,9 +1,9 @@
 // lineup.json: which folders of a models folder score, and which did before. Whoever changes it writes it whole, under another
 // name first; an engine that watches it does the rest.
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { closest, DocumentReader } from '../../features/document.ts'
+import { closest, DocumentError, DocumentReader } from '../../features/document.ts'
 import { readDocument } from '../document.ts'
 import { checkShares, readSeat, type SeatSetting, writeSeat } from '../setting.ts'
 
@@ -45,8 +45,8 @@ export function readLineup(folder: string): LineupFile | null {
 }
 
 /**
- * Writes it around `change`: where nothing can be written nothing is changed, and what is not changed is not written. Throws
- * what the file system throws; then the file is what it was.
+ * Writes it around `change`: where nothing can be written nothing is changed, and what is not changed is not written. Rejects
+ * with what the file system throws, and DocumentError where somebody else wrote meanwhile: then the file is theirs.
  */
 export async function writeLineup(
   folder: string,
@@ -56,13 +56,25 @@ export async function writeLineup(
   const file = join(folder, lineupFileName)
   // Engines of other containers have the same number, and may have the same folder.
   const draft = `${file}.${hostname()}.${process.pid}.draft`
+  const before = textOf(file)
   try {
     writeFileSync(draft, `${JSON.stringify(lineup, null, 1)}\n`)
     await change()
+    if (textOf(file) !== before) throw overtaken(file)
     renameSync(draft, file)
   } finally {
     rmSync(draft, { force: true })
   }
+}
+
+function textOf(file: string): string | null {
+  return existsSync(file) ? readFileSync(file, 'utf8') : null
+}
+
+function overtaken(file: string): DocumentError {
+  const expected = 'the lineup that was there when the change began'
+  const hint = 'it is what counts: look at it, and ask again'
+  return new DocumentError([{ file, line: 1, path: '', expected, found: 'another one', hint }])
 }
 
 /** With other models; those of now are the first to come back to. */

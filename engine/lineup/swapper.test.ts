@@ -178,6 +178,7 @@ describe('at the stop', () => {
     await stop(swapper)
     await Promise.all(refused)
     assert.deepEqual(namesOf(engine), ['a'])
+    assert.equal(swapper.stats.refusals, 0)
   })
 
   it('the gate is left at once, whatever it is doing', async () => {

@@ -114,8 +114,10 @@ export class Swapper {
         })
       }
     } catch (error) {
-      this.#refusals++
       await closeAll(opened)
+      // Given up, not refused.
+      if (this.#closing.signal.aborted) throw error
+      this.#refusals++
       log.error(
         { error, models: wanted.map(({ folder }) => folder) },
         'models refused: none changed',

@@ -13,6 +13,8 @@ export interface LinearOptions {
   readonly scorer?: string
   /** Asked before each call; throw to fail it. */
   readonly before?: () => void | Promise<void>
+  /** The same, of explanations alone. */
+  readonly beforeExplain?: () => void
 }
 
 export class LinearModel implements Model {
@@ -61,7 +63,7 @@ export class LinearModel implements Model {
   }
 
   async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
-    await this.#begin()
+    await this.#begin(this.#options.beforeExplain)
     const width = this.inputs.length
     for (let at = 0; at < count * width; at++) out[at] = this.#weights[at % width]! * rows[at]!
   }
@@ -71,9 +73,10 @@ export class LinearModel implements Model {
     return Promise.resolve()
   }
 
-  async #begin(): Promise<void> {
+  async #begin(further?: () => void): Promise<void> {
     try {
       await this.#options.before?.()
+      further?.()
     } catch (cause) {
       throw new ModelError(`scoring with ${this.name}`, cause)
     }
