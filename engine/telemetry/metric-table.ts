@@ -17,7 +17,7 @@ export interface MetricDeclaration {
 }
 
 /** What a batch passes through, in this order. */
-export const stages = ['parse', 'encode', 'observe', 'fold', 'score', 'decide'] as const
+export const stages = ['parse', 'encode', 'observe', 'fold', 'score', 'explain', 'decide'] as const
 
 /** Dense around the budget of 1 ms, and up to where a deadline has long passed. */
 const engineUs = [
