@@ -173,6 +173,21 @@ test('of a sample come means, medians, thresholds, and a background of at most 1
   assert.ok(notes.some((note) => note.includes('1 % and 0.1 % of the sample')))
 })
 
+test('of many golden rows 256 are kept, from all over them', async () => {
+  const rows = Array.from({ length: 1000 }, (_, at) => {
+    const row = [at / 500, 0, 0]
+    return { ...cells(row), score: linearScore(row) }
+  })
+  const { golden, notes } = await bring({ golden: rowFile('golden.csv', rows) })
+  assert.equal(golden.rows.length, 256)
+  assert.ok(golden.rows.at(-1)![0]! > 1.98)
+  assert.deepEqual(
+    golden.scores,
+    golden.rows.map((row) => linearScore(row)),
+  )
+  assert.ok(notes.includes('Of 1000 golden rows 256 were taken.'))
+})
+
 test('which output, column and kind it is, the golden scores say', async () => {
   const bytes = twoOutputs()
   const read = async (parts: Partial<ImportRequest>): Promise<string> => {

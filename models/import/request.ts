@@ -70,8 +70,8 @@ export function gatherFacts(request: ImportRequest): Facts {
   const { file, bytes, features, golden, sample } = request
   const asked = [...folderFaults(request), ...featureFaults(request)]
   const goldenFaults = new Faults(golden.file)
-  const rows = valuesOf(golden, features, goldenFaults).slice(0, goldenRowsMax)
-  const scores = scoresOf(golden, goldenFaults).slice(0, goldenRowsMax)
+  const rows = spread(valuesOf(golden, features, goldenFaults))
+  const scores = spread(scoresOf(golden, goldenFaults))
   const sampleFaults = new Faults(sample?.file ?? '')
   const sampled = sample === null ? rows : valuesOf(sample, features, sampleFaults)
   asked.push(...goldenFaults.list, ...sampleFaults.list)
@@ -86,6 +86,12 @@ export function gatherFacts(request: ImportRequest): Facts {
   const imputation = request.imputation ?? (hasAbsent ? 'nan' : 'mean')
   const imputations = imputationsOf(imputation, statistics)
   return { model: model!, rows, scores, sample: sampled, statistics, imputation, imputations }
+}
+
+/** As many as are kept, from all over them. */
+function spread<T>(items: readonly T[]): T[] {
+  const count = Math.min(items.length, goldenRowsMax)
+  return Array.from({ length: count }, (_, at) => items[Math.floor((at * items.length) / count)]!)
 }
 
 function open(
