@@ -98,8 +98,7 @@ export class Swapper {
 
   async #change(wanted: readonly SeatSetting[]): Promise<void> {
     // Whoever writes down what decides must not write what nobody has tried.
-    if (this.#closing.signal.aborted)
-      throw new ModelError('the engine stops: no model is changed any more')
+    if (this.#isClosing()) throw new ModelError('the engine stops: no model is changed any more')
     if (this.isCurrent(wanted)) return
     const { engine, lineup, log } = this.#parts
     const opened: Model[] = []
@@ -116,7 +115,7 @@ export class Swapper {
     } catch (error) {
       await closeAll(opened)
       // Given up, not refused.
-      if (this.#closing.signal.aborted) throw error
+      if (this.#isClosing()) throw error
       this.#refusals++
       log.error(
         { error, models: wanted.map(({ folder }) => folder) },
@@ -132,6 +131,10 @@ export class Swapper {
     log.warn({ models: seats.map(nameOf) }, 'other models decide')
     const inUse = new Set(seats.map(({ model }) => model))
     await closeAll(before.flatMap(({ seat: { model } }) => (inUse.has(model) ? [] : (model ?? []))))
+  }
+
+  #isClosing(): boolean {
+    return this.#closing.signal.aborted
   }
 
   /** One that decides already, if its folder has not changed. */
