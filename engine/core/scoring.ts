@@ -147,7 +147,9 @@ export class Scoring {
     }
     if (clock === null) return
     const endUs = clock.monotonicUs()
-    scorer.pace.took(count, endUs - nowUs, leftUs, endUs)
+    const us = endUs - nowUs
+    // A failure that came at once says nothing about the time that scores take.
+    if (scorer.absence === null || us > leftUs) scorer.pace.took(count, us, leftUs, endUs)
   }
 
   /** Throws what is no failure of the model. */
