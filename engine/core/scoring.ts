@@ -140,16 +140,18 @@ export class Scoring {
       scorer.absence = 'budget'
       return
     }
+    let hasFailed = false
     try {
       await scorer.score(rows, count)
     } catch (error) {
+      hasFailed = true
       this.#leaveOut(scorer, error)
     }
     if (clock === null) return
     const endUs = clock.monotonicUs()
     const us = endUs - nowUs
     // A failure that came at once says nothing about the time that scores take.
-    if (scorer.absence === null || us > leftUs) scorer.pace.took(count, us, leftUs, endUs)
+    if (!hasFailed || us > leftUs) scorer.pace.took(count, us, leftUs, endUs)
   }
 
   /** Throws what is no failure of the model. */

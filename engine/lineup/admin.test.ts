@@ -200,7 +200,11 @@ describe('the admin listener', () => {
   it('lives on where a request ends in the middle of its body', async () => {
     const socket = connect(admin.port, '127.0.0.1')
     const head = 'POST /admin/models/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{'
-    await new Promise<void>((resolve) => socket.write(head, () => resolve()))
+    await new Promise<void>((resolve) =>
+      socket.write(head, () => {
+        resolve()
+      }),
+    )
     await ask('GET', '/admin/models')
     socket.destroy()
     await once(socket, 'close')

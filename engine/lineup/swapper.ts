@@ -98,8 +98,7 @@ export class Swapper {
 
   async #change(wanted: readonly SeatSetting[]): Promise<void> {
     // Whoever writes down what decides must not write what nobody has tried.
-    if (this.#closing.signal.aborted)
-      throw new ModelError('the engine stops: no model is changed any more')
+    if (this.#isClosed()) throw new ModelError('the engine stops: no model is changed any more')
     if (this.isCurrent(wanted)) return
     const { engine, lineup, log } = this.#parts
     const opened: Model[] = []
@@ -116,7 +115,7 @@ export class Swapper {
     } catch (error) {
       await closeAll(opened)
       // Given up, not refused.
-      if (this.#closing.signal.aborted) throw error
+      if (this.#isClosed()) throw error
       this.#refusals++
       log.error(
         { error, models: wanted.map(({ folder }) => folder) },
@@ -139,6 +138,10 @@ export class Swapper {
     const place = this.#placed.find((one) => one.folder === folder)
     const model = place?.seat.model ?? null
     return model !== null && this.#parts.hashOf(folder) === model.hash ? model : null
+  }
+
+  #isClosed(): boolean {
+    return this.#closing.signal.aborted
   }
 
   async #open(folder: string, opened: Model[]): Promise<Model> {

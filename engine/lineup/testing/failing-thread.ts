@@ -1,7 +1,7 @@
 // The thread of a model that scores 0.5, until a row tells it to fail: for tests of what a thread may do to those who wait.
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { ThreadCall, ThreadOrder, ThreadReply } from '../remote-model.ts'
+import type { ThreadOrder, ThreadReply } from '../remote-model.ts'
 import { failures } from './failures.ts'
 
 assert(parentPort !== null, 'a thread that somebody started')
@@ -15,7 +15,7 @@ function say(reply: ThreadReply): void {
   port.postMessage(reply)
 }
 
-port.on('message', (_: ThreadCall) => {
+port.on('message', () => {
   const [what] = new Float32Array(rows)
   if (what === failures.hang) Atomics.wait(new Int32Array(rows), 1, 0)
   if (what === failures.exit) process.exit(3)
