@@ -1,8 +1,9 @@
 // tinybench over the stages of the pipeline, one process: parse, encode, fold, score, decide. Prints one line of JSON, µs each.
 import { Bench } from 'tinybench'
 import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
+import { Knowledge } from '../engine/core/knowledge.ts'
 import { closeLineup } from '../engine/core/lineup.ts'
-import { Knowledge, Outcomes } from '../engine/core/outcomes.ts'
+import { Outcomes } from '../engine/core/outcomes.ts'
 import type { Message } from '../engine/core/ports.ts'
 import { Scoring } from '../engine/core/scoring.ts'
 import { Fold } from '../features/fold.ts'

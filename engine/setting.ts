@@ -185,6 +185,8 @@ export interface SeatSetting {
 const seatPattern = /^(.+?)(?:@(\d{1,3}(?:\.\d{1,2})?)%)?$/
 const seatRule = 'model folders, a challenger with its share behind it, such as models/cards-v4@5%'
 
+const seatsMax = 16
+
 /** Model folders, the champion first. In an environment variable, separated by commas. */
 export function seats(texts: SettingTexts<readonly SeatSetting[]>) {
   const item = { type: 'string', minLength: 1 }
@@ -199,7 +201,7 @@ export function seats(texts: SettingTexts<readonly SeatSetting[]>) {
       if (!Array.isArray(found)) return no(seatRule)
       const read = found.map((part: unknown) => readSeat(part, folder))
       if (read.some((seat) => seat === null)) return no(seatRule)
-      return checkShares(read as SeatSetting[])
+      return checkSeats(read as SeatSetting[])
     },
   })
 }
@@ -215,8 +217,12 @@ export function writeSeat({ folder, share }: SeatSetting): string {
   return share === 0 ? folder : `${folder}@${share / 100}%`
 }
 
-/** The champion has what is left, so it has no share of its own. */
-export function checkShares(seats: readonly SeatSetting[]): Reading<readonly SeatSetting[]> {
+/** Several of one folder would be one model, and each is asked at every decision. */
+export function checkSeats(seats: readonly SeatSetting[]): Reading<readonly SeatSetting[]> {
+  const folders = seats.map(({ folder }) => folder)
+  if (folders.length > seatsMax) return no(`at most ${seatsMax} models`)
+  if (new Set(folders).size < folders.length) return no('each model once')
+  // It has what is left.
   if ((seats[0]?.share ?? 0) > 0) {
     return no('a champion without a share: it decides for whom no challenger does')
   }

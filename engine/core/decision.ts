@@ -5,13 +5,10 @@ import { contributionScale, reasonsMax } from './limits.ts'
 import type { Seat } from './lineup.ts'
 import type { OutcomeName } from './policy.ts'
 import type { Found } from './reasons.ts'
+import type { Rung } from './rung.ts'
 import type { Scoring } from './scoring.ts'
 
 export const decisionSchema = 'weir.decision/1'
-
-/** How complete a decision is, the best first. */
-export const rungs = ['full', 'no-challenger', 'stale', 'rules', 'stand-in'] as const
-export type Rung = (typeof rungs)[number]
 
 const standInRung = (lacksModel: boolean) =>
   `"rung":"stand-in","degraded":${lacksModel ? '["features"]' : '["features","score"]'}`

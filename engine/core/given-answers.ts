@@ -3,10 +3,10 @@
 import type { Addresser, Answer, AnswerAddress, AnswerSeal } from '../../features/answer.ts'
 import { type Observation, Seen } from '../../features/observation.ts'
 import { Kind, type Transaction } from '../../features/transaction.ts'
-import { type Rung, rungs } from './decision.ts'
 import { batchRowsMax } from './limits.ts'
 import { type OutcomeName, outcomes } from './policy.ts'
 import type { Answers, Log, Message } from './ports.ts'
+import { type Rung, rungs } from './rung.ts'
 
 /** A decision that somebody has acted on already. */
 export interface Given {

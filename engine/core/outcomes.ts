@@ -1,40 +1,16 @@
 // From what is known of a row to the outcome of its message: a decision, a duplicate, a reject, or that it was recorded.
-import { Observation, Seen } from '../../features/observation.ts'
+import { Seen } from '../../features/observation.ts'
 import type { Plan } from '../../features/plan.ts'
 import { Kind, type Reject, type Transaction } from '../../features/transaction.ts'
-import { type Deciders, DecisionWriter, type Rung, type StandIn, Verdict } from './decision.ts'
+import { type Deciders, DecisionWriter, type StandIn, Verdict } from './decision.ts'
 import type { Given } from './given-answers.ts'
-import { batchRowsMax } from './limits.ts'
+import type { Knowledge } from './knowledge.ts'
 import { type OutcomeName, outcomes } from './policy.ts'
 import type { Message, Outcome } from './ports.ts'
-import { Found } from './reasons.ts'
+import { type Rung } from './rung.ts'
 import type { Scoring } from './scoring.ts'
 
 const kindNames = ['transaction', 'reversal', 'decline', 'label'] as const
-
-/** What is known of a batch, one row per transaction. Owned by the pipeline, sized once, filled anew per batch. */
-export class Knowledge {
-  readonly batch: Observation
-  readonly featureCount: number
-  /** Features of a row from row * featureCount on; NaN is absent. */
-  readonly rows: Float64Array
-  readonly approximate: Uint8Array
-  readonly lateMs = new Float64Array(batchRowsMax)
-  /** Of the model that decides, rounded; NaN where there is none. */
-  readonly scores = new Float64Array(batchRowsMax).fill(Number.NaN)
-  /** The seat whose model decides. */
-  readonly seat = new Uint8Array(batchRowsMax)
-  /** Index into `outcomes`. */
-  readonly outcome = new Uint8Array(batchRowsMax)
-  readonly found = new Found(batchRowsMax)
-
-  constructor(plan: Plan) {
-    this.batch = new Observation(batchRowsMax, plan.journals.length, plan.recordStride)
-    this.featureCount = plan.features.length
-    this.rows = new Float64Array(batchRowsMax * plan.features.length)
-    this.approximate = new Uint8Array(batchRowsMax * plan.features.length)
-  }
-}
 
 export interface OutcomeParts {
   readonly plan: Plan

@@ -2,7 +2,7 @@
 // the longer it stays so, the less of all time goes there.
 import { batchRowsMax } from './limits.ts'
 
-/** Most times as long as it took does it rest before it is tried again: less than a hundredth of the time is lost. */
+/** It rests at most so many times as long as it took before it is tried again: less than a hundredth of the time is lost. */
 const restsMax = 128
 
 const sizeCount = sizeOf(batchRowsMax) + 1

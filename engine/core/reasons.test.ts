@@ -78,6 +78,8 @@ test('every fault of a vocabulary is told at once', () => {
     { code: 'a b', text: 'x', features: ['amuont'] },
     { code: 'V', text: 'y'.repeat(201), outward: '', features: ['amount'] },
     { code: 'V', text: 5, features: ['amount'], colour: 'red' },
+    // Two reasons of one code, where the model reads both.
+    { code: 'ip_cards_1d', text: 'x', features: ['card_count_1m'] },
   ]
   assert.throws(
     () => compile(broken, 'my words'),
@@ -94,6 +96,7 @@ test('every fault of a vocabulary is told at once', () => {
         'reasons[2].text',
         'reasons[2].colour',
         'reasons[2].features[0]',
+        'reasons[3].code',
       ]) {
         assert.ok(paths.includes(path), `${path} is not among ${paths.join(', ')}`)
       }

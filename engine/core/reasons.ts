@@ -54,6 +54,11 @@ export function compileVocabulary(
       outward: outward === null ? null : readCode(reader, outward, [...path, 'outward']),
     }
     const named = reader.list(object['features'], [...path, 'features'])
+    if (features?.has(code) === true && !named.includes(code)) {
+      const expected =
+        'a code that is no feature of another reason: without a reason, its name is its code'
+      reader.fault([...path, 'code'], expected, code)
+    }
     for (const [index, feature] of named.entries()) {
       const here = [...path, 'features', index]
       const known = reader.name(feature, here)

@@ -3,9 +3,9 @@
 import assert from 'node:assert'
 import type { Plan } from '../../features/plan.ts'
 import { type Model, ModelError } from '../../models/model.ts'
+import type { Knowledge } from './knowledge.ts'
 import { batchRowsMax, reasonsMax } from './limits.ts'
 import { type Lineup, type Seat, seatsByCohort } from './lineup.ts'
-import type { Knowledge } from './outcomes.ts'
 import { Pace } from './pace.ts'
 import { type OutcomeName, outcomeOf, outcomes, roundScore } from './policy.ts'
 import type { Clock } from './ports.ts'
@@ -140,14 +140,18 @@ export class Scoring {
       scorer.absence = 'budget'
       return
     }
+    let hasFailed = false
     try {
       await scorer.score(rows, count)
     } catch (error) {
+      hasFailed = true
       this.#leaveOut(scorer, error)
     }
     if (clock === null) return
     const endUs = clock.monotonicUs()
-    scorer.pace.took(count, endUs - nowUs, leftUs, endUs)
+    const us = endUs - nowUs
+    // A failure that came at once says nothing about the time that scores take.
+    if (!hasFailed || us > leftUs) scorer.pace.took(count, us, leftUs, endUs)
   }
 
   /** Throws what is no failure of the model. */

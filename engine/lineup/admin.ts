@@ -47,7 +47,12 @@ export class Admin {
   static async open(parts: AdminParts): Promise<Admin> {
     const routes = new AdminRoutes(parts)
     const server = createServer(
-      { headersTimeout: requestMsMax, requestTimeout: requestMsMax, maxHeaderSize: 8192 },
+      {
+        headersTimeout: requestMsMax,
+        requestTimeout: requestMsMax,
+        connectionsCheckingInterval: requestMsMax / 2,
+        maxHeaderSize: 8192,
+      },
       (request, response) => {
         void routes.answer(request).then((reply) => {
           end(response, reply)

@@ -65,7 +65,7 @@ test('what was replaced comes back in order, and no change is none', () => {
 /** Each lineup and what is said of it. */
 const faults: readonly (readonly [unknown, ...string[]])[] = [
   ['{', ''],
-  [{ models: [] }, 'models: expected 1 to 16 models, found 0'],
+  [{ models: [] }, 'models: expected a champion at least, found []'],
   [{ models: 'cards-v3' }, 'models: expected a list, found "cards-v3"'],
   [{ models: ['cards-v33'] }, 'did you mean cards-v3?'],
   [{ models: ['../cards-v3'] }, 'expected the name of a model folder'],
@@ -75,6 +75,7 @@ const faults: readonly (readonly [unknown, ...string[]])[] = [
   [{ models: ['cards-v3@5%'] }, 'a champion without a share'],
   [{ models: ['cards-v3', 'cards-v4@60%', 'trees-v1@50%'] }, 'shares of at most 100% together'],
   [{ models: ['cards-v3', 'cards-v3@5%'] }, 'each model once'],
+  [{ models: Array.from({ length: 17 }, (_, n) => `m${n}`) }, 'at most 16 models'],
   [{ models: ['cards-v3'], befor: [] }, 'did you mean before?'],
   [{ models: ['nope-v1', '..'], extra: 1 }, 'extra', 'models[0]', 'models[1]'],
 ]

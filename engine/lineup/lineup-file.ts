@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { closest, DocumentError, DocumentReader } from '../../features/document.ts'
 import { readDocument } from '../document.ts'
-import { checkShares, readSeat, type SeatSetting, writeSeat } from '../setting.ts'
+import { checkSeats, readSeat, type SeatSetting, writeSeat } from '../setting.ts'
 
 export const lineupFileName = 'lineup.json'
 
@@ -17,7 +17,6 @@ export interface LineupFile {
 }
 
 const beforeMax = 16
-const modelsMax = 16
 
 /** Null where there is none. Throws EngineError or DocumentError with all its faults. */
 export function readLineup(folder: string): LineupFile | null {
@@ -131,14 +130,9 @@ function readModels(
     return ''
   })
   if (entries.includes('')) return entries
-  if (Array.isArray(value) && (items.length === 0 || items.length > modelsMax)) {
-    reader.fault(path, `1 to ${modelsMax} models`, items.length)
-  }
-  const names = entries.map(folderOf)
-  const twice = names.find((name, at) => names.indexOf(name) < at)
-  if (twice !== undefined) reader.fault(path, 'each model once', twice)
-  const shares = checkShares(seatsOf('/', entries))
-  if (!shares.ok) reader.fault(path, shares.expected, entries)
+  if (Array.isArray(value) && items.length === 0) reader.fault(path, 'a champion at least', [])
+  const seats = checkSeats(seatsOf('/', entries))
+  if (!seats.ok) reader.fault(path, seats.expected, entries)
   return entries
 }
 

@@ -98,7 +98,7 @@ export class Swapper {
 
   async #change(wanted: readonly SeatSetting[]): Promise<void> {
     // Whoever writes down what decides must not write what nobody has tried.
-    if (this.#isClosing()) throw new ModelError('the engine stops: no model is changed any more')
+    if (this.#isClosed()) throw new ModelError('the engine stops: no model is changed any more')
     if (this.isCurrent(wanted)) return
     const { engine, lineup, log } = this.#parts
     const opened: Model[] = []
@@ -115,7 +115,7 @@ export class Swapper {
     } catch (error) {
       await closeAll(opened)
       // Given up, not refused.
-      if (this.#isClosing()) throw error
+      if (this.#isClosed()) throw error
       this.#refusals++
       log.error(
         { error, models: wanted.map(({ folder }) => folder) },
@@ -133,15 +133,15 @@ export class Swapper {
     await closeAll(before.flatMap(({ seat: { model } }) => (inUse.has(model) ? [] : (model ?? []))))
   }
 
-  #isClosing(): boolean {
-    return this.#closing.signal.aborted
-  }
-
   /** One that decides already, if its folder has not changed. */
   #kept(folder: string): Model | null {
     const place = this.#placed.find((one) => one.folder === folder)
     const model = place?.seat.model ?? null
     return model !== null && this.#parts.hashOf(folder) === model.hash ? model : null
+  }
+
+  #isClosed(): boolean {
+    return this.#closing.signal.aborted
   }
 
   async #open(folder: string, opened: Model[]): Promise<Model> {

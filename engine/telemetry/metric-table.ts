@@ -1,8 +1,8 @@
 // Every metric of Weir, declared once: docs/metrics.md and metrics.ts follow from this table. A label has few values that
 // are known before the start or come from the configuration, never an id, a tenant or anything else that a message says.
 import { rejectReasons } from '../../features/reject.ts'
-import { rungs } from '../core/decision.ts'
 import { outcomes } from '../core/policy.ts'
+import { rungs } from '../core/rung.ts'
 import { errorKinds } from '../errors.ts'
 
 export interface MetricDeclaration {
