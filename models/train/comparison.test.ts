@@ -1,10 +1,17 @@
 // Claims about a comparison: thresholds that hurt as many honest customers, counted by hand and naively, and models scored with
 // their own inputs.
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { compare, comparisonTable, thresholdHurting } from './comparison.ts'
+import { shipped } from '../../engine/assemble.ts'
+import { parseDocument, readDocument } from '../../engine/document.ts'
+import { compileCatalog } from '../../features/catalog.ts'
+import { readGolden } from '../manifest.ts'
+import { openModel } from '../open.ts'
+import { compare, comparisonTable, modelScores, thresholdHurting } from './comparison.ts'
 import { type Truth, thresholdEffect } from './judgement.ts'
 import { minstd } from './testing/minstd.ts'
+import { makeTable } from './testing/table-rows.ts'
 
 interface Judged {
   readonly customer: number
@@ -92,4 +99,31 @@ test('all are put where the first one hurts its customers, and what they save th
   )
   assert.match(text[2]!, /^champion 1 +\S+ .* 1,000 \(66\.7 %\)/)
   assert.match(text.join('\n'), /than champion 1 does at its deny threshold \(0\.5\): 1\./)
+})
+
+test('a model reads its own inputs wherever their columns are, absent ones imputed as it says', async () => {
+  const catalog = compileCatalog(readDocument(shipped.catalog))
+  const definitions = new Map(catalog.features.map(({ name, definition }) => [name, definition]))
+  // A model with a number for absent values, and one that takes them as they are.
+  for (const folder of [join(shipped.model, '../default-v2'), shipped.model]) {
+    const model = await openModel(folder, definitions, parseDocument)
+    const columns = model.inputs.length
+    const golden = readGolden(readDocument(join(folder, 'golden.json')), columns)
+    const absent = golden.rows.flat().filter((value) => value === null).length
+    assert.ok(absent > 20, `${absent} absent values`)
+    // The columns of the table the other way round.
+    const features = catalog.features.toReversed()
+    const places = features.map(({ name }) =>
+      model.inputs.findIndex(({ feature }) => feature === name),
+    )
+    const table = makeTable(
+      columns,
+      golden.rows.map((row) => ({ values: places.map((place) => row[place] ?? Number.NaN) })),
+    )
+    const rows = Int32Array.from(golden.rows.keys()).reverse()
+    const scores = await modelScores(model, features, table, rows)
+    await model.close()
+    const expected = golden.scores.toReversed()
+    for (const [at, score] of expected.entries()) assert.ok(Math.abs(scores[at]! - score) < 1e-6)
+  }
 })
