@@ -55,18 +55,6 @@ export class Verdict {
   offset = 0
 }
 
-/** Per-stage latency of the batch that a decision came in, µs: the same for its rows. */
-export interface Latency {
-  parse: number
-  encode: number
-  observe: number
-  fold: number
-  score: number
-  explain: number
-  /** Not known yet while documents are written: only metrics have it. */
-  decide: number
-}
-
 /** Fields that are not the decision core: they may differ between a live decision and its replay. */
 export const nonCoreFields = [
   'mode',
@@ -291,11 +279,6 @@ function scorerOf({ model }: Seat): string | null {
 
 function tailOf({ engineVersion, mode }: Deciders, scorer: string | null): string {
   return `,"engine":${JSON.stringify({ version: engineVersion, scorer })},"mode":"${mode}"`
-}
-
-/** The stages as JSON text, whole µs. */
-export function latencyText(latency: Omit<Latency, 'decide'>): string {
-  return `{"parse":${latency.parse},"encode":${latency.encode},"observe":${latency.observe},"fold":${latency.fold},"score":${latency.score},"explain":${latency.explain}}`
 }
 
 function seatText({ model, policy }: Seat, at: number, scoring: Scoring, tail: string): SeatText {

@@ -1,7 +1,7 @@
 // What the pipeline needs from the world: messages in, outcomes out, a clock, a log, a meter. No I/O here.
 import type { Answer, AnswerAddress } from '../../features/answer.ts'
 import type { Reject } from '../../features/transaction.ts'
-import type { Latency } from './decision.ts'
+import type { Latency } from './latency.ts'
 import type { Rung } from './rung.ts'
 
 /** One message of a source. `offset` is Kafka's, or the row number of a file: ascending within a partition. */

@@ -3,7 +3,7 @@
 // no more calls of the library than that, whatever its outcomes.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StoreStats } from '../../features/store/store.ts'
-import { type Latency } from '../core/decision.ts'
+import { type Latency } from '../core/latency.ts'
 import { outcomes as outcomeNames } from '../core/policy.ts'
 import type { Meter, Outcome } from '../core/ports.ts'
 import { rungs } from '../core/rung.ts'
