@@ -47,9 +47,10 @@ test('docs/mapping.md: rates and catalog compile', () => {
   assert.equal(compileCatalog(parseDocument('catalog.yaml', catalogText)).features.length, 7)
 })
 
-test('every file of docs/examples compiles; the same export as CSV and as JSON is the same mapping', () => {
+test('every mapping of docs/examples compiles; the same export as CSV and as JSON is the same mapping', () => {
   const compiled = new Map<string, Mapping>()
   for (const name of readdirSync(join(docs, 'examples'))) {
+    if (!name.endsWith('.yaml')) continue
     compiled.set(name, compileMapping(readDocument(join(docs, 'examples', name))))
   }
   assert.ok(compiled.size >= 2)

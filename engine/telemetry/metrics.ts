@@ -1,5 +1,5 @@
 // Counts what the engine does and gives it as Prometheus text. The only importer of prom-client. Its registry is its own;
-// nothing is global. Counts are plain numbers that are read when somebody asks: a batch costs eight observations and
+// nothing is global. Counts are plain numbers that are read when somebody asks: a batch costs nine observations and
 // no more calls of the library than that, whatever its outcomes.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { StoreStats } from '../../features/store/store.ts'

@@ -117,7 +117,10 @@ export class TestTopics {
       await admin.deleteTopics({ topics: [transactions] })
       while ((await admin.listTopics()).includes(transactions)) continue
       await admin.createTopics({ topics: [{ topic: transactions, numPartitions: 1 }] })
+      await hosted(() => admin.fetchTopicOffsets(transactions))
     })
+    // The one that is open knows the topic of before.
+    this.#producer = null
   }
 
   async addPartition(topic: string, count: number): Promise<void> {
@@ -256,4 +259,16 @@ function* chunks(records: readonly NewRecord[]): Generator<NewRecord[]> {
     bytes += size
   }
   if (chunk.length > 0) yield chunk
+}
+
+/** Resolves once the broker has a topic that it was told of: a moment after it has said that there is one. */
+async function hosted(ask: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    const error: unknown = await ask().then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    if (error === null) return
+    if (!/does not host this topic-partition/.test(String(error))) throw error
+  }
 }

@@ -4,6 +4,7 @@ import { strict as assert } from 'node:assert'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { Engines, longPlans, observeUntilAnswered, refusedAs, rowsOf } from '../testing/engines.ts'
 import { kinds, type TestRow } from '../testing/journal-rows.ts'
+import { until } from '../testing/redis-cluster.ts'
 import { column, freshPlans, observe, row } from './store.contract.ts'
 
 let engines: Engines
@@ -19,6 +20,9 @@ afterEach(async () => {
 after(async () => {
   await engines.stop()
 })
+
+const no = (): boolean => false
+const isBusy = (error: unknown): boolean => String(error).includes('BUSY')
 
 describe('a Redis that cannot serve', () => {
   it('a function that is gone is loaded again', async () => {
@@ -68,6 +72,8 @@ describe('a Redis that cannot serve', () => {
     await engines.client.call('CONFIG', 'SET', 'busy-reply-threshold', 20)
     const other = await engines.server.client()
     const script = assert.rejects(other.call('EVAL', 'while true do end', 0), /killed/)
+    // It runs from when others are told so, not from when it was sent.
+    await until('the script runs', () => engines.client.call('PING').then(no, isBusy))
     await refusedAs(observe(store, plans, rowsOf(6).slice(3)), true, /BUSY/)
     await engines.client.call('SCRIPT', 'KILL')
     await script
