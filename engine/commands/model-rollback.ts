@@ -2,7 +2,14 @@
 import { statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { EngineError } from '../errors.ts'
-import { lineupFileName, readLineup, rolledBack, writeLineup } from '../lineup/lineup-file.ts'
+import {
+  folderOf,
+  lineupFileName,
+  modelFolders,
+  readLineup,
+  rolledBack,
+  writeLineup,
+} from '../lineup/lineup-file.ts'
 import type { CommandLine, Run } from './command.ts'
 
 const folderArgument = '[folder]'

@@ -115,6 +115,9 @@ describe('a sidecar whose models change', { timeout: 120_000 }, () => {
     assert.deepEqual(folder.read(), { models: ['c'], before: [] })
     const again = run(process.execPath, [main, 'model', 'rollback', folder.path])
     await assert.rejects(again, /expected a lineup before this one, found none/)
+    folder.write({ models: ['c'], before: [['gone']] })
+    const gone = run(process.execPath, [main, 'model', 'rollback', folder.path])
+    await assert.rejects(gone, /expected the models of before in it, found none of gone/)
   })
 
   it('says why a call was denied, with what each reason added', async () => {
