@@ -54,6 +54,12 @@ export const runRollback: Run<RollbackOptions> = async ({ folder }, { stdout, fo
   if (before === null) {
     throw new EngineError('usage', `${place}: expected a lineup before this one, found none`)
   }
+  const known = modelFolders(folder)
+  const missing = before.models.map(folderOf).filter((name) => !known.includes(name))
+  if (missing.length > 0) {
+    const expected = `the models of before in it, found none of ${missing.join(', ')}`
+    throw new EngineError('usage', `${place}: expected ${expected}`)
+  }
   await writeLineup(folder, before)
   stdout.write(`${place}: ${now.models.join(', ')} → ${before.models.join(', ')}\n`)
   return 0

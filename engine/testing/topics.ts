@@ -264,11 +264,11 @@ function* chunks(records: readonly NewRecord[]): Generator<NewRecord[]> {
 /** Resolves once the broker has a topic that it was told of: a moment after it has said that there is one. */
 async function hosted(ask: () => Promise<unknown>): Promise<void> {
   for (;;) {
-    const error: unknown = await ask().then(
-      () => null,
-      (reason: unknown) => reason,
-    )
-    if (error === null) return
-    if (!/does not host this topic-partition/.test(String(error))) throw error
+    try {
+      await ask()
+      return
+    } catch (error) {
+      if (!/does not host this topic-partition/.test((error as Error).message)) throw error
+    }
   }
 }
