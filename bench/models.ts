@@ -7,8 +7,9 @@ import { Bench } from 'tinybench'
 import { systemClock } from '../engine/clock.ts'
 import { parseDocument } from '../engine/document.ts'
 import { Random } from '../features/generator/random.ts'
+import type { Candidate } from '../models/gate.ts'
 import type { GraphSource } from '../models/graph/graph.ts'
-import { type AdmittedModel, openModel, type Tried } from '../models/open.ts'
+import { type AdmittedModel, openModel, openTried, type Tried } from '../models/open.ts'
 import { definitions, inputCount, networkGraph, treesGraph, writeFolder } from './model-folders.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-models-'))
@@ -26,18 +27,18 @@ process.stdout.write(`${JSON.stringify(result)}\n`)
 /** On the walker, and on the runtime up to the margin. */
 async function measureTrees(name: string, source: GraphSource): Promise<void> {
   const model = await make(name, source)
-  const { tried } = model
+  const { tried, candidate } = model
   await model.close()
   for (const kind of ['trees', 'margin'] as const) {
     const scorer = kind === 'trees' ? 'walker' : 'runtime'
-    await measureAs(`${name}_${scorer}`, name, { ...tried, kind })
+    await measureAs(`${name}_${scorer}`, candidate, { ...tried, kind })
   }
 }
 
 async function measure(name: string, source: GraphSource): Promise<void> {
   const model = await make(name, source)
   await model.close()
-  await measureAs(name, name, model.tried)
+  await measureAs(name, model.candidate, model.tried)
 }
 
 async function make(name: string, source: GraphSource): Promise<AdmittedModel> {
@@ -46,14 +47,13 @@ async function make(name: string, source: GraphSource): Promise<AdmittedModel> {
   return openModel(path, definitions, parseDocument)
 }
 
-async function measureAs(label: string, name: string, tried: Tried): Promise<void> {
-  const open = (): Promise<AdmittedModel> =>
-    openModel(join(folder, name), definitions, parseDocument, { tried })
+async function measureAs(label: string, candidate: Candidate, tried: Tried): Promise<void> {
+  const open = (): Promise<AdmittedModel> => openTried(candidate, tried)
   await (await open()).close()
   const beganUs = systemClock.monotonicUs()
   const model = await open()
   result[`${label}_made_ms`] = (systemClock.monotonicUs() - beganUs) / 1000
-  const random = Random.of(3, name)
+  const random = Random.of(3, label)
   const rows = Float32Array.from({ length: batch * inputCount }, () => random.normal() * 3)
   const out = new Float64Array(batch)
   const added = new Float64Array(batch * inputCount)

@@ -21,6 +21,7 @@ import {
   type OnTrial,
   probesOf,
   replayLatencyUsMax,
+  type TrialTerms,
   tryAgain,
   tryModel,
 } from './trial.ts'
@@ -36,8 +37,6 @@ export interface OpenOptions {
   readonly monotonicUs?: (() => number) | null
   /** True where a model may take its time. What scores it must not depend on the time that it took, then. */
   readonly isForReplay?: boolean
-  /** What was found when the same folder passed the whole trial: then it is opened so, and only its golden rows are tried. */
-  readonly tried?: Tried
 }
 
 const rowMaxDefault = 64
@@ -50,8 +49,6 @@ export interface Admission {
 
 /** What a trial found. */
 export interface Tried {
-  /** Of the manifest. */
-  readonly hash: string
   /** The walker, the runtime up to the margin, or the runtime with the whole graph. */
   readonly kind: 'trees' | 'margin' | 'whole'
   readonly isPadded: boolean
@@ -60,6 +57,8 @@ export interface Tried {
 
 export interface AdmittedModel extends Model {
   readonly tried: Tried
+  /** What it was made of. */
+  readonly candidate: Candidate
 }
 
 /**
@@ -76,27 +75,33 @@ export async function openModel(
   assert(Number.isSafeInteger(rowMax) && rowMax > 0, 'a call has at least one row')
   const candidate = readCandidate(folder, definitions, parse)
   const opening = new Opening(candidate, rowMax, options)
-  const { file, golden, manifest, hash } = candidate
-  const monotonicUs = options.monotonicUs ?? null
-  const mostUs = options.isForReplay === true ? replayLatencyUsMax : latencyUsMax
-  const { tolerance } = manifest
-  const terms = { file, golden, tolerance, monotonicUs, latencyUsMax: mostUs }
-  try {
-    const { tried } = options
-    if (tried?.hash === hash) {
-      const model = await opening.again(tried)
-      await opening.keep(model)
-      await tryAgain(model, terms)
-      return Object.assign(model, { tried })
-    }
+  return opening.admit(async (terms) => {
     const { model, kind, admission } = await opening.choose()
     await opening.keep(model)
     const isPadded = await tryModel(model, terms)
-    return Object.assign(model, { tried: { hash, kind, isPadded, admission } })
-  } catch (error) {
-    await opening.keep(null)
-    throw error
-  }
+    return Object.assign(model, { candidate, tried: { kind, isPadded, admission } })
+  })
+}
+
+/**
+ * Makes a model again that has passed its trial, without its folder: also in another thread, for both are plain data. Only its
+ * golden rows are tried. Throws ModelRefusal; then nothing stays open.
+ */
+export async function openTried(
+  candidate: Candidate,
+  tried: Tried,
+  options: OpenOptions = {},
+): Promise<AdmittedModel> {
+  // Whoever was sent it has an array instead of a buffer.
+  const { buffer, byteOffset, length } = candidate.bytes
+  const own = { ...candidate, bytes: Buffer.from(buffer, byteOffset, length) }
+  const opening = new Opening(own, options.rowMax ?? rowMaxDefault, options)
+  return opening.admit(async (terms) => {
+    const model = await opening.again(tried)
+    await opening.keep(model)
+    await tryAgain(model, terms)
+    return Object.assign(model, { candidate: own, tried })
+  })
 }
 
 interface Choice {
@@ -111,7 +116,10 @@ const unmeasured: Admission = { trees: null, onnxruntime: null }
 class Opening {
   readonly #candidate: Candidate
   readonly #terms: RunTerms
+  /** Takes the time of scorers; null where the clock must not choose among them. */
   readonly #monotonicUs: (() => number) | null
+  readonly #trialUs: (() => number) | null
+  readonly #latencyUsMax: number
   /** With what is to be done once it stays. */
   readonly #open = new Map<OnTrial, () => void>()
 
@@ -119,7 +127,22 @@ class Opening {
     this.#candidate = candidate
     const { providers = ['cpu'], onAttempt = () => undefined } = options
     this.#terms = { rowMax, providers, onAttempt }
-    this.#monotonicUs = options.isForReplay === true ? null : (options.monotonicUs ?? null)
+    this.#trialUs = options.monotonicUs ?? null
+    this.#monotonicUs = options.isForReplay === true ? null : this.#trialUs
+    this.#latencyUsMax = options.isForReplay === true ? replayLatencyUsMax : latencyUsMax
+  }
+
+  /** Runs a trial under the terms of the options; nothing stays open where it throws. */
+  async admit(trial: (terms: TrialTerms) => Promise<AdmittedModel>): Promise<AdmittedModel> {
+    const { file, golden, manifest } = this.#candidate
+    const { tolerance } = manifest
+    const terms = { monotonicUs: this.#trialUs, latencyUsMax: this.#latencyUsMax }
+    try {
+      return await trial({ file, golden, tolerance, ...terms })
+    } catch (error) {
+      await this.keep(null)
+      throw error
+    }
   }
 
   /** The scorer that is to stay. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Model, ModelRefusal } from '../../models/model.ts'
-import { openModel } from '../../models/open.ts'
+import { openModel, openTried } from '../../models/open.ts'
 import { TreeModel, type TreePlan } from '../../models/trees/tree-model.ts'
 import { systemClock } from '../clock.ts'
 import { parseDocument } from '../document.ts'
@@ -13,6 +13,9 @@ import type { ModelFacts, ThreadCall, ThreadOrder, ThreadReply } from './remote-
 assert(parentPort !== null, 'a thread that somebody started')
 const port = parentPort
 const { folder, definitions, providers, rowMax } = workerData as ThreadOrder
+
+/** A session that takes longer to make would hold up every decision for as long. */
+const blockMsMax = 5
 
 /** As float32 and float64. */
 const bytesOf = { row: 4, out: 8 }
@@ -30,7 +33,7 @@ async function open(): Promise<void> {
   const known = new Map(definitions)
   const monotonicUs = (): number => systemClock.monotonicUs()
   const first = await openModel(folder, known, parseDocument, { rowMax, providers, monotonicUs })
-  const { tried } = first
+  const { tried, candidate } = first
   if (first instanceof TreeModel) {
     const { plan } = first
     port.postMessage({ kind: 'trees', plan } satisfies ThreadReply, buffersOf(plan))
@@ -39,13 +42,14 @@ async function open(): Promise<void> {
   await first.close()
   // What it takes where decisions wait: all but the trial.
   const beganUs = monotonicUs()
-  const model = await openModel(folder, known, parseDocument, { rowMax, providers, tried })
+  const model = await openTried(candidate, tried, { rowMax, providers })
   const madeMs = (monotonicUs() - beganUs) / 1000
+  const small = madeMs > blockMsMax ? null : candidate
   const values = model.rowMax * model.inputs.length
   const rows = new SharedArrayBuffer(values * bytesOf.row)
   const out = new SharedArrayBuffer(Math.max(values, model.rowMax) * bytesOf.out)
   serve(model, new Float32Array(rows), new Float64Array(out))
-  say({ kind: 'admitted', facts: factsOf(model), tried, madeMs, rows, out })
+  say({ kind: 'admitted', facts: factsOf(model), tried, small, rows, out })
 }
 
 /** They are handed over, not copied: this thread has no more use for them. */

@@ -4,6 +4,7 @@
 import assert from 'node:assert'
 import { Worker } from 'node:worker_threads'
 import type { Fault } from '../../features/document.ts'
+import type { Candidate } from '../../models/gate.ts'
 import {
   type Model,
   ModelError,
@@ -43,7 +44,8 @@ export type ThreadReply =
       readonly kind: 'admitted'
       readonly facts: ModelFacts
       readonly tried: Tried
-      readonly madeMs: number
+      /** What it is made of, where making it takes no time to speak of; null for what is better left where it is. */
+      readonly small: Candidate | null
       /** Rows, then scores and contributions. */
       readonly rows: SharedArrayBuffer
       readonly out: SharedArrayBuffer
@@ -78,7 +80,7 @@ interface Line {
   readonly thread: Thread
   readonly facts: ModelFacts
   readonly tried: Tried
-  readonly madeMs: number
+  readonly small: Candidate | null
   readonly rows: Float32Array
   readonly out: Float64Array
 }
@@ -95,8 +97,8 @@ export class RemoteModel implements Model {
   readonly attribution: Model['attribution']
   /** What the gate found, for whoever makes it again elsewhere. */
   readonly tried: Tried
-  /** What making it took there once it was tried, ms: so long a thread is blocked. */
-  readonly madeMs: number
+  /** What it is made of, where it is quickly made; null for what is better left in its thread. */
+  readonly small: Candidate | null
   readonly #reopen: Reopen
   readonly #closing = new AbortController()
   #line: Line
@@ -122,7 +124,7 @@ export class RemoteModel implements Model {
   }
 
   private constructor(line: Line, reopen: Reopen) {
-    const { facts, tried, madeMs } = line
+    const { facts, tried, small } = line
     this.name = facts.name
     this.version = facts.version
     this.hash = facts.hash
@@ -132,7 +134,7 @@ export class RemoteModel implements Model {
     this.scorer = facts.scorer
     this.attribution = facts.attribution
     this.tried = tried
-    this.madeMs = madeMs
+    this.small = small
     this.rows = new Float32Array(facts.rowMax * facts.inputs.length)
     this.#line = line
     this.#reopen = reopen
@@ -215,9 +217,9 @@ async function openLine(
       return reply.plan
     }
     if (reply.kind !== 'admitted') throw new ModelError(`trying ${folder}: ${reasonOf(reply)}`)
-    const { facts, tried, madeMs, rows, out } = reply
+    const { facts, tried, small, rows, out } = reply
     const shared = { rows: new Float32Array(rows), out: new Float64Array(out) }
-    return { thread, facts, tried, madeMs, ...shared }
+    return { thread, facts, tried, small, ...shared }
   } catch (error) {
     await thread.end()
     throw error
