@@ -58,7 +58,9 @@ function writeHistory(): void {
 
 /** Rows to `text` and as Parquet. */
 async function openBoth(text: RowSink, names: readonly string[]): Promise<RowSink> {
-  const sinks = [text, await ParquetRows.open(inFolder('features.parquet'), [], names)]
+  // Groups that are full many times before the first tenth.
+  const parquet = await ParquetRows.open(inFolder('features.parquet'), [], names, 4096)
+  const sinks = [text, parquet]
   return {
     write: (transaction, values, at) => {
       for (const sink of sinks) sink.write(transaction, values, at)
