@@ -104,7 +104,7 @@ const variants: readonly Variant[] = [
     script: script('swap'),
     args: ['600', '60', '300', '10'],
     about:
-      'weir serve on a real Redis, 600 calls a second, Poisson arrivals, deadline 20 ms: a minute with one model, then five with another one every 10 s through the admin listener, in turn a network 40-32-16-1, 100 trees of depth 6, a network 40-700-700-1 (2 MB) and 500 trees of depth 8 (10 MB); each goes through the whole gate in a thread meanwhile. The generator, Redis, the engine and the gate share the two cores. A swap’s ms are from the request to its confirmation.',
+      'weir serve on a real Redis, 600 calls a second, Poisson arrivals, deadline 20 ms: a minute with one model, then five with another one every 10 s through the admin listener, in turn a network 40-32-16-1, 100 trees of depth 6, a network 40-700-700-1 (2 MB) and 500 trees of depth 8 (10 MB); each goes through the whole gate in a thread meanwhile. The generator, Redis, the engine and the gate share the two cores. A swap’s ms are from the request to its confirmation. Held journals and answers are kept small (32 and 8 MiB), so that memory is that of models.',
     rounds: 1,
   },
   {

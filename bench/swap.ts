@@ -36,9 +36,9 @@ const weir = new EngineProcess(
 source: ${shipped.mapping}
 models: ${join(folder, models[0][0])}
 models_folder: ${folder}
-redis: { url: '${redis.url}' }
+redis: { url: '${redis.url}', held_bytes_max: 32MiB }
 hash_key: 00112233445566778899aabbccddeeff
-http: { port: ${port} }
+http: { port: ${port}, answer_bytes_max: 8MiB }
 admin: { port: ${adminPort} }
 `,
   { KAFKA_BROKERS: undefined, REDIS_URL: undefined },
@@ -64,6 +64,7 @@ const over = new Promise((resolve) => {
 let swaps = 0
 let refused = 0
 const swapTimesMs: number[] = []
+const rssMb: number[] = []
 const swapping = swapAll()
 names.clear()
 await load('swapping', swapSeconds)
@@ -75,6 +76,11 @@ result['swap_ms_median'] = swapTimesMs.sort((a, b) => a - b)[Math.floor(swapTime
 result['swap_ms_longest'] = swapTimesMs.at(-1)!
 result['models_seen'] = names.size
 result['rss_mb_before'] = rssBefore
+// The most of each quarter: what trying a large model takes goes back to the process, not to the system.
+for (const quarter of [0, 1, 2, 3]) {
+  const [from, end] = [quarter, quarter + 1].map((part) => Math.floor((part * rssMb.length) / 4))
+  result[`rss_mb_quarter_${quarter + 1}`] = Math.max(...rssMb.slice(from, end))
+}
 result['rss_mb_after'] = await rss()
 const { code, stderr } = await weir.kill('SIGTERM')
 await redis.stop()
@@ -124,6 +130,7 @@ async function swapAll(): Promise<void> {
     swapTimesMs.push(performance.now() - began)
     if (response.status === 200) swaps++
     else refused++
+    rssMb.push(processUsage(weir.child.pid!).rssMb)
     await Promise.race([over, pause(everySeconds * 1000)])
   }
 }
