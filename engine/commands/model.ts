@@ -1,12 +1,13 @@
 // `weir model …`: looks at a model, or brings one from elsewhere. What each asks for; what they do is in files of their own.
 import { statSync } from 'node:fs'
-import { basename, extname, relative, resolve } from 'node:path'
+import { extname, relative, resolve } from 'node:path'
 import { show } from '../../features/document.ts'
 import type { Imputation } from '../../models/import/request.ts'
 import type { Thresholds } from '../../models/model.ts'
 import { type OutputKind, outputKinds } from '../../models/reading.ts'
 import { type CommandLine, sharedFlags } from './command.ts'
 import type { Flags } from './flags.ts'
+import { modelNameOf } from './model-name.ts'
 import { rowFileEndings } from './row-file.ts'
 
 const fileArgument = '<file>'
@@ -169,11 +170,11 @@ function readFeatures(flags: Flags): string[] | Named | null {
 /** `--out models/cards-v2`: the model is called cards, version 2, if it is not said otherwise. */
 function readOut(flags: Flags): Pick<ImportOptions, 'folder' | 'name' | 'version'> {
   const folder = named(flags, '--out')
-  const match = /^([a-z][a-z0-9_]{0,47})-v([1-9]\d{0,5})$/.exec(basename(folder.path))
-  const name = flags.text('--name') ?? match?.[1] ?? null
-  const version = flags.count('--model-version', 1, 1_000_000) ?? Number(match?.[2] ?? 0)
+  const called = modelNameOf(folder.path)
+  const name = flags.text('--name') ?? called?.name ?? null
+  const version = flags.count('--model-version', 1, 1_000_000) ?? called?.version ?? 0
   if (folder.text === '') flags.fault('--out', 'a folder such as models/cards-v1', 'nothing')
-  else if (match === null && (name === null || version === 0)) {
+  else if (called === null && (name === null || version === 0)) {
     const expected = 'a folder <name>-v<version> such as cards-v1, or --name and --model-version'
     flags.fault('--out', expected, show(folder.text))
   } else if (name !== null && !/^[A-Za-z_]\w{0,63}$/.test(name)) {

@@ -13,6 +13,7 @@ interface Decision {
   readonly scores?: readonly object[]
 }
 
+// The fields that a decision has besides those of every document; the schema's own test holds them.
 const decisionOf = (record: LogRecord): Decision => documentOf(record) as unknown as Decision
 
 test('models change under load: each offset has one decision, of a model that was admitted, and all of them had their turn', async (t) => {

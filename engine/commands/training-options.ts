@@ -9,6 +9,7 @@ import type { LoadedConfig } from '../config.ts'
 import { type Flag, sharedFlags } from './command.ts'
 import type { Flags } from './flags.ts'
 import { historyInput, type Input } from './input.ts'
+import { modelNameOf } from './model-name.ts'
 
 export type Method =
   | { readonly kind: 'network'; readonly fit: FitOptions }
@@ -271,12 +272,12 @@ function sayMethod(
 function readOut(flags: Flags): ModelPlace {
   const text = flags.text('--out')
   const folder = resolve(flags.folder, text ?? '.')
-  const match = /^([a-z][a-z0-9_]{0,47})-v([1-9]\d{0,5})$/.exec(basename(folder))
-  if (text === null || match === null) {
+  const called = modelNameOf(folder)
+  if (text === null || called === null) {
     const found = text === null ? 'nothing' : show(text)
     flags.fault('--out', 'a folder <name>-v<version> such as cards-v1', found)
   }
-  return { folder, name: match?.[1] ?? '', version: Number(match?.[2] ?? 0) }
+  return { folder, name: called?.name ?? '', version: called?.version ?? 0 }
 }
 
 function readNames(flags: Flags): string[] | null {

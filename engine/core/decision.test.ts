@@ -22,6 +22,7 @@ const dayMs = 86_400_000
 const feature = (name: string, windowMs: number): Feature =>
   ({ name, definition: '', entity: null, windowMs, delayMs: 0 }) as Feature
 const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
+// All of a plan that writing a decision reads.
 const plan = { features, journals: [], recordStride: 0 } as unknown as Plan
 const scored: Seat = {
   model: new LinearModel({ name: 'm', weights: { amount: 0.1 } }),

@@ -5,7 +5,7 @@ import type { Plan } from '../../features/plan.ts'
 import { type Model, ModelError } from '../../models/model.ts'
 import type { Knowledge } from './knowledge.ts'
 import { batchRowsMax, reasonsMax } from './limits.ts'
-import { type Lineup, type Seat, seatsByCohort } from './lineup.ts'
+import { cohortCount, type Lineup, type Seat, seatsByCohort } from './lineup.ts'
 import { Pace } from './pace.ts'
 import { type OutcomeName, outcomeOf, outcomes, roundScore } from './policy.ts'
 import type { Clock } from './ports.ts'
@@ -122,7 +122,7 @@ export class Scoring {
     return this.#scorers.flatMap(({ seat: { model, share }, tally }, at) => {
       if (model === null) return []
       const role = at === 0 ? 'champion' : 'challenger'
-      return [{ model, role, share: at === 0 ? 10_000 - given : share, ...tally }]
+      return [{ model, role, share: at === 0 ? cohortCount - given : share, ...tally }]
     })
   }
 
