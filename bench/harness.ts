@@ -2,18 +2,9 @@
 // It knows nothing of what is measured: a variant prints one line of JSON, an object of numbers.
 import { execFile } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-
-export interface Variant {
-  readonly name: string
-  /** Arguments of the process, after the path of node's script. */
-  readonly script: string
-  readonly args: readonly string[]
-  /** What it measures and what it leaves out, for under the numbers. */
-  readonly about: string
-  /** Where it takes minutes: fewer rounds than the others. */
-  readonly rounds?: number
-}
+import { nodeFlags, type Outcome, type Variant } from './variant.ts'
 
 export interface VariantResult {
   readonly name: string
@@ -35,9 +26,6 @@ export interface Machine {
 
 const run = promisify(execFile)
 
-/** A young generation large enough that a batch dies in it: docs/operations.md says the same to users. */
-export const nodeFlags = ['--min-semi-space-size=64', '--max-semi-space-size=64'] as const
-
 export async function runRounds(
   variants: readonly Variant[],
   rounds: number,
@@ -52,9 +40,9 @@ export async function runRounds(
     for (const variant of order) {
       if (round >= (variant.rounds ?? rounds)) continue
       progress(`round ${round + 1}/${rounds}: ${variant.name}`)
-      const measured = await runOnce(variant)
+      const { measures } = await runOnce(variant)
       const byMeasure = values.get(variant.name)!
-      for (const [measure, value] of Object.entries(measured)) {
+      for (const [measure, value] of Object.entries(measures)) {
         byMeasure.set(measure, [...(byMeasure.get(measure) ?? []), value])
       }
     }
@@ -68,11 +56,12 @@ export async function runRounds(
   }))
 }
 
-async function runOnce({ script, args }: Variant): Promise<Record<string, number>> {
-  const argv = [...nodeFlags, '--expose-gc', script, ...args]
+async function runOnce({ script, args }: Variant): Promise<Outcome> {
+  const path = fileURLToPath(new URL(`./${script}.js`, import.meta.url))
+  const argv = [...nodeFlags, '--expose-gc', path, ...args]
   const { stdout } = await run(process.execPath, argv, { maxBuffer: 64 * 1024 * 1024 })
   const line = stdout.trim().split('\n').at(-1) ?? ''
-  return JSON.parse(line) as Record<string, number>
+  return JSON.parse(line) as Outcome
 }
 
 export function describeMachine(): Machine {

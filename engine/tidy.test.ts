@@ -182,8 +182,13 @@ const cases: readonly (readonly [string, string, string, RegExp | null])[] = [
     "import '../../bench/harness.ts'",
     /nothing imports main or bench/,
   ],
-  ['bench keeps off main', 'bench/pipeline.ts', "import '../engine/main.ts'", /assemble/],
-  ['bench uses anything else', 'bench/pipeline.ts', "import '../features/store/redis.ts'", null],
+  ['bench keeps off main', 'bench/variants/pipeline.ts', "import '../engine/main.ts'", /assemble/],
+  [
+    'bench uses anything else',
+    'bench/variants/pipeline.ts',
+    "import '../features/store/redis.ts'",
+    null,
+  ],
   [
     'files beside main keep off drivers',
     'engine/errors.ts',

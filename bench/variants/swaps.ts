@@ -3,15 +3,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
-import { systemClock } from '../engine/clock.ts'
-import { admit } from '../engine/lineup/admission.ts'
-import { Swapper } from '../engine/lineup/swapper.ts'
-import { manifestHash } from '../engine/lineup/watched-folder.ts'
-import { MemoryStore } from '../features/store/memory.ts'
-import { definitions, networkGraph, treesGraph, writeFolder } from './model-folders.ts'
-import { processUsage } from './usage.ts'
-import { benchHashKey, makeMessages } from './workload.ts'
+import { assemble, makePipeline, shipped } from '../../engine/assemble.ts'
+import { systemClock } from '../../engine/clock.ts'
+import { admit } from '../../engine/lineup/admission.ts'
+import { Swapper } from '../../engine/lineup/swapper.ts'
+import { manifestHash } from '../../engine/lineup/watched-folder.ts'
+import { MemoryStore } from '../../features/store/memory.ts'
+import { definitions, networkGraph, treesGraph, writeFolder } from '../model-folders.ts'
+import { processUsage } from '../usage.ts'
+import { tell } from '../variant.ts'
+import { benchHashKey, makeMessages } from '../workload.ts'
 
 const [swaps = 500] = process.argv.slice(2).map(Number)
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-swaps-'))
@@ -62,4 +63,4 @@ for (let swap = 1; swap <= swaps; swap++) {
 result['ms_per_swap'] = (performance.now() - began) / swaps
 await Promise.all((await swapper.close()).map((model) => model.close()))
 rmSync(folder, { recursive: true })
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })

@@ -1,17 +1,18 @@
 // tinybench over the stages of the pipeline, one process: parse, encode, fold, score, decide. Prints one line of JSON, µs each.
 import { Bench } from 'tinybench'
-import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
-import { Knowledge } from '../engine/core/knowledge.ts'
-import { closeLineup } from '../engine/core/lineup.ts'
-import { Outcomes } from '../engine/core/outcomes.ts'
-import type { Message } from '../engine/core/ports.ts'
-import { Scoring } from '../engine/core/scoring.ts'
-import { Fold } from '../features/fold.ts'
-import type { GeneratedRow } from '../features/generator/generator.ts'
-import { Encoder } from '../features/record.ts'
-import { MemoryStore } from '../features/store/memory.ts'
-import { Transaction } from '../features/transaction.ts'
-import { benchHashKey, makeMessages } from './workload.ts'
+import { assemble, makePipeline, shipped } from '../../engine/assemble.ts'
+import { Knowledge } from '../../engine/core/knowledge.ts'
+import { closeLineup } from '../../engine/core/lineup.ts'
+import { Outcomes } from '../../engine/core/outcomes.ts'
+import type { Message } from '../../engine/core/ports.ts'
+import { Scoring } from '../../engine/core/scoring.ts'
+import { Fold } from '../../features/fold.ts'
+import type { GeneratedRow } from '../../features/generator/generator.ts'
+import { Encoder } from '../../features/record.ts'
+import { MemoryStore } from '../../features/store/memory.ts'
+import { Transaction } from '../../features/transaction.ts'
+import { tell } from '../variant.ts'
+import { benchHashKey, makeMessages } from '../workload.ts'
 
 const historyCount = 100_000
 const batchCount = 64
@@ -98,7 +99,7 @@ for (const { name, result: measured } of bench.tasks) {
   result[`${name.replaceAll(' ', '_')}_us_per_transaction`] = (measured.latency.p50 * 1000) / per
 }
 await closeLineup(lineup)
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 function withoutRepeats(list: readonly Message[]): Message[] {
   const idOf = ({ value }: Message): string =>

@@ -2,17 +2,18 @@
 // that was filled before: what a decision costs, and whether memory grows.
 // Usage: stream.js <transactions> <warm-up> <bound of held journals>. Prints one line of JSON.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { shipped } from '../engine/assemble.ts'
-import { systemClock } from '../engine/clock.ts'
-import { PartitionReader } from '../engine/stream/partition-reader.ts'
-import { EngineProcess } from '../engine/testing/engine-process.ts'
-import { KafkaServer } from '../engine/testing/kafka-server.ts'
-import { TestTopics } from '../engine/testing/topics.ts'
-import { generate } from '../features/generator/generator.ts'
-import { defaultParameters } from '../features/generator/parameters.ts'
-import { writeRow } from '../features/generator/row.ts'
-import { RedisServer } from '../features/testing/redis-server.ts'
-import { processUsage } from './usage.ts'
+import { shipped } from '../../engine/assemble.ts'
+import { systemClock } from '../../engine/clock.ts'
+import { PartitionReader } from '../../engine/stream/partition-reader.ts'
+import { EngineProcess } from '../../engine/testing/engine-process.ts'
+import { KafkaServer } from '../../engine/testing/kafka-server.ts'
+import { TestTopics } from '../../engine/testing/topics.ts'
+import { generate } from '../../features/generator/generator.ts'
+import { defaultParameters } from '../../features/generator/parameters.ts'
+import { writeRow } from '../../features/generator/row.ts'
+import { RedisServer } from '../../features/testing/redis-server.ts'
+import { processUsage } from '../usage.ts'
+import { tell } from '../variant.ts'
 
 const partitions = 4
 const chunk = 10_000
@@ -48,7 +49,7 @@ const result = {
   rss_mb_at_end: end.rssMb,
   rss_mb_more_per_million: ((end.rssMb - warm.rssMb) * 1e6) / decided,
 }
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 interface Reached {
   readonly outcomes: number

@@ -1,16 +1,17 @@
 // One process: the whole pipeline over generated transactions, in memory or on a real Redis, decisions written as text.
 // Usage: pipeline.js memory|redis <batch> <warm-up> <measured>. Prints one line of JSON.
-import { assemble, makePipeline, shipped } from '../engine/assemble.ts'
-import { systemClock } from '../engine/clock.ts'
-import { closeLineup } from '../engine/core/lineup.ts'
-import type { Pipeline } from '../engine/core/pipeline.ts'
-import type { Message } from '../engine/core/ports.ts'
-import { MemoryStore } from '../features/store/memory.ts'
-import { RedisStore } from '../features/store/redis.ts'
-import type { Store } from '../features/store/store.ts'
-import { RedisServer } from '../features/testing/redis-server.ts'
-import { processUsage } from './usage.ts'
-import { benchHashKey, makeMessages } from './workload.ts'
+import { assemble, makePipeline, shipped } from '../../engine/assemble.ts'
+import { systemClock } from '../../engine/clock.ts'
+import { closeLineup } from '../../engine/core/lineup.ts'
+import type { Pipeline } from '../../engine/core/pipeline.ts'
+import type { Message } from '../../engine/core/ports.ts'
+import { MemoryStore } from '../../features/store/memory.ts'
+import { RedisStore } from '../../features/store/redis.ts'
+import type { Store } from '../../features/store/store.ts'
+import { RedisServer } from '../../features/testing/redis-server.ts'
+import { processUsage } from '../usage.ts'
+import { tell } from '../variant.ts'
+import { benchHashKey, makeMessages } from '../workload.ts'
 
 const [kind = 'memory', batchText = '64', warmText = '100000', measuredText = '200000'] =
   process.argv.slice(2)
@@ -59,7 +60,7 @@ if (redis !== null) {
 await store.close()
 await redis?.stop()
 await closeLineup(assembly.lineup)
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 async function openStore(): Promise<Store> {
   const plans = assembly.plan

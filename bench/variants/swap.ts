@@ -5,14 +5,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { shipped } from '../engine/assemble.ts'
-import { EngineProcess } from '../engine/testing/engine-process.ts'
-import { freePort } from '../engine/testing/sidecar-process.ts'
-import { RedisServer } from '../features/testing/redis-server.ts'
-import { networkGraph, treesGraph, writeFolder } from './model-folders.ts'
-import { openLoop, quantile } from './open-loop.ts'
-import { processUsage } from './usage.ts'
-import { makeMessages } from './workload.ts'
+import { shipped } from '../../engine/assemble.ts'
+import { EngineProcess } from '../../engine/testing/engine-process.ts'
+import { freePort } from '../../engine/testing/sidecar-process.ts'
+import { RedisServer } from '../../features/testing/redis-server.ts'
+import { networkGraph, treesGraph, writeFolder } from '../model-folders.ts'
+import { openLoop, quantile } from '../open-loop.ts'
+import { processUsage } from '../usage.ts'
+import { tell } from '../variant.ts'
+import { makeMessages } from '../workload.ts'
 
 const [callsPerSecond = 600, aloneSeconds = 60, swapSeconds = 300, everySeconds = 10] = process.argv
   .slice(2)
@@ -86,7 +87,7 @@ const { code, stderr } = await weir.kill('SIGTERM')
 await redis.stop()
 rmSync(folder, { recursive: true })
 if (code !== 0) throw new Error(`weir serve ended with ${code}: ${stderr}`)
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 async function load(name: string, forSeconds: number): Promise<void> {
   const count = Math.floor(callsPerSecond * forSeconds)

@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Bench } from 'tinybench'
-import { systemClock } from '../engine/clock.ts'
-import { parseDocument } from '../engine/document.ts'
-import { Random } from '../features/generator/random.ts'
-import type { Candidate } from '../models/gate.ts'
-import type { GraphSource } from '../models/graph/graph.ts'
-import { type AdmittedModel, openModel, openTried, type Tried } from '../models/open.ts'
-import { definitions, inputCount, networkGraph, treesGraph, writeFolder } from './model-folders.ts'
+import { systemClock } from '../../engine/clock.ts'
+import { parseDocument } from '../../engine/document.ts'
+import { Random } from '../../features/generator/random.ts'
+import type { Candidate } from '../../models/gate.ts'
+import type { GraphSource } from '../../models/graph/graph.ts'
+import { type AdmittedModel, openModel, openTried, type Tried } from '../../models/open.ts'
+import { definitions, inputCount, networkGraph, treesGraph, writeFolder } from '../model-folders.ts'
+import { tell } from '../variant.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-models-'))
 const result: Record<string, number> = {}
@@ -22,7 +23,7 @@ await measure('network_40_32_16_1', networkGraph([32, 16]))
 await measure('network_1mb', networkGraph([512, 512]))
 await measure('network_10mb', networkGraph([1600, 1600]))
 rmSync(folder, { recursive: true })
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 /** On the walker, and on the runtime up to the margin. */
 async function measureTrees(name: string, source: GraphSource): Promise<void> {

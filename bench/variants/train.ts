@@ -1,13 +1,13 @@
 // One process: a fit of `weir train` on made-up rows. A network 40-64-32-1 in batches of 1,024, or boosted trees of 31 leaves; a
 // pass over the rows is an epoch, or a tree. Usage: train.js wasm|native|trees. Prints one line of JSON.
-import { systemClock } from '../engine/clock.ts'
-import { Random } from '../features/generator/random.ts'
-import { Transaction, Verdict } from '../features/transaction.ts'
-import { fitNetwork } from '../models/train/fit.ts'
-import { RowTable } from '../models/train/row-table.ts'
-import { fitScaling } from '../models/train/scaling.ts'
-import { type BackendChoice, openTensorflow } from '../models/train/tensorflow.ts'
-import { fitTrees } from '../models/train/trees/boosting.ts'
+import { systemClock } from '../../engine/clock.ts'
+import { Random } from '../../features/generator/random.ts'
+import { Transaction, Verdict } from '../../features/transaction.ts'
+import { fitNetwork } from '../../models/train/fit.ts'
+import { RowTable } from '../../models/train/row-table.ts'
+import { fitScaling } from '../../models/train/scaling.ts'
+import { type BackendChoice, openTensorflow } from '../../models/train/tensorflow.ts'
+import { fitTrees } from '../../models/train/trees/boosting.ts'
 
 const columns = 40
 const rowCount = 200_000

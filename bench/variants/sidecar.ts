@@ -7,13 +7,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { shipped } from '../engine/assemble.ts'
-import { EngineProcess } from '../engine/testing/engine-process.ts'
-import { freePort } from '../engine/testing/sidecar-process.ts'
-import { RedisServer } from '../features/testing/redis-server.ts'
-import { type Measured, openLoop, quantile, type Target } from './open-loop.ts'
-import { processUsage } from './usage.ts'
-import { makeMessages } from './workload.ts'
+import { shipped } from '../../engine/assemble.ts'
+import { EngineProcess } from '../../engine/testing/engine-process.ts'
+import { freePort } from '../../engine/testing/sidecar-process.ts'
+import { RedisServer } from '../../features/testing/redis-server.ts'
+import { type Measured, openLoop, quantile, type Target } from '../open-loop.ts'
+import { processUsage } from '../usage.ts'
+import { tell } from '../variant.ts'
+import { makeMessages } from '../workload.ts'
 
 const [warm = 20_000, measured = 5000, callsPerSecond = 400] = process.argv.slice(2).map(Number)
 /** The warm-up has no deadline to keep. */
@@ -61,7 +62,7 @@ const { code, stderr } = await weir.kill('SIGTERM')
 await redis.stop()
 rmSync(folder, { recursive: true })
 if (code !== 0) throw new Error(`weir serve ended with ${code}: ${stderr}`)
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 async function places(name: string) {
   return { tcp: { port: await freePort() }, unix: { socketPath: join(folder, `${name}.sock`) } }

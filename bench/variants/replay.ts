@@ -6,11 +6,11 @@ import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { shipped } from '../engine/assemble.ts'
-import { systemClock } from '../engine/clock.ts'
-import { type GeneratedRow, generate } from '../features/generator/generator.ts'
-import { defaultParameters } from '../features/generator/parameters.ts'
-import { nodeFlags } from './harness.ts'
+import { shipped } from '../../engine/assemble.ts'
+import { systemClock } from '../../engine/clock.ts'
+import { type GeneratedRow, generate } from '../../features/generator/generator.ts'
+import { defaultParameters } from '../../features/generator/parameters.ts'
+import { nodeFlags, tell } from '../variant.ts'
 
 /** Count and average over three windows of the card, counts and the risk of the merchant: what a first model looks at. */
 const catalog = `features:
@@ -49,7 +49,7 @@ const [code] = (await once(child, 'exit')) as [number | null]
 const wallUs = systemClock.monotonicUs() - beganUs
 rmSync(folder, { recursive: true })
 if (code !== 0) throw new Error(`weir replay ended with ${code}: ${said.join('')}`)
-process.stdout.write(`${JSON.stringify({ transactions_per_second: (count * 1e6) / wallUs })}\n`)
+tell({ measures: { transactions_per_second: (count * 1e6) / wallUs } })
 
 async function writeRows(path: string): Promise<void> {
   const out = createWriteStream(path)

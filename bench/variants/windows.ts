@@ -1,21 +1,22 @@
 // What windows cost: observing and folding alone on a real Redis, windows that grow, one merchant with much of the traffic.
 // Usage: windows.js stages <bytes held> | growth | hot | million. Prints one line of JSON.
-import { assemble, shipped } from '../engine/assemble.ts'
-import { type Catalog, compileCatalog } from '../features/catalog.ts'
-import { Fold } from '../features/fold.ts'
-import { Observation } from '../features/observation.ts'
-import { Plan } from '../features/plan.ts'
-import { Encoder } from '../features/record.ts'
-import { Keys } from '../features/store/keys.ts'
-import { MemoryStore } from '../features/store/memory.ts'
-import { RedisStore } from '../features/store/redis.ts'
-import type { Store } from '../features/store/store.ts'
-import { makeRandom } from '../features/testing/random-transactions.ts'
-import type { RedisClient } from '../features/testing/redis-client.ts'
-import { RedisServer } from '../features/testing/redis-server.ts'
-import { Transaction, type TransactionSchema } from '../features/transaction.ts'
-import { processUsage } from './usage.ts'
-import { benchHashKey, makeMessages } from './workload.ts'
+import { assemble, shipped } from '../../engine/assemble.ts'
+import { type Catalog, compileCatalog } from '../../features/catalog.ts'
+import { Fold } from '../../features/fold.ts'
+import { Observation } from '../../features/observation.ts'
+import { Plan } from '../../features/plan.ts'
+import { Encoder } from '../../features/record.ts'
+import { Keys } from '../../features/store/keys.ts'
+import { MemoryStore } from '../../features/store/memory.ts'
+import { RedisStore } from '../../features/store/redis.ts'
+import type { Store } from '../../features/store/store.ts'
+import { makeRandom } from '../../features/testing/random-transactions.ts'
+import type { RedisClient } from '../../features/testing/redis-client.ts'
+import { RedisServer } from '../../features/testing/redis-server.ts'
+import { Transaction, type TransactionSchema } from '../../features/transaction.ts'
+import { processUsage } from '../usage.ts'
+import { tell } from '../variant.ts'
+import { benchHashKey, makeMessages } from '../workload.ts'
 
 const [kind = 'stages', heldText = String(2 ** 30)] = process.argv.slice(2)
 const hourMs = 3_600_000
@@ -91,7 +92,7 @@ class Run {
 
 const runs = { stages, growth, hot, million }
 const result = await runs[kind as keyof typeof runs]()
-process.stdout.write(`${JSON.stringify(result)}\n`)
+tell({ measures: result })
 
 /** Four entities, 51 features, the generator's mix; calls of 16. */
 async function stages(): Promise<Record<string, number>> {

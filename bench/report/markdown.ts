@@ -1,6 +1,6 @@
 // Writes bench/RESULTS.md from bench/results/latest.json. Never edited by hand.
-import type { Machine, VariantResult } from './harness.ts'
-import { median } from './harness.ts'
+import type { Machine, VariantResult } from '../harness.ts'
+import { median } from '../harness.ts'
 
 export interface Results {
   readonly machine: Machine
