@@ -15,6 +15,7 @@ export const suite: readonly Variant[] = [
     name: 'pipeline',
     script: 'variants/pipeline',
     args: ['memory', '64', '100000', '200000'],
+    quick: ['memory', '64', '5000', '5000'],
     needs: [],
     about:
       'One process, memory store, decision batches of 64, JSON in, decision text out. Leaves out Kafka and Redis; counts garbage collection and the ONNX runtime.',
@@ -23,6 +24,7 @@ export const suite: readonly Variant[] = [
     name: 'store/batches-of-16',
     script: 'variants/pipeline',
     args: ['redis', '16', '60000', '60000'],
+    quick: ['redis', '16', '5000', '5000'],
     needs: ['redis'],
     about:
       'As above against a real Redis on loopback, one bucket, decision batches of 16. No Kafka, so no send batches. The Redis figure is its whole process.',
@@ -31,6 +33,7 @@ export const suite: readonly Variant[] = [
     name: 'store/batches-of-64',
     script: 'variants/pipeline',
     args: ['redis', '64', '60000', '60000'],
+    quick: ['redis', '64', '5000', '5000'],
     needs: ['redis'],
     about: 'The same with decision batches of 64.',
   },
@@ -79,6 +82,7 @@ export const suite: readonly Variant[] = [
     name: 'sidecar',
     script: 'variants/sidecar',
     args: ['20000', '5000', '400'],
+    quick: ['2000', '500', '200'],
     needs: ['redis'],
     about:
       'weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: 5,000 calls each, Poisson arrivals at 400 a second, after 20,000 of history; from due to the end of the reply, so the client is in all of it. The generator spins for the millisecond before each call.',
@@ -111,6 +115,7 @@ export const suite: readonly Variant[] = [
     name: 'swap/under-load',
     script: 'variants/swap',
     args: ['600', '60', '300', '10'],
+    quick: ['200', '5', '10', '5'],
     needs: ['redis'],
     about:
       'weir serve on a real Redis, 600 calls a second, Poisson arrivals, deadline 20 ms: a minute with one model, then five with another one every 10 s through the admin listener, in turn a network 40-32-16-1, 100 trees of depth 6, a network 40-700-700-1 (2 MB) and 500 trees of depth 8 (10 MB); each goes through the whole gate in a thread meanwhile. The generator, Redis, the engine and the gate share the two cores. A swap’s ms are from the request to its confirmation. Held journals and answers are kept small (32 and 8 MiB), so that memory is that of models.',
@@ -120,6 +125,7 @@ export const suite: readonly Variant[] = [
     name: 'swap/five-hundred',
     script: 'variants/swaps',
     args: ['500'],
+    quick: ['10'],
     needs: [],
     about:
       'One process, three models in turn (two networks, 100 trees), each through the whole gate in a thread, 64 transactions decided between two changes; resident memory after a collection.',
@@ -129,6 +135,7 @@ export const suite: readonly Variant[] = [
     name: 'replay',
     script: 'variants/replay',
     args: ['1000000'],
+    quick: ['50000'],
     needs: [],
     about:
       'weir replay of a generated CSV file, a catalog of twelve features over two entities, no model and no decisions out: reading, parsing, windows. Starting the process counts.',
@@ -137,6 +144,7 @@ export const suite: readonly Variant[] = [
     name: 'stream/backlog',
     script: 'variants/stream',
     args: ['1500000', '500000', '256MiB'],
+    quick: ['30000', '10000', '256MiB'],
     needs: ['redis', 'kafka'],
     about:
       'weir stream on a real broker (four partitions, one node) and a real Redis, catching up on a topic filled before: batches of 256, sends of what gathered meanwhile. From the 500,000th outcome on. The broker and the fetching of it share the two cores. Memory still grows towards the bound of held journals, 256 MiB.',
@@ -146,6 +154,7 @@ export const suite: readonly Variant[] = [
     name: 'stream/backlog-little-held',
     script: 'variants/stream',
     args: ['1500000', '600000', '128MiB'],
+    quick: ['30000', '10000', '128MiB'],
     needs: ['redis', 'kafka'],
     about:
       'The same with at most 128 MiB of held journals, which are full before the measuring begins: whether anything else grows. More is read from Redis.',

@@ -10,6 +10,8 @@ export interface Variant {
   /** The script, relative to bench/, without its ending. */
   readonly script: string
   readonly args: readonly string[]
+  /** Arguments for `--quick`, a run of a few seconds whose numbers are not kept; where there are none, `args`. */
+  readonly quick?: readonly string[]
   readonly needs: readonly Need[]
   /** What it measures and what it leaves out, for under the numbers. */
   readonly about: string

@@ -190,6 +190,19 @@ const cases: readonly (readonly [string, string, string, RegExp | null])[] = [
     null,
   ],
   [
+    'tests keep off bench',
+    'engine/cli.test.ts',
+    "import '../bench/harness.ts'",
+    /move what the test needs out of bench/,
+  ],
+  ["bench's own tests do not", 'bench/harness.test.ts', "import './harness.ts'", null],
+  [
+    "bench's own tests keep off main",
+    'bench/harness.test.ts',
+    "import '../engine/main.ts'",
+    /process of its own/,
+  ],
+  [
     'files beside main keep off drivers',
     'engine/errors.ts',
     "import './stream/sink.ts'",

@@ -33,6 +33,11 @@ export function isTest(path: string): boolean {
 }
 
 export const zones: readonly Zone[] = [
+  zone('a test of bench', (path) => isTest(path) && path.startsWith('bench/'), everything, {
+    not: ['engine/main.ts'],
+    isFreeOfHomes: true,
+    advice: 'start main.js as a process of its own',
+  }),
   zone('a test', isTest, everything, {
     not: ['engine/main.ts', 'bench/'],
     isFreeOfHomes: true,
