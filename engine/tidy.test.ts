@@ -182,13 +182,8 @@ const cases: readonly (readonly [string, string, string, RegExp | null])[] = [
     "import '../../bench/harness.ts'",
     /nothing imports main or bench/,
   ],
-  ['bench keeps off main', 'bench/variants/pipeline.ts', "import '../engine/main.ts'", /assemble/],
-  [
-    'bench uses anything else',
-    'bench/variants/pipeline.ts',
-    "import '../features/store/redis.ts'",
-    null,
-  ],
+  ['bench keeps off main', 'bench/harness.ts', "import '../engine/main.ts'", /assemble/],
+  ['bench uses anything else', 'bench/harness.ts', "import '../features/store/redis.ts'", null],
   [
     'tests keep off bench',
     'engine/cli.test.ts',

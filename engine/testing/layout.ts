@@ -144,6 +144,7 @@ export const packageHomes: Readonly<Record<string, readonly string[]>> = {
   pino: ['engine/telemetry/log.ts'],
   'prom-client': ['engine/telemetry/metrics.ts'],
   commander: ['engine/cli.ts'],
+  tinybench: ['bench/'],
 }
 
 /** Built-in modules of files, sockets, processes and threads: not for pure zones. */
