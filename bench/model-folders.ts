@@ -20,24 +20,37 @@ export const definitions: ReadonlyMap<string, string> = new Map(
 export const inputCount = 40
 const goldenRows = 16
 
+/** What a model reads, and what its golden rows are drawn from. */
+export interface Inputs {
+  /** Definition by feature. */
+  readonly definitions: ReadonlyMap<string, string>
+  draw(random: Random, input: number): number
+}
+
+const shippedInputs: Inputs = {
+  definitions: new Map([...definitions].slice(0, inputCount)),
+  draw: (random) => random.normal() * 3,
+}
+
 /** Writes a folder; `version` makes another manifest, and so another model, of the same file. */
 export async function writeFolder(
   folder: string,
   name: string,
   source: GraphSource,
   version = 1,
+  inputs = shippedInputs,
 ): Promise<void> {
   const bytes = writeGraph(source)
   const random = Random.of(7, name)
   const rows = Array.from({ length: goldenRows }, () =>
-    Array.from({ length: inputCount }, () => Math.fround(random.normal() * 3)),
+    Array.from({ length: inputCount }, (_, input) => Math.fround(inputs.draw(random, input))),
   )
   const manifest = {
     name,
     version,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     input: 'features',
-    inputs: [...definitions].slice(0, inputCount).map(([feature, definition]) => {
+    inputs: [...inputs.definitions].map(([feature, definition]) => {
       return { feature, definition, imputation: -1, mean: 0, deviation: 1 }
     }),
     output: { name: 'score' },
@@ -83,8 +96,12 @@ export function networkGraph(hidden: readonly number[]): GraphSource {
   }
 }
 
-/** Full trees with random splits, a sigmoid at the end. */
-export function treesGraph(trees: number, depth: number): GraphSource {
+/** Full trees with random splits, drawn by `threshold` where inputs are not around zero; a sigmoid at the end. */
+export function treesGraph(
+  trees: number,
+  depth: number,
+  threshold: Inputs['draw'] = (random) => random.normal() * 2,
+): GraphSource {
   const random = Random.of(2, `trees ${trees}x${depth}`)
   const inner = 2 ** depth - 1
   const all = 2 ** (depth + 1) - 1
@@ -95,12 +112,15 @@ export function treesGraph(trees: number, depth: number): GraphSource {
   const child = (step: number): number[] => each((_, at) => (at < inner ? 2 * at + step : 0))
   const leaf = (value: (at: number) => number): number[] =>
     Array.from({ length: leaves }, (_, at) => value(at))
+  const features = each((_, at) => (at < inner ? random.below(inputCount) : 0))
   const attributes = {
     n_targets: { int: 1 },
     nodes_treeids: { ints: each((tree) => tree) },
     nodes_nodeids: { ints: each((_, at) => at) },
-    nodes_featureids: { ints: each((_, at) => (at < inner ? random.below(inputCount) : 0)) },
-    nodes_values: { floats: each((_, at) => (at < inner ? random.normal() * 2 : 0)) },
+    nodes_featureids: { ints: features },
+    nodes_values: {
+      floats: each((tree, at) => (at < inner ? threshold(random, features[tree * all + at]!) : 0)),
+    },
     nodes_modes: { texts: each((_, at) => (at < inner ? 'BRANCH_LEQ' : 'LEAF')) },
     nodes_truenodeids: { ints: child(1) },
     nodes_falsenodeids: { ints: child(2) },
