@@ -1,4 +1,5 @@
 // All variants, in the order of RESULTS.md. A variant belongs to the benchmark before the slash of its name.
+import { rivals } from './peers/rivals.ts'
 import type { Variant } from './variant.ts'
 
 export const suite: readonly Variant[] = [
@@ -160,4 +161,5 @@ export const suite: readonly Variant[] = [
       'The same with at most 128 MiB of held journals, which are full before the measuring begins: whether anything else grows. More is read from Redis.',
     rounds: 1,
   },
+  ...rivals,
 ]
