@@ -1,82 +1,177 @@
-// Runs each variant in a fresh process, several rounds, the order reversed every other round, and keeps every raw value.
-// It knows nothing of what is measured: a variant prints one line of JSON, an object of numbers.
-import { execFile } from 'node:child_process'
-import { cpus, release, totalmem } from 'node:os'
+// Runs each variant in a fresh process, several rounds, the order reversed every other round, and keeps every raw value. Before
+// each it asks what the machine is worth just now. It knows nothing of what is measured, and one variant that fails, hangs or
+// leaves something running never hurts the next.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { processEnvironment } from '../engine/config.ts'
+import { describeCommit, describeVersions } from './machine.ts'
+import type { Probe } from './probe.ts'
+import type { Run, VariantResult } from './results.ts'
 import { nodeFlags, type Outcome, type Variant } from './variant.ts'
 
-export interface VariantResult {
+export interface Plan {
+  readonly rounds: number
+  /** Small sizes: what a variant calls `quick`. */
+  readonly isQuick: boolean
+  /** Aborted to stop: what runs is ended, and what was measured is told. */
+  readonly stop: AbortSignal
+  progress(text: string): void
+}
+
+export interface Failed {
   readonly name: string
-  readonly about: string
-  /** What was measured, and when. */
-  readonly commit: string
-  readonly date: string
-  /** By measure, one value a round. */
-  readonly values: Readonly<Record<string, readonly number[]>>
+  readonly why: string
 }
 
-export interface Machine {
-  readonly cpu: string
-  readonly cores: number
-  readonly memoryGiB: number
-  readonly kernel: string
-  readonly node: string
+export interface Measured {
+  /** Those with at least one run, in the order of `variants`. */
+  readonly variants: readonly VariantResult[]
+  /** Not started again after the first failure, and none of their runs counts. */
+  readonly failed: readonly Failed[]
 }
 
-const run = promisify(execFile)
-
-export async function runRounds(
-  variants: readonly Variant[],
-  rounds: number,
-  progress: (text: string) => void,
-): Promise<VariantResult[]> {
-  const described = await run('git', ['describe', '--always', '--dirty']).catch(() => null)
-  const commit = described?.stdout.trim() ?? 'unknown'
-  const date = new Date().toISOString().slice(0, 10)
-  const values = new Map(variants.map(({ name }) => [name, new Map<string, number[]>()]))
-  for (let round = 0; round < rounds; round++) {
+export async function runRounds(variants: readonly Variant[], plan: Plan): Promise<Measured> {
+  const { rounds, stop, progress } = plan
+  const runs = new Map<Variant, Run[]>(variants.map((variant) => [variant, []]))
+  const failed = new Map<Variant, Failed>()
+  for (let round = 0; round < rounds && !stop.aborted; round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
     for (const variant of order) {
-      if (round >= (variant.rounds ?? rounds)) continue
+      if (stop.aborted) break
+      if (failed.has(variant) || round >= (variant.rounds ?? rounds)) continue
       progress(`round ${round + 1}/${rounds}: ${variant.name}`)
-      const { measures } = await runOnce(variant)
-      const byMeasure = values.get(variant.name)!
-      for (const [measure, value] of Object.entries(measures)) {
-        byMeasure.set(measure, [...(byMeasure.get(measure) ?? []), value])
+      try {
+        const run = await runOnce(variant, plan)
+        runs.get(variant)!.push(run)
+        for (const why of run.void ?? []) progress(`void, ${variant.name}: ${why}`)
+      } catch (error) {
+        if (stop.aborted) break
+        const why = advised((error as Error).message)
+        failed.set(variant, { name: variant.name, why })
+        progress(`failed, ${variant.name}: ${why}`)
       }
     }
   }
-  return variants.map(({ name, about }) => ({
-    name,
-    about,
-    commit,
-    date,
-    values: Object.fromEntries(values.get(name)!),
-  }))
-}
-
-async function runOnce({ script, args }: Variant): Promise<Outcome> {
-  const path = fileURLToPath(new URL(`./${script}.js`, import.meta.url))
-  const argv = [...nodeFlags, '--expose-gc', path, ...args]
-  const { stdout } = await run(process.execPath, argv, { maxBuffer: 64 * 1024 * 1024 })
-  const line = stdout.trim().split('\n').at(-1) ?? ''
-  return JSON.parse(line) as Outcome
-}
-
-export function describeMachine(): Machine {
-  const [first] = cpus()
+  const facts = { commit: describeCommit(), date: today(), versions: describeVersions() }
   return {
-    cpu: first?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    node: process.version,
+    variants: variants
+      .filter((variant) => !failed.has(variant) && runs.get(variant)!.length > 0)
+      .map((variant) => {
+        const { name, about } = variant
+        return { name, about, ...facts, runs: runs.get(variant)! }
+      }),
+    failed: [...failed.values()],
   }
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+function today(): string {
+  return new Date().toISOString().slice(0, 10)
+}
+
+/** Long enough to see one stall in a hundred, and short beside what is measured. */
+const probeMs = { quick: 100, full: 500 }
+
+async function runOnce(variant: Variant, { isQuick, stop }: Plan): Promise<Run> {
+  const ms = isQuick ? probeMs.quick : probeMs.full
+  const { calibrationUs, stalls } = await lastLine<Probe>('probe', [String(ms)], stop)
+  const args = isQuick ? (variant.quick ?? variant.args) : variant.args
+  const outcome = await lastLine<Outcome>(variant.script, args, stop)
+  const measures = Object.entries(outcome.measures).map(([name, value]) => [name, rounded(value)])
+  return { ...outcome, measures: Object.fromEntries(measures), calibrationUs, stalls }
+}
+
+/** What is beyond was never measured. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(6))
+}
+
+/** What takes longer hangs. */
+const runMsMax = 30 * 60_000
+
+/** Runs a script of bench/ in a process group and a temporary folder of its own, both gone afterwards, and reads its last line. */
+async function lastLine<T>(script: string, args: readonly string[], stop: AbortSignal): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'))
+  const path = fileURLToPath(new URL(`./${script}.js`, import.meta.url))
+  const child = spawn(process.execPath, [...nodeFlags, '--expose-gc', path, ...args], {
+    detached: true,
+    env: { ...processEnvironment(), TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  try {
+    const { why, stdout, stderr } = await ended(child, stop)
+    const line = stdout.trim().split('\n').at(-1) ?? ''
+    if (why !== null) throw new Error(`${why}${complaint(stderr)}`)
+    return JSON.parse(line) as T
+  } finally {
+    killGroup(child)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+interface Ended {
+  /** Null where it ended well. */
+  readonly why: string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function ended(child: ChildProcess, stop: AbortSignal): Promise<Ended> {
+  let stdout = ''
+  let stderr = ''
+  let isLate = false
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-stderrCharsMax)
+  })
+  return new Promise((resolve) => {
+    const end = (): void => {
+      killGroup(child)
+    }
+    const timer = setTimeout(() => {
+      isLate = true
+      end()
+    }, runMsMax)
+    stop.addEventListener('abort', end, { once: true })
+    // What it has started may hold its pipes open.
+    child.once('exit', end)
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      stop.removeEventListener('abort', end)
+      const how = isLate ? `still ran after ${runMsMax / 60_000} minutes` : null
+      const why = code === 0 ? null : (how ?? `ended with ${signal ?? code}`)
+      resolve({ why, stdout, stderr })
+    })
+  })
+}
+
+const stderrCharsMax = 8000
+
+/** Also what it has started: a broker must not outlive who measures it. */
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+const noSpace = /ENOSPC|no space left/i
+
+/** The line of stderr that says what was wrong. */
+function complaint(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
+  const said =
+    lines.find((line) => noSpace.test(line)) ??
+    lines.find((line) => /error|expected/i.test(line)) ??
+    lines.at(-1)
+  return said === undefined ? '' : `: ${said.trim()}`
+}
+
+/** What went wrong, and what helps where that is known. */
+function advised(message: string): string {
+  if (!noSpace.test(message)) return message
+  return `${message} (working files go to ${tmpdir()}: set TMPDIR to a folder on a disk with space)`
 }

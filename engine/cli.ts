@@ -81,8 +81,10 @@ function declare(
   if (line.argument !== undefined) commander.argument(line.argument.form, line.argument.help)
   commander.action(async () => {
     const values: Record<string, string | true> = {}
-    const [argument] = commander.args
-    if (line.argument !== undefined && argument !== undefined) values[line.argument.form] = argument
+    // Only an argument that takes a list lets several through.
+    if (line.argument !== undefined && commander.args.length > 0) {
+      values[line.argument.form] = commander.args.join(',')
+    }
     for (const option of commander.options) {
       const value = commander.getOptionValue(option.attributeName()) as string | true | undefined
       if (value !== undefined) values[option.long!] = value

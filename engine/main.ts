@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runCommandLine } from './cli.ts'
 import { systemClock } from './clock.ts'
 import { backfillLine, runBackfill } from './commands/backfill.ts'
+import { benchLine, runBench } from './commands/bench.ts'
 import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
 import { initLine, runInit } from './commands/init.ts'
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   command(inspectLine, runInspect),
   command(importLine, runImport),
   command(rollbackLine, runRollback),
+  command(benchLine, runBench),
 ]
 
 const stop = new AbortController()

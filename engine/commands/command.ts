@@ -23,7 +23,7 @@ export interface CommandLine<Options> {
   readonly summary: string
   /** A short paragraph: what goes in, what comes out and where. */
   readonly details: string
-  /** What comes without a flag: `<file>`, read like a flag of that name. */
+  /** What comes without a flag: `<file>`, or `[name...]` for a list, read like a flag of that name; a list has commas. */
   readonly argument?: Flag
   readonly flags: readonly Flag[]
   readonly examples: readonly string[]

@@ -1,0 +1,256 @@
+// The pictures of RESULTS.md: latency by offered load, the ledger as stacked bars, CPU over commits. Drawn by Vega, which an
+// installed package need not have: without it there are none, and that is said. It draws only what was measured.
+import type { Config, TopLevelSpec } from 'vega-lite'
+import type { Past, Results, Run, VariantResult } from '../results.ts'
+import { measuresOf, soundRuns } from '../results.ts'
+import type { PagePlot } from './markdown.ts'
+import { figureBy, figureOf, median } from './statistics.ts'
+import { words } from './words.ts'
+
+export interface Plots {
+  readonly list: readonly PagePlot[]
+  /** SVG by path. */
+  readonly files: ReadonlyMap<string, string>
+  /** Why there are none; null where there may be some. */
+  readonly missing: string | null
+}
+
+interface Drawing {
+  readonly plot: PagePlot
+  readonly spec: TopLevelSpec
+}
+
+export async function drawPlots(
+  { variants }: Results,
+  history: readonly Past[],
+  packages: readonly string[] = ['vega', 'vega-lite'],
+): Promise<Plots> {
+  const libraries = await Promise.all(packages.map((name) => import(name))).catch(() => null)
+  if (libraries === null) {
+    const missing =
+      'There are no plots: the packages vega and vega-lite are not installed (`npm install vega vega-lite`).'
+    return { list: [], files: new Map(), missing }
+  }
+  const [vega, lite] = libraries as [typeof import('vega'), typeof import('vega-lite')]
+  const drawings = [...loads(variants), ...ledgers(variants), ...histories(history)]
+  const files = new Map<string, string>()
+  for (const { plot, spec } of drawings) {
+    const view = new vega.View(vega.parse(lite.compile(spec).spec), { renderer: 'none' })
+    files.set(plot.path, `${await view.toSVG()}\n`)
+    view.finalize()
+  }
+  return { list: drawings.map(({ plot }) => plot), files, missing: null }
+}
+
+/** On paper of its own, so that it is legible on light and dark pages alike. Colours are told apart by colour-blind eyes too. */
+const look: {
+  readonly background: string
+  readonly padding: number
+  readonly config: Config
+} = {
+  background: '#fcfcfa',
+  padding: 16,
+  config: {
+    font: 'system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif',
+    view: { stroke: null },
+    axis: {
+      labelColor: '#333',
+      titleColor: '#333',
+      titleFontWeight: 'normal',
+      labelFontSize: 12,
+      titleFontSize: 12,
+      gridColor: '#e4e4e0',
+      domainColor: '#999',
+      tickColor: '#999',
+      titlePadding: 10,
+    },
+    legend: {
+      labelColor: '#333',
+      titleColor: '#333',
+      labelFontSize: 12,
+      titleFontSize: 12,
+      titleFontWeight: 'normal',
+      labelLimit: 320,
+    },
+    range: {
+      category: [
+        ...['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7a5195', '#5c5c5c'],
+        ...['#88a000', '#a0522d', '#00687a', '#b8a400'],
+      ],
+    },
+  },
+}
+
+/** One picture a benchmark: p50 and p99 of each curve that has an offered rate. */
+function loads(variants: readonly VariantResult[]): Drawing[] {
+  const points = variants.flatMap((variant) => pointsOf(variant))
+  return [...new Set(points.map(({ benchmark }) => benchmark))].map((benchmark) => {
+    const values = points.filter((point) => point.benchmark === benchmark)
+    return {
+      plot: {
+        path: `plots/latency-${benchmark}.svg`,
+        title: `${benchmark}: latency by offered load, medians of the runs`,
+        benchmark,
+      },
+      spec: {
+        ...look,
+        data: { values },
+        width: 560,
+        height: 320,
+        mark: { type: 'line', point: { size: 40 }, strokeWidth: 2 },
+        encoding: {
+          x: {
+            field: 'offered',
+            type: 'quantitative',
+            title: 'offered transactions a second',
+            scale: { zero: false, nice: true },
+            axis: { format: ',d', tickCount: 6 },
+          },
+          y: {
+            field: 'ms',
+            type: 'quantitative',
+            title: 'ms, logarithmic',
+            scale: { type: 'log', nice: true },
+            axis: { format: '~g' },
+          },
+          color: { field: 'curve', type: 'nominal', title: null, sort: null },
+          strokeDash: {
+            field: 'quantile',
+            type: 'nominal',
+            title: null,
+            scale: {
+              domain: ['p50', 'p99'],
+              range: [
+                [1, 0],
+                [5, 4],
+              ],
+            },
+          },
+        },
+      },
+    }
+  })
+}
+
+function pointsOf(variant: VariantResult): readonly {
+  readonly benchmark: string
+  readonly curve: string
+  readonly offered: number
+  readonly quantile: string
+  readonly ms: number
+}[] {
+  const [benchmark, rest] = variant.name.split('/') as [string, string?]
+  const names = new Set(soundRuns(variant).flatMap((run) => Object.keys(run.series ?? {})))
+  return [...names].flatMap((name) => {
+    const curve =
+      names.size === 1 && rest !== undefined ? rest : [rest, name].filter(Boolean).join(' ')
+    const count = Math.max(...soundRuns(variant).map((run) => run.series?.[name]?.length ?? 0))
+    return Array.from({ length: count }, (_, at) => at).flatMap((at) => {
+      const value = (field: string): number | null =>
+        figureBy(variant, field, (run) => run.series?.[name]?.[at]?.[field])?.median ?? null
+      const offered = value('offered_per_second')
+      if (offered === null) return []
+      return ['p50', 'p99'].flatMap((quantile) => {
+        const us = value(`${quantile}_us`)
+        return us === null
+          ? []
+          : [{ benchmark, curve: words(curve), offered, quantile, ms: us / 1000 }]
+      })
+    })
+  })
+}
+
+/** One picture a benchmark: a bar a variant, of its measures `stage_<name>_cpu_us`. */
+function ledgers(variants: readonly VariantResult[]): Drawing[] {
+  const parts = variants.flatMap((variant) =>
+    measuresOf(variant).flatMap((measure) => {
+      const stage = /^stage_(\w+)_cpu_us$/.exec(measure)?.[1]
+      if (stage === undefined) return []
+      const [benchmark] = variant.name.split('/') as [string]
+      const us = figureOf(variant, measure)!.median
+      return [{ benchmark, name: variant.name, stage: words(stage), us }]
+    }),
+  )
+  return [...new Set(parts.map(({ benchmark }) => benchmark))].map((benchmark) => {
+    const own = parts.filter((part) => part.benchmark === benchmark)
+    const stages = [...new Set(own.map(({ stage }) => stage))]
+    const values = own.map((part) => ({ ...part, place: stages.indexOf(part.stage) }))
+    return {
+      plot: {
+        path: `plots/ledger-${benchmark}.svg`,
+        title: `${benchmark}: CPU-µs a decision by stage, medians of the runs`,
+        benchmark,
+      },
+      spec: {
+        ...look,
+        data: { values },
+        width: 560,
+        height: { step: 44 },
+        mark: { type: 'bar' },
+        encoding: {
+          x: { field: 'us', type: 'quantitative', title: 'CPU-µs a decision', stack: 'zero' },
+          y: { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260 } },
+          color: { field: 'stage', type: 'nominal', title: null, sort: stages },
+          order: { field: 'place', type: 'quantitative' },
+        },
+      },
+    }
+  })
+}
+
+/** What is followed over commits: the CPU of the engine wherever it is measured. */
+const followed = /^(engine_cpu_us_per_(decision|outcome)|fold_cpu_us|cpu_us_per_call)$/
+
+/** CPU over commits, divided by the calibration where there was one, so that a slower machine does not look like a slower engine. */
+function histories(history: readonly Past[]): Drawing[] {
+  const commits = [...new Set(history.map(({ commit }) => commit))]
+  if (commits.length < 2) return []
+  const reference = median(
+    history.flatMap(({ runs }) => runs.flatMap((run) => run.calibrationUs ?? [])),
+  )
+  const values = history.flatMap(({ name, commit, runs }) =>
+    [...new Set(runs.flatMap(({ measures }) => Object.keys(measures)))]
+      .filter((measure) => followed.test(measure))
+      .map((measure) => {
+        const us = median(runs.flatMap((run) => calibrated(run, measure, reference)))
+        return { commit, us, curve: `${name}: ${words(measure)}` }
+      }),
+  )
+  const often = values.filter(
+    ({ curve }) => values.filter((value) => value.curve === curve).length > 1,
+  )
+  if (often.length === 0) return []
+  return [
+    {
+      plot: {
+        path: 'plots/history.svg',
+        title: 'CPU-µs over commits, medians, calibrated where the result has a calibration',
+        benchmark: null,
+      },
+      spec: {
+        ...look,
+        data: { values: often },
+        width: 560,
+        height: 300,
+        mark: { type: 'line', point: { size: 40 }, strokeWidth: 2 },
+        encoding: {
+          x: {
+            field: 'commit',
+            type: 'nominal',
+            title: null,
+            sort: commits,
+            axis: { labelAngle: -40 },
+          },
+          y: { field: 'us', type: 'quantitative', title: 'CPU-µs', scale: { zero: true } },
+          color: { field: 'curve', type: 'nominal', title: null, sort: null },
+        },
+      },
+    },
+  ]
+}
+
+function calibrated(run: Run, measure: string, reference: number): number[] {
+  const value = run.measures[measure]
+  if (value === undefined) return []
+  return [run.calibrationUs === null ? value : (value * reference) / run.calibrationUs]
+}
