@@ -70,7 +70,11 @@ const look: {
       labelFontSize: 12,
       titleFontSize: 12,
       titleFontWeight: 'normal',
-      labelLimit: 320,
+      labelLimit: 0,
+      orient: 'bottom',
+      columns: 2,
+      offset: 16,
+      columnPadding: 24,
     },
     range: {
       category: [
@@ -109,7 +113,7 @@ function loads(variants: readonly VariantResult[]): Drawing[] {
           y: {
             field: 'ms',
             type: 'quantitative',
-            title: 'ms, logarithmic',
+            title: 'ms (logarithmic), p50 solid, p99 dashed',
             scale: { type: 'log', nice: true },
             axis: { format: '~g' },
           },
@@ -118,19 +122,17 @@ function loads(variants: readonly VariantResult[]): Drawing[] {
             field: 'quantile',
             type: 'nominal',
             title: null,
-            scale: {
-              domain: ['p50', 'p99'],
-              range: [
-                [1, 0],
-                [5, 4],
-              ],
-            },
+            scale: { domain: ['p50', 'p99'], range: [solid, dashed] },
+            legend: null,
           },
         },
       },
     }
   })
 }
+
+const solid = [1, 0]
+const dashed = [5, 4]
 
 function pointsOf(variant: VariantResult): readonly {
   readonly benchmark: string
@@ -186,13 +188,32 @@ function ledgers(variants: readonly VariantResult[]): Drawing[] {
         data: { values },
         width: 560,
         height: { step: 44 },
-        mark: { type: 'bar' },
         encoding: {
-          x: { field: 'us', type: 'quantitative', title: 'CPU-µs a decision', stack: 'zero' },
           y: { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260 } },
-          color: { field: 'stage', type: 'nominal', title: null, sort: stages },
-          order: { field: 'place', type: 'quantitative' },
         },
+        layer: [
+          {
+            mark: { type: 'bar' },
+            encoding: {
+              x: { field: 'us', type: 'quantitative', title: 'CPU-µs a decision', stack: 'zero' },
+              color: {
+                field: 'stage',
+                type: 'nominal',
+                title: null,
+                sort: stages,
+                legend: { columns: 6 },
+              },
+              order: { field: 'place', type: 'quantitative' },
+            },
+          },
+          {
+            mark: { type: 'text', align: 'left', dx: 6, color: '#333' },
+            encoding: {
+              x: { aggregate: 'sum', field: 'us', type: 'quantitative' },
+              text: { aggregate: 'sum', field: 'us', type: 'quantitative', format: '.1f' },
+            },
+          },
+        ],
       },
     }
   })
@@ -213,7 +234,7 @@ function histories(history: readonly Past[]): Drawing[] {
       .filter((measure) => followed.test(measure))
       .map((measure) => {
         const us = median(runs.flatMap((run) => calibrated(run, measure, reference)))
-        return { commit, us, curve: `${name}: ${words(measure)}` }
+        return { commit, us, curve: `${name}, ${words(measure.replace(/_cpu_us.*/, ''))}` }
       }),
   )
   const often = values.filter(
@@ -224,7 +245,8 @@ function histories(history: readonly Past[]): Drawing[] {
     {
       plot: {
         path: 'plots/history.svg',
-        title: 'CPU-µs over commits, medians, calibrated where the result has a calibration',
+        title:
+          'CPU-µs a decision over commits, medians; measured in another hour is made comparable by the calibration kernel, where a result has it',
         benchmark: null,
       },
       spec: {

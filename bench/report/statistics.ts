@@ -72,6 +72,7 @@ function refusalOf(
   const kind = kindOf(measure)
   if (deviationOf(values) > kind.deviationMax) return 'too noisy'
   const floorUs = stallFloorUs(measure, runs)
+  if (floorUs === null) return 'stalls unknown'
   const us = median(values) * (measure.endsWith('_ms') ? 1000 : 1)
   return floorUs > us * stallShareMax ? `stalls of ${Math.round(floorUs)} µs` : null
 }
@@ -87,11 +88,12 @@ export function deviationOf(values: readonly number[]): number {
   return farthest === 0 ? 0 : farthest / Math.abs(middle)
 }
 
-/** What the machine's own stalls were at the quantile that a measure names, median over the runs; 0 where it names none. */
-function stallFloorUs(measure: string, runs: readonly Run[]): number {
+/** What the machine's own stalls were at the quantile that a measure names, median over the runs; 0 where it names none, null where nobody looked. */
+function stallFloorUs(measure: string, runs: readonly Run[]): number | null {
   const quantile = /(?:^|_)(p50|p99|p999)_(?:\w+_)?(?:us|ms)$/.exec(measure)?.[1]
   const stalls = runs.flatMap((run) => run.stalls ?? [])
-  if (quantile === undefined || stalls.length === 0) return 0
+  if (quantile === undefined) return 0
+  if (stalls.length === 0) return null
   const key = `${quantile}Us` as 'p50Us' | 'p99Us' | 'p999Us'
   return median(stalls.map((one) => one[key]))
 }
