@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { readDocument } from '../../engine/document.ts'
 import { compileCatalogs } from '../../features/catalogs.ts'
 import type { Random } from '../../features/generator/random.ts'
+import type { GraphSource } from '../../models/graph/graph.ts'
 import { treesGraph, writeFolder } from '../model-folders.ts'
 import { StandardOracle } from './oracle.ts'
 import {
@@ -44,8 +45,13 @@ export async function writeStandard(
   const { features } = compileCatalogs([readDocument(catalog)])
   const definitions = new Map(features.map(({ name, definition }) => [name, definition]))
   const draw = around(options)
-  await writeFolder(model, 'standard', treesGraph(trees, depth, draw), 1, { definitions, draw })
+  await writeFolder(model, 'standard', standardGraph(options), 1, { definitions, draw })
   return { catalog, mapping, model }
+}
+
+/** Its first node has the trees, each full: inner nodes by level, then leaves. */
+export function standardGraph(options: StandardOptions = standardOptions): GraphSource {
+  return treesGraph(trees, depth, around(options))
 }
 
 /** `transactions.jsonl`, and in `expected.jsonl` the features of every `checkEvery`th: `{ index, id, features }`. */
