@@ -45,6 +45,12 @@ export async function kafkaJars(): Promise<string> {
   return join(folder, 'lib')
 }
 
+/** Small and quick to start; it never compiles well, which costs a benchmark more than it saves. */
+const quickJvm = [
+  ...['-Xms192m', '-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+  ...['-Xshare:auto', '-XX:-UsePerfData', '-XX:MaxDirectMemorySize=64m'],
+]
+
 /** Where a node and all controllers of its cluster listen. */
 interface Place {
   readonly id: number
@@ -57,27 +63,33 @@ export class KafkaServer {
   readonly port: number
   readonly #folder: string
   readonly #jars: string
+  readonly #jvm: readonly string[]
   #process: ChildProcess
 
-  private constructor({ port, folder }: Place, jars: string) {
+  private constructor({ port, folder }: Place, jars: string, jvm: readonly string[]) {
     this.port = port
     this.#folder = folder
     this.#jars = jars
-    this.#process = launch(jars, folder)
+    this.#jvm = jvm
+    this.#process = launch(jars, folder, jvm)
+  }
+
+  get pid(): number {
+    return this.#process.pid!
   }
 
   get brokers(): string {
     return `127.0.0.1:${this.port}`
   }
 
-  /** Formats a new data folder and starts a broker on it. */
-  static async start(): Promise<KafkaServer> {
-    const [server] = await KafkaServer.startCluster(1)
+  /** Formats a new data folder and starts a broker on it. `jvm`: flags of Java, in place of those of a test. */
+  static async start(jvm = quickJvm): Promise<KafkaServer> {
+    const [server] = await KafkaServer.startCluster(1, jvm)
     return server!
   }
 
   /** So many nodes, each broker and controller; a silent one counts as lost after three seconds. */
-  static async startCluster(size: number): Promise<KafkaServer[]> {
+  static async startCluster(size: number, jvm = quickJvm): Promise<KafkaServer[]> {
     const jars = await kafkaJars()
     const ports = await freePorts(2 * size)
     const controllers = ports.slice(size)
@@ -89,7 +101,7 @@ export class KafkaServer {
         await writeFile(file, properties(place))
         const format = ['format', '-t', 'WeirTestClusterAAAAAAA', '-c', file]
         await run('java', ['-Xmx64m', '-cp', `${jars}/*`, 'kafka.tools.StorageTool', ...format])
-        return new KafkaServer(place, jars)
+        return new KafkaServer(place, jars, jvm)
       }),
     )
     await Promise.all(servers.map((server) => server.#ready()))
@@ -98,7 +110,7 @@ export class KafkaServer {
 
   /** Starts the stopped broker again, on its port and data. */
   async restart(): Promise<void> {
-    this.#process = launch(this.#jars, this.#folder)
+    this.#process = launch(this.#jars, this.#folder, this.#jvm)
     await this.#ready()
   }
 
@@ -129,16 +141,14 @@ export class KafkaServer {
   }
 }
 
-function launch(jars: string, folder: string): ChildProcess {
+function launch(jars: string, folder: string, jvm: readonly string[]): ChildProcess {
   const log = openSync(join(folder, 'broker.log'), 'w')
-  const small = ['-Xms192m', '-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-  const quick = ['-Xshare:auto', '-XX:-UsePerfData', '-XX:MaxDirectMemorySize=64m']
   const logging = [
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
     '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
   ]
   const classes = ['-cp', `${jars}/*`, 'kafka.Kafka', join(folder, 'server.properties')]
-  const child = spawn('java', [...small, ...quick, ...logging, ...classes], {
+  const child = spawn('java', [...jvm, ...logging, ...classes], {
     stdio: ['ignore', log, log],
   })
   endWithParent(child)

@@ -1,0 +1,67 @@
+// Holds decisions of any engine against the naive oracle: which of them rest on other numbers than the window contract says.
+import { fingerprint, StandardOracle } from '../standard/oracle.ts'
+import { featureNames, type StandardTransaction } from '../standard/transactions.ts'
+
+/** Expectations for every `every`th transaction from the `from`th on. */
+export class DecisionCheck {
+  readonly #expected = new Map<string, string>()
+  readonly #seen = new Set<string>()
+  readonly #oracle = new StandardOracle()
+  readonly #from: number
+  readonly #every: number
+  #index = 0
+  #differing = 0
+  #marked = 0
+  #bytes = 0
+  #decisions = 0
+
+  constructor(from: number, every: number) {
+    this.#from = from
+    this.#every = every
+  }
+
+  /** In the order of the topic; over several partitions, in the order in which they were produced. */
+  produced(transaction: StandardTransaction): void {
+    if (this.#index >= this.#from && this.#index % this.#every === 0) {
+      this.#expected.set(transaction.id, fingerprint(this.#oracle.features(transaction)))
+    }
+    this.#oracle.add(transaction)
+    this.#index++
+  }
+
+  decided(text: string): void {
+    this.#bytes += text.length
+    this.#decisions++
+    const id = /"id":"([^"]+)"/.exec(text)?.[1] ?? ''
+    const expected = this.#expected.get(id)
+    if (expected === undefined || this.#seen.has(id)) return
+    this.#seen.add(id)
+    const decision = JSON.parse(text) as Decision
+    const { features } = decision
+    const found =
+      typeof features === 'string'
+        ? features
+        : fingerprint(featureNames.map((name) => features[name] ?? 0))
+    if (found === expected) return
+    this.#differing++
+    if ((decision.approximate ?? []).length > 0) this.#marked++
+  }
+
+  /** Of the decisions that were checked. Each expected one must have come. */
+  get measures(): Record<string, number> {
+    const missing = this.#expected.size - this.#seen.size
+    return {
+      differing_share: this.#differing / this.#seen.size,
+      differing_unmarked_share: (this.#differing - this.#marked) / this.#seen.size,
+      missing_decisions: missing,
+      decision_bytes: this.#bytes / this.#decisions,
+    }
+  }
+}
+
+interface Decision {
+  /** Of peers their fingerprint, of Weir all of them. */
+  readonly features: string | Readonly<Record<string, number | null>>
+  /** Features that Weir says are approximate. */
+  readonly approximate?: readonly string[]
+}
