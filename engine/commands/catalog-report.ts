@@ -4,9 +4,16 @@ import type { Feature } from '../../features/catalog.ts'
 import type { CatalogUnion } from '../../features/catalogs.ts'
 import type { EntityPlan } from '../../features/entity-plan.ts'
 import type { Plan } from '../../features/plan.ts'
-import { Keys } from '../../features/store/keys.ts'
-import { journalBytes } from '../../features/store/redis-memory.ts'
 import { formatDuration } from '../setting.ts'
+import {
+  capsLong,
+  type JournalSize,
+  journalSizes,
+  recordBytes,
+  redisBytes,
+  tableBytes,
+  windowDays,
+} from './journal-size.ts'
 import { count as formatCount } from './text.ts'
 
 export interface CatalogReport {
@@ -77,7 +84,7 @@ export function catalogJson(report: CatalogReport): string {
       cap,
       features: features.length,
     })),
-    bytes_per_transaction: bytesPerTransaction(plan),
+    bytes_per_transaction: recordBytes(plan),
     kept_days: keptDays(report),
     transactions_per_second: report.transactionsPerSecond,
     record_bytes_kept: keptBytes(report),
@@ -161,7 +168,7 @@ function costLines(report: CatalogReport): string[] {
   const { plan, transactionsPerSecond, entities } = report
   const gigabytes = keptBytes(report) / 1e9
   const lines = [
-    `${bytesPerTransaction(plan)} B of records per transaction in ${plan.journals.length} journals, namespace ${plan.namespace}`,
+    `${recordBytes(plan)} B of records per transaction in ${plan.journals.length} journals, namespace ${plan.namespace}`,
     `In Redis, by records per journal: ${lengths.map((n) => `${n}: ${Math.round(redisBytes(plan, n))} B`).join(', ')}`,
     `${transactionsPerSecond} transactions/s kept for ${keptDays(report)} days: ${gigabytes.toPrecision(3)} GB of records.`,
   ]
@@ -180,70 +187,28 @@ function costLines(report: CatalogReport): string[] {
     ...lines,
     '',
     ...table(['journal', 'entities', 'records each', 'B each', 'GB of Redis'], rows),
-    `${(total / 1e9).toPrecision(3)} GB in all, and about 40 B for each journal in the tables of Redis. A journal that is touched goes on growing up to`,
+    `${(total / 1e9).toPrecision(3)} GB in all, and about ${tableBytes} B for each journal in the tables of Redis. A journal that is touched goes on growing up to`,
     `${capsLong} caps of records, whatever the windows: only what nothing touches expires.`,
   ]
 }
 
 const lengths = [1, 8, 64, 512] as const
 
-/** Memory of a transaction's records in Redis where each of its journals has `records` of them. */
-function redisBytes(plan: Plan, records: number): number {
-  return plan.journals.reduce(
-    (sum, { kind, width }) => sum + journalBytes(records, width, keyLength(plan, kind)) / records,
-    0,
-  )
+/** Of the kinds whose number is known. */
+function sizesOf(report: CatalogReport): JournalSize[] {
+  return journalSizes(report.plan, keptTransactions(report), report.entities)
 }
-
-interface Size {
-  readonly kind: string
-  readonly count: number
-  readonly records: number
-  readonly bytes: number
-  readonly isCompacted: boolean
-}
-
-/** A journal is compacted when it has so many caps of records, down to two and a half on average. */
-const capsLong = 4
-/** Of sums: what is left of them when they are packed, about. */
-const packedShare = 0.25
-
-/** Of the kinds whose number is known, with transactions spread evenly. */
-function sizesOf({ plan, entities, transactionsPerSecond, ...rest }: CatalogReport): Size[] {
-  const kept =
-    transactionsPerSecond * keptDays({ plan, entities, transactionsPerSecond, ...rest }) * 86_400
-  return plan.journals.flatMap(({ kind, width, cap, hopFloats }) => {
-    const count = entities.get(kind)
-    if (count === undefined) return []
-    const each = Math.max(1, Math.round(kept / count))
-    const isCompacted = each > capsLong * cap
-    const records = isCompacted ? capsLong * cap : each
-    const sums = isCompacted ? hopFloats * 8 * packedShare : 0
-    const bytes = journalBytes(records, width, keyLength(plan, kind)) + sums
-    return [{ kind, count, records, bytes, isCompacted }]
-  })
-}
-
-/** Characters of a journal's key under the default tenant. */
-function keyLength(plan: Plan, kind: string): number {
-  const entity = plan.journals.findIndex((journal) => journal.kind === kind)
-  return new Keys(plan, 1).journal('default', entity, new Uint32Array(4), 0).length
-}
-
-function bytesPerTransaction({ journals }: Plan): number {
-  return journals.reduce((sum, { width }) => sum + width, 0)
-}
-
-const dayMs = 86_400_000
 
 function keptDays({ days, catalog }: CatalogReport): number {
-  const longestMs = Math.max(...catalog.features.map(({ windowMs, delayMs }) => windowMs + delayMs))
-  return days ?? Math.ceil(longestMs / dayMs)
+  return days ?? windowDays(catalog.features)
+}
+
+function keptTransactions(report: CatalogReport): number {
+  return report.transactionsPerSecond * keptDays(report) * 86_400
 }
 
 function keptBytes(report: CatalogReport): number {
-  const seconds = keptDays(report) * 86_400
-  return report.transactionsPerSecond * seconds * bytesPerTransaction(report.plan)
+  return keptTransactions(report) * recordBytes(report.plan)
 }
 
 /** Columns as wide as their widest cell. */
