@@ -1,4 +1,5 @@
 // All variants, in the order of RESULTS.md. A variant belongs to the benchmark before the slash of its name.
+import { loadVariants } from './load/variants.ts'
 import { rivals } from './peers/rivals.ts'
 import type { Variant } from './variant.ts'
 
@@ -162,4 +163,5 @@ export const suite: readonly Variant[] = [
     rounds: 1,
   },
   ...rivals,
+  ...loadVariants,
 ]

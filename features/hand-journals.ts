@@ -22,15 +22,18 @@ export class HandJournals {
 
   /** The transaction against all that was added: the same for all features of one kind. Null where it lacks the entity. */
   of(kind: string, tenant: string, current: HandRecord): ByHand | null {
-    const id = this.#idOf(kind, current)
-    return id === null ? null : new ByHand(current, this.journal(tenant, kind, id))
+    const journal = this.journalOf(kind, tenant, current)
+    return journal && new ByHand(current, journal)
+  }
+
+  /** The journal of this kind that a record belongs into, for who knows its place there; null where it lacks the entity. */
+  journalOf(kind: string, tenant: string, record: HandRecord): HandRecord[] | null {
+    const id = this.#idOf(kind, record)
+    return id === null ? null : this.journal(tenant, kind, id)
   }
 
   add(tenant: string, record: HandRecord): void {
-    for (const kind of this.#kinds.keys()) {
-      const id = this.#idOf(kind, record)
-      if (id !== null) this.journal(tenant, kind, id).push(record)
-    }
+    for (const kind of this.#kinds.keys()) this.journalOf(kind, tenant, record)?.push(record)
   }
 
   /** All records of an entity, in order. */

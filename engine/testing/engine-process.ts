@@ -23,11 +23,16 @@ export class EngineProcess {
   #stdout = ''
   #stderr = ''
 
-  /** `config`: the text of weir.yaml; null runs without one. For commands that end by themselves. */
-  constructor(args: readonly string[], config: string | null, environment: NodeJS.ProcessEnv = {}) {
+  /** `config`: the text of weir.yaml; null runs without one. For commands that end by themselves. `nodeFlags`: of Node itself. */
+  constructor(
+    args: readonly string[],
+    config: string | null,
+    environment: NodeJS.ProcessEnv = {},
+    nodeFlags: readonly string[] = [],
+  ) {
     const folder = mkdtempSync(join(tmpdir(), 'weir-test-'))
     if (config !== null) writeFileSync(join(folder, 'weir.yaml'), config)
-    this.child = spawn(process.execPath, [main, ...args], {
+    this.child = spawn(process.execPath, [...nodeFlags, main, ...args], {
       cwd: folder,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -26,7 +26,7 @@ export class Oracle {
     const current = this.#journals.record(transaction)
     const byKind = new Map<string, ByHand | null>()
     const row = this.#features.map((feature) => {
-      if (feature.aggregate === null) return this.#own(feature, transaction)
+      if (feature.aggregate === null) return ownValue(feature, transaction, this.#fields)
       const kind = feature.entity!
       const hand = byKind.get(kind) ?? this.#journals.of(kind, tenant, current)
       byKind.set(kind, hand)
@@ -40,23 +40,28 @@ export class Oracle {
   journal(tenant: string, kind: string, id: string): readonly HandRecord[] {
     return this.#journals.journal(tenant, kind, id)
   }
+}
 
-  #own({ value, calendar, between }: Feature, transaction: Transaction): number | null {
-    if (calendar === null) {
-      if (value === 'amount') {
-        return Number.isNaN(transaction.amountMinor) ? null : transaction.amountMinor
-      }
-      const text = transaction.fields[this.#fields.indexOf(value!)] ?? null
-      return text === null ? null : Number(text)
+/** A feature that needs no window. `fields`: their names, in the transaction's order. */
+export function ownValue(
+  { value, calendar, between }: Feature,
+  transaction: Transaction,
+  fields: readonly string[],
+): number | null {
+  if (calendar === null) {
+    if (value === 'amount') {
+      return Number.isNaN(transaction.amountMinor) ? null : transaction.amountMinor
     }
-    const date = new Date(transaction.timeMs)
-    const numbers = {
-      hour: date.getUTCHours(),
-      weekday: (date.getUTCDay() + 6) % 7,
-      weekend: date.getUTCDay() % 6 === 0 ? 1 : 0,
-      day: date.getUTCDate(),
-    }
-    const number = numbers[calendar]
-    return between === null ? number : Number(number >= between[0] && number < between[1])
+    const text = transaction.fields[fields.indexOf(value!)] ?? null
+    return text === null ? null : Number(text)
   }
+  const date = new Date(transaction.timeMs)
+  const numbers = {
+    hour: date.getUTCHours(),
+    weekday: (date.getUTCDay() + 6) % 7,
+    weekend: date.getUTCDay() % 6 === 0 ? 1 : 0,
+    day: date.getUTCDate(),
+  }
+  const number = numbers[calendar]
+  return between === null ? number : Number(number >= between[0] && number < between[1])
 }

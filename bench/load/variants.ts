@@ -1,0 +1,60 @@
+// What is measured under load: streams in open loop, their saturation, overload.
+import type { Variant } from '../variant.ts'
+import type { Settings } from './saturation.ts'
+
+const full: Settings = {
+  work: 'default',
+  parts: [],
+  history: 100_000,
+  seconds: 3,
+  from: 1000,
+  halvings: 3,
+  tries: 2,
+  shares: [0.2, 0.5, 0.8, 1.2],
+  overload: 1.2,
+}
+
+const openLoopAbout =
+  'weir stream on a real broker (four partitions, one node) and a real Redis, beside an echo with the same client, settings, topics and length of outcomes that decides nothing; both in turn, twice, at the same rate. From when a transaction was due (Poisson arrivals, carried in the transaction) to when a reader of committed records that ignores repeated source offsets had its outcome decoded: generator, broker and reader are in it. Generator, broker, reader, Redis and engine share the cores. Windows hold thirty days before; engine_… is from handed to the pipeline to decisions ready, interpolated within buckets, a batch counts once. A sample of decisions is computed again by hand, from every feature to the outcome.'
+
+export const loadVariants: readonly Variant[] = [
+  {
+    name: 'stream/open-loop-500',
+    script: 'load/open-loop',
+    args: ['default', '100000', '500', '4', 'poisson'],
+    needs: ['redis', 'kafka', 'two cores'],
+    about: `500 a second. ${openLoopAbout}`,
+  },
+  {
+    name: 'stream/open-loop-2000',
+    script: 'load/open-loop',
+    args: ['default', '100000', '2000', '4', 'poisson'],
+    needs: ['redis', 'kafka', 'two cores'],
+    about: `As stream/open-loop-500, 2,000 a second.`,
+  },
+  {
+    name: 'stream/open-loop-2000-bursty',
+    script: 'load/open-loop',
+    args: ['default', '100000', '2000', '4', 'bursty'],
+    needs: ['redis', 'kafka', 'two cores'],
+    about: `As stream/open-loop-500, 2,000 a second in the mean, a quarter of each second at twice that.`,
+  },
+  {
+    name: 'stream/saturation',
+    script: 'load/saturation',
+    args: [JSON.stringify({ ...full, parts: ['curves'] })],
+    needs: ['redis', 'kafka', 'two cores'],
+    about:
+      'The highest rate of Poisson arrivals that is held: p99 from due to seen of at most 50 ms, the lag grows by less than 1 % of the rate, nothing lost; found by doubling and halving, three seconds each, a rate has failed when it failed twice. Then Weir and the echo at parts of the rate that Weir held, and the highest rate of the echo. Generator, broker, reader and Redis share the cores with the engine, so it is the rate of the machine, not of an engine.',
+    rounds: 1,
+  },
+  {
+    name: 'overload/stream',
+    script: 'load/saturation',
+    args: [JSON.stringify({ ...full, parts: ['overload'], seconds: 5 })],
+    needs: ['redis', 'kafka', 'two cores'],
+    about:
+      'weir stream at half the rate that it holds (found as in stream/saturation), then at 120 % of it, then at half again, six seconds each: outcomes seen meanwhile as a share of the rate held, how fast the lag grows, memory, and how long after the drop the lag is what it was before.',
+    rounds: 1,
+  },
+]
