@@ -6,7 +6,6 @@ import {
   assemble,
   makePipeline,
 } from '../../engine/assemble.ts'
-import { systemClock } from '../../engine/clock.ts'
 import { closeLineup } from '../../engine/core/lineup.ts'
 import type { Pipeline } from '../../engine/core/pipeline.ts'
 import type { Message } from '../../engine/core/ports.ts'
@@ -18,6 +17,7 @@ import { RedisServer } from '../../features/testing/redis-server.ts'
 import { processUsage } from '../usage.ts'
 import { benchHashKey } from '../workload.ts'
 import { Audit } from './audit.ts'
+import { CpuAccount } from './cpu-account.ts'
 
 export const places = ['memory', 'redis', 'cluster'] as const
 export type Place = (typeof places)[number]
@@ -26,6 +26,7 @@ export type Place = (typeof places)[number]
 const clusterBuckets = 256
 
 export class BenchEngine {
+  readonly account = new CpuAccount()
   readonly #assembly: Assembled
   readonly #pipeline: Pipeline
   readonly #store: Store
@@ -43,7 +44,8 @@ export class BenchEngine {
       hashKey: benchHashKey,
       mode: 'bench',
       source: 'bench',
-      clock: systemClock,
+      clock: this.account,
+      meter: this.account,
     })
   }
 

@@ -1,22 +1,23 @@
-// The ledger of one process without Kafka: what a decision costs, stage by stage, over memory, a real Redis or a cluster.
-// Three passes over transactions of the same mix: CPU without a profiler, where that CPU goes, what is allocated.
+// The ledger of one process without Kafka: what a decision costs, stage by stage, over memory, a real Redis or a cluster. Four
+// passes over transactions of the same mix: CPU as users have it, CPU by stage, a profile, allocations.
 // Usage: in-process.js memory|redis|cluster <decision batch> <warm-up> <each pass>.
 import { shipped } from '../../engine/assemble.ts'
 import { systemClock } from '../../engine/clock.ts'
 import { tell } from '../variant.ts'
 import { makeMessages } from '../workload.ts'
 import { BenchEngine, type Place } from './bench-engine.ts'
-import { allocationMeasures, stageMeasures } from './measures.ts'
-import { mainThreadUs, Witness } from './witness.ts'
+import { accountMeasures, allocationMeasures } from './measures.ts'
+import { Witness } from './witness.ts'
 
-const [place = 'memory', batchText = '16', warmText = '60000', passText = '40000'] =
+const [place = 'memory', batchText = '16', warmText = '60000', passText = '30000'] =
   process.argv.slice(2)
 const batch = Number(batchText)
 const warm = Number(warmText)
 const pass = Number(passText)
 const checkEvery = 997
+const sitesShown = 25
 
-const messages = makeMessages(warm + 3 * pass)
+const messages = makeMessages(warm + 4 * pass)
 const files = { ...shipped, models: [{ folder: shipped.model, share: 0 }], policy: null }
 const engine = await BenchEngine.open(place as Place, files, checkEvery)
 const witness = new Witness()
@@ -25,27 +26,27 @@ let at = 0
 await decide(warm)
 const before = engine.stats()
 const redisBefore = engine.redisCpuUs()
-const threadBefore = mainThreadUs()
-const cpuBefore = process.cpuUsage()
 const beganUs = systemClock.monotonicUs()
-const bytes = await decide(pass)
+let bytes = 0
+const plainUs = await cpuUsOf(async () => (bytes = await decide(pass)))
 const wallUs = systemClock.monotonicUs() - beganUs
-const cpu = process.cpuUsage(cpuBefore)
-const threadUs = mainThreadUs() - threadBefore
 const redisUs = engine.redisCpuUs() - redisBefore
 const after = engine.stats()
+
+engine.account.isCounting = true
+const countedUs = await cpuUsOf(() => decide(pass))
+engine.account.isCounting = false
 const shares = await witness.cpu(() => decide(pass))
 const allocations = await witness.allocations(() => decide(pass))
 witness.close()
 const faults = engine.faults(messages)
 await engine.close()
 
-const totalUs = cpu.user + cpu.system
 const measures: Record<string, number> = {
   decision_batch: batch,
   decisions_per_second: (pass * 1e6) / wallUs,
-  engine_cpu_us_per_decision: totalUs / pass,
-  ...stageMeasures({ totalUs, threadUs, decisions: pass }, shares),
+  engine_cpu_us_per_decision: plainUs / pass,
+  ...accountMeasures(engine.account.take(), countedUs, shares, pass),
   ...allocationMeasures(allocations, pass),
   decision_bytes: bytes / pass,
 }
@@ -57,14 +58,23 @@ if (place !== 'memory') {
   const reads = after.journalReads - before.journalReads
   measures['held_share_of_journals_read'] = (after.heldReads - before.heldReads) / reads
 }
-for (const { stage, place: where, bytes: site } of allocations.sites.slice(0, 40)) {
-  process.stderr.write(`${(site / pass).toFixed(1).padStart(8)} B  ${stage.padEnd(10)} ${where}\n`)
+for (const site of allocations.sites.slice(0, sitesShown)) {
+  const each = (site.bytes / pass).toFixed(1).padStart(8)
+  process.stderr.write(`${each} B  ${site.stage.padEnd(10)} ${site.place}\n`)
 }
 tell({ measures, void: faults })
 
-/** The next `count` messages. */
+/** The next `count` messages; bytes of their outcomes. */
 function decide(count: number): Promise<number> {
   const next = messages.slice(at, at + count)
   at += count
   return engine.decide(next, batch)
+}
+
+/** Of all threads. */
+async function cpuUsOf(work: () => Promise<unknown>): Promise<number> {
+  const began = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(began)
+  return user + system
 }

@@ -1,14 +1,7 @@
-// From what a witness saw to measures: CPU-µs of each stage that add up to what the process used, bytes allocated.
+// From what was counted and sampled to measures: CPU-µs of each stage that add up to what the process used, bytes allocated.
+import type { Latency } from '../../engine/core/latency.ts'
 import { type Stage, stages } from './stages.ts'
 import type { Allocations, CpuShares } from './witness.ts'
-
-export interface CpuUsed {
-  /** Of all threads, as the kernel counts it, without a profiler. */
-  readonly totalUs: number
-  /** Of the main thread alone. */
-  readonly threadUs: number
-  readonly decisions: number
-}
 
 /** What the goal for allocations speaks of: inside `Pipeline.process`, behind parsing and before the text. */
 export const between: readonly Stage[] = [
@@ -21,18 +14,44 @@ export const between: readonly Stage[] = [
   'pipeline',
 ]
 
-/** `stage_<name>_cpu_us` add up to `totalUs`: the main thread's by its samples, and `threads` is all others (collector, compiler). */
-export function stageMeasures(
-  { totalUs, threadUs, decisions }: CpuUsed,
+/**
+ * `stage_<name>_cpu_us`, which add up to `totalUs`. The pipeline has one mark behind deciding and writing: the profile tells
+ * which part of that was text, and how much of all was collecting garbage, which lies within the stages.
+ */
+export function accountMeasures(
+  account: Latency,
+  totalUs: number,
+  { shares }: CpuShares,
+  decisions: number,
+): Record<string, number> {
+  const { decide, ...rest } = account
+  const text = shares.serialise / (shares.serialise + shares.decide)
+  const us = { ...rest, decide: decide * (1 - text), serialise: decide * text }
+  const known = Object.values(us).reduce((sum, value) => sum + value, 0)
+  const all = { ...us, other: totalUs - known }
+  return {
+    ...Object.fromEntries(
+      Object.entries(all).map(([stage, value]) => [`stage_${stage}_cpu_us`, value / decisions]),
+    ),
+    garbage_collection_share_of_cpu: shares.gc,
+  }
+}
+
+/**
+ * The same where nothing but samples tells: the main thread's by its samples, and `threads` is all others (collector, compiler).
+ * `threadUs`: of the main thread alone, known in steps of 10 ms only.
+ */
+export function sampledMeasures(
   { shares, samples, coverage }: CpuShares,
+  used: { readonly totalUs: number; readonly threadUs: number; readonly decisions: number },
 ): Record<string, number> {
   const result: Record<string, number> = {}
-  // The main thread is known in steps of 10 ms only.
-  const mainUs = Math.min(threadUs, totalUs)
+  const mainUs = Math.min(used.threadUs, used.totalUs)
   for (const stage of stages) {
-    if (shares[stage] > 0) result[`stage_${stage}_cpu_us`] = (shares[stage] * mainUs) / decisions
+    if (shares[stage] > 0)
+      result[`stage_${stage}_cpu_us`] = (shares[stage] * mainUs) / used.decisions
   }
-  result['stage_threads_cpu_us'] = (totalUs - mainUs) / decisions
+  result['stage_threads_cpu_us'] = (used.totalUs - mainUs) / used.decisions
   return { ...result, stage_samples: samples, stage_samples_cover_share_of_cpu: coverage }
 }
 
