@@ -1,4 +1,4 @@
-// What every benchmark decides: the generator's transactions as Kafka would hand them over, made before measuring.
+// What benchmarks decide: the generator's transactions as Kafka would hand them over, made before measuring.
 import type { Message } from '../engine/core/ports.ts'
 import { generate } from '../features/generator/generator.ts'
 import { defaultParameters } from '../features/generator/parameters.ts'
@@ -10,16 +10,20 @@ export const benchHashKey = Uint8Array.from({ length: 16 }, (_, index) => index)
 export function makeMessages(count: number): Message[] {
   const messages: Message[] = []
   for (const { row } of generate({ ...defaultParameters, rows: count })) {
-    messages.push({
-      partition: 0,
-      offset: messages.length,
-      key: null,
-      value: Buffer.from(JSON.stringify(row)),
-      timestampMs: Number.NaN,
-      traceparent: null,
-      answer: null,
-    })
+    messages.push(toMessage(JSON.stringify(row), messages.length))
     if (messages.length === count) break
   }
   return messages
+}
+
+export function toMessage(json: string, offset: number): Message {
+  return {
+    partition: 0,
+    offset,
+    key: null,
+    value: Buffer.from(json),
+    timestampMs: Number.NaN,
+    traceparent: null,
+    answer: null,
+  }
 }

@@ -1,24 +1,27 @@
 // The ledger of one process without Kafka: what a decision costs, stage by stage, over memory, a real Redis or a cluster. Four
 // passes over transactions of the same mix: CPU as users have it, CPU by stage, a profile, allocations.
-// Usage: in-process.js memory|redis|cluster <decision batch> <warm-up> <each pass>.
-import { shipped } from '../../engine/assemble.ts'
+// Usage: in-process.js memory|redis|cluster shipped|standard <decision batch> <warm-up> <each pass>.
 import { systemClock } from '../../engine/clock.ts'
 import { tell } from '../variant.ts'
-import { makeMessages } from '../workload.ts'
+import { openWork } from '../work.ts'
 import { BenchEngine, type Place } from './bench-engine.ts'
 import { accountMeasures, allocationMeasures } from './measures.ts'
 import { Witness } from './witness.ts'
 
-const [place = 'memory', batchText = '16', warmText = '60000', passText = '30000'] =
-  process.argv.slice(2)
+const [
+  place = 'memory',
+  name = 'shipped',
+  batchText = '16',
+  warmText = '60000',
+  passText = '30000',
+] = process.argv.slice(2)
 const batch = Number(batchText)
 const warm = Number(warmText)
 const pass = Number(passText)
 const checkEvery = 997
 const sitesShown = 25
 
-const messages = makeMessages(warm + 4 * pass)
-const files = { ...shipped, models: [{ folder: shipped.model, share: 0 }], policy: null }
+const { files, messages } = await openWork(name, warm + 4 * pass)
 const engine = await BenchEngine.open(place as Place, files, checkEvery)
 const witness = new Witness()
 let at = 0
