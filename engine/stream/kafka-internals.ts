@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import type { IHeaders, ISocketFactory, Kafka } from 'kafkajs'
 import { EngineError } from '../errors.ts'
+import { encodeProduce, type ProduceBody, type ProduceRequest } from './produce-request.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -236,7 +237,62 @@ const magicAt = 4 + 16
 const batchMagic = 2
 const batchBytesMin = 49
 
+/**
+ * kafkajs copies each record seven times on its way into a request, into memory that it fills with zeros before: 34 µs for a
+ * decision of 2.1 kB. Here a request is written once, and what kafkajs puts before it is written into the room before it.
+ */
+function writeSendsOnce(): void {
+  interface Encoder {
+    buf: Buffer
+    offset: number
+    writeEncoder(value: object): this
+  }
+  type MakeRequest = (options: ProduceRequest & { readonly compression?: number }) => object
+  const path = 'kafkajs/src/protocol'
+  const file = require.resolve(`${path}/requests/produce/v3/request.js`)
+  const original = require(file) as MakeRequest
+  const { prototype } = require(`${path}/encoder.js`) as { prototype: Encoder }
+  const writeEncoder = Reflect.get(prototype, 'writeEncoder') as Encoder['writeEncoder']
+  // Records without a time get the one that kafkajs would give them.
+  const Stamp = require('kafkajs/src/instrumentation/event.js') as new () => { timestamp: number }
+  /** What an encoder ends in. */
+  const bodies = new WeakMap<object, ProduceBody>()
+
+  prototype.writeEncoder = function (this: Encoder, value: object): Encoder {
+    const body = bodies.get(value)
+    if (body === undefined || this.offset > body.start) return writeEncoder.call(this, value)
+    const { bytes, end } = body
+    const start = body.start - this.offset
+    this.buf.copy(bytes, start, 0, this.offset)
+    this.buf = bytes.subarray(start, end)
+    this.offset = end - start
+    bodies.set(this, { bytes, start, end })
+    return this
+  }
+
+  const make: MakeRequest = (options) => {
+    const request = original(options)
+    if ((options.compression ?? 0) !== 0) return request
+    const encode = (): Promise<object> => {
+      const body = encodeProduce(options, new Stamp().timestamp)
+      const { bytes, start, end } = body
+      const written = { buf: bytes, buffer: bytes.subarray(start, end) }
+      bodies.set(written, body)
+      return Promise.resolve(written)
+    }
+    return { ...request, encode }
+  }
+  require.cache[file]!.exports = make
+}
+
+/** kafkajs groups the messages of a send by partition in quadratic time. Of one partition they are a group already. */
+export function asGroup<T extends { readonly partition: number }>(messages: T[]): T[] {
+  const group = { [messages[0]!.partition]: messages }
+  return Object.defineProperty(messages, 'reduce', { value: () => group })
+}
+
 export function repairKafkajs(): void {
+  writeSendsOnce()
   takeLargeBatches()
   callBeforeJoin()
   quietTimers()

@@ -27,6 +27,7 @@ import { EngineError } from '../errors.ts'
 import { lz4, snappy, zstd } from './codecs.ts'
 import { within } from './deadline.ts'
 import {
+  asGroup,
   type Cluster,
   type JoinHook,
   makeCluster,
@@ -234,13 +235,15 @@ export async function send(
   partition: number,
   records: readonly NewRecord[],
 ): Promise<void> {
-  const messages = records.map(({ key, value, headers, timestampMs }) => ({
-    key,
-    value,
-    headers,
-    partition,
-    ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
-  }))
+  const messages = asGroup(
+    records.map(({ key, value, headers, timestampMs }) => ({
+      key,
+      value,
+      headers,
+      partition,
+      ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+    })),
+  )
   try {
     const results = await producer.send({ topic, messages, acks: -1 })
     if (results.length === 1 && results[0]!.partition === partition) return
