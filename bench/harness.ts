@@ -37,12 +37,15 @@ export async function runRounds(variants: readonly Variant[], plan: Plan): Promi
   const { rounds, stop, progress } = plan
   const runs = new Map<Variant, Run[]>(variants.map((variant) => [variant, []]))
   const failed = new Map<Variant, Failed>()
+  const clock = new Clock(
+    variants.reduce((sum, one) => sum + Math.min(one.rounds ?? rounds, rounds), 0),
+  )
   for (let round = 0; round < rounds && !stop.aborted; round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
     for (const variant of order) {
       if (stop.aborted) break
       if (failed.has(variant) || round >= (variant.rounds ?? rounds)) continue
-      progress(`round ${round + 1}/${rounds}: ${variant.name}`)
+      progress(`round ${round + 1}/${rounds}: ${variant.name}${clock.next()}`)
       try {
         const run = await runOnce(variant, plan)
         runs.get(variant)!.push(run)
@@ -67,6 +70,24 @@ export async function runRounds(variants: readonly Variant[], plan: Plan): Promi
   }
 }
 
+/** How long all of it may still take, by how long it took so far. */
+class Clock {
+  readonly #total: number
+  readonly #beganMs = performance.now()
+  #done = 0
+
+  constructor(total: number) {
+    this.#total = total
+  }
+
+  next(): string {
+    const done = this.#done++
+    if (done === 0) return ''
+    const leftMs = ((performance.now() - this.#beganMs) / done) * (this.#total - done)
+    return ` (${done} of ${this.#total} done, about ${Math.ceil(leftMs / 60_000)} min left)`
+  }
+}
+
 function today(): string {
   return new Date().toISOString().slice(0, 10)
 }
@@ -79,14 +100,16 @@ async function runOnce(variant: Variant, { isQuick, stop }: Plan): Promise<Run> 
   const { calibrationUs, stalls } = await lastLine<Probe>('probe', [String(ms)], stop)
   const args = isQuick ? (variant.quick ?? variant.args) : variant.args
   const outcome = await lastLine<Outcome>(variant.script, args, stop)
-  const measures = Object.entries(outcome.measures).map(([name, value]) => [name, rounded(value)])
+  const measures = Object.entries(outcome.measures).map(([name, value]) => {
+    // JSON has no NaN: it arrives as null.
+    if (typeof value !== 'number') throw new Error(`${name}: expected a number, found ${value}`)
+    return [name, Number(value.toPrecision(digits))] as const
+  })
   return { ...outcome, measures: Object.fromEntries(measures), calibrationUs, stalls }
 }
 
 /** What is beyond was never measured. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(6))
-}
+const digits = 6
 
 /** What takes longer hangs. */
 const runMsMax = 30 * 60_000
@@ -102,9 +125,10 @@ async function lastLine<T>(script: string, args: readonly string[], stop: AbortS
   })
   try {
     const { why, stdout, stderr } = await ended(child, stop)
-    const line = stdout.trim().split('\n').at(-1) ?? ''
     if (why !== null) throw new Error(`${why}${complaint(stderr)}`)
-    return JSON.parse(line) as T
+    const line = stdout.trim().split('\n').at(-1) ?? ''
+    if (line.startsWith('{') && line.endsWith('}')) return JSON.parse(line) as T
+    throw new Error(`expected its outcome as the last line of its output, found "${line}"`)
   } finally {
     killGroup(child)
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
@@ -165,7 +189,7 @@ function complaint(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
   const said =
     lines.find((line) => noSpace.test(line)) ??
-    lines.find((line) => /error|expected/i.test(line)) ??
+    lines.find((line) => /^\w*Error\b/.test(line)) ??
     lines.at(-1)
   return said === undefined ? '' : `: ${said.trim()}`
 }

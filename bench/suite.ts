@@ -85,7 +85,7 @@ export const suite: readonly Variant[] = [
     script: 'variants/sidecar',
     args: ['20000', '5000', '400'],
     quick: ['2000', '500', '200'],
-    needs: ['redis'],
+    needs: ['redis', 'two cores'],
     about:
       'weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: 5,000 calls each, Poisson arrivals at 400 a second, after 20,000 of history; from due to the end of the reply, so the client is in all of it. The generator spins for the millisecond before each call.',
   },
@@ -118,7 +118,7 @@ export const suite: readonly Variant[] = [
     script: 'variants/swap',
     args: ['600', '60', '300', '10'],
     quick: ['200', '5', '10', '5'],
-    needs: ['redis'],
+    needs: ['redis', 'two cores'],
     about:
       'weir serve on a real Redis, 600 calls a second, Poisson arrivals, deadline 20 ms: a minute with one model, then five with another one every 10 s through the admin listener, in turn a network 40-32-16-1, 100 trees of depth 6, a network 40-700-700-1 (2 MB) and 500 trees of depth 8 (10 MB); each goes through the whole gate in a thread meanwhile. The generator, Redis, the engine and the gate share the two cores. A swap’s ms are from the request to its confirmation. Held journals and answers are kept small (32 and 8 MiB), so that memory is that of models.',
     rounds: 1,

@@ -1,0 +1,154 @@
+// Claims about RESULTS.md, its goals and its pictures.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Past, Results, Run, VariantResult } from '../results.ts'
+import { type Goal, judge } from './goals.ts'
+import { formatPage, formatVariants } from './markdown.ts'
+import { drawPlots } from './plots.ts'
+
+const stalls = { p50Us: 0, p99Us: 3000, p999Us: 5000, maxUs: 9000 }
+
+function run(measures: Run['measures'], rest: Partial<Run> = {}): Run {
+  return { measures, calibrationUs: 4000, stalls, ...rest }
+}
+
+function variant(name: string, runs: readonly Run[]): VariantResult {
+  const facts = { commit: 'abc1234', date: '2026-11-26', versions: { ioredis: '6.0.0' } }
+  return { name, about: 'What it measures. Leaves out the rest.', ...facts, runs }
+}
+
+function thrice(name: string, measures: Run['measures'], rest: Partial<Run> = {}): VariantResult {
+  return variant(name, [run(measures, rest), run(measures, rest), run(measures, rest)])
+}
+
+const machine = { cpu: 'EPYC', cores: 2, memoryGiB: 24, kernel: '6.1', node: 'v20.20.2' }
+const noPlots = { list: [], missing: null }
+
+function page(...variants: readonly VariantResult[]): string {
+  const results: Results = { machine, flags: ['--x'], variants }
+  return formatPage(results, noPlots)
+}
+
+test('a median that the rule refuses is not printed, its reason and its range are', () => {
+  const text = formatVariants([
+    variant('load', [
+      run({ p99_us: 4001, cpu_us: 10, bytes: 100 }),
+      run({ p99_us: 4002, cpu_us: 20, bytes: 100 }),
+      run({ p99_us: 4003, cpu_us: 30, bytes: 100 }),
+    ]),
+  ])
+  assert.match(text, /\| p99 us \| stalls of 3000 µs \| 4,001 … 4,003 \|/)
+  assert.match(text, /\| cpu us \| too noisy \| 10\.0 … 30\.0 \|/)
+  assert.match(text, /\| bytes \| 100 \| 100 \|/)
+})
+
+test('void runs are told with their reason', () => {
+  const bad = run({ cpu_us: 1 }, { void: ['2 of 500 decisions differ from the naive oracle'] })
+  const some = formatVariants([variant('load', [bad, run({ cpu_us: 5 })])])
+  assert.match(some, /1 of 2 runs void.*2 of 500 decisions differ/)
+  const all = formatVariants([variant('load', [bad])])
+  assert.match(all, /0 runs/)
+  assert.ok(!all.includes('| cpu us |'))
+})
+
+test('a stranger finds machine, versions, goals, the rule, each benchmark and the invitation', () => {
+  const text = page(
+    thrice('pipeline', { decisions_per_second: 50_000 }),
+    thrice('peers/streams', { cpu_us: 60 }, { configuration: { 'num.stream.threads': '1' } }),
+    thrice('peers/flink', { cpu_us: 30 }),
+  )
+  for (const part of [
+    /^# Results/,
+    /Machine: EPYC, 2 cores.*Node v20\.20\.2 with --x; ioredis 6\.0\.0/,
+    /\[peers\]\(#peers\)/,
+    /\| in process at least 40,000 .* \| 50,000 \| met \|/,
+    /within 5 %/,
+    /## peers\n\n### peers\/streams\n/,
+    /- num\.stream\.threads: 1/,
+    /Leaves out the rest\./,
+    /## Correct us/,
+  ]) {
+    assert.match(text, part)
+  }
+  assert.equal(text.match(/^## peers$/gm)?.length, 1)
+})
+
+test('curves are tables, a point a row', () => {
+  const series = {
+    weir: [
+      { offered_per_second: 100, p50_us: 7 },
+      { offered_per_second: 200, p50_us: 9 },
+    ],
+  }
+  const text = formatVariants([thrice('load', {}, { series })])
+  assert.match(
+    text,
+    /\| offered per second \| p50 us \|\n\|---:\|---:\|\n\| 100 \| 7\.00 \|\n\| 200 \| 9\.00 \|/,
+  )
+})
+
+const goal: Goal = { goal: 'at most twice', of: [['a', 'us']], per: [['b', 'us']], atMost: 2 }
+
+function verdict(above: readonly number[], below: readonly number[]): string {
+  const of = (name: string, values: readonly number[]): VariantResult =>
+    variant(
+      name,
+      values.map((us) => run({ us })),
+    )
+  return judge(goal, [of('a', above), of('b', below)]).verdict
+}
+
+test('a goal is met or missed by the medians where they may be claimed', () => {
+  assert.equal(verdict([150, 150, 150], [100, 100, 100]), 'met')
+  assert.equal(verdict([250, 250, 250], [100, 100, 100]), 'missed')
+})
+
+test('a goal is met or missed on a noisy machine too where every run agrees on it', () => {
+  assert.equal(verdict([100, 150, 50], [100, 100, 100]), 'met')
+  assert.equal(verdict([300, 900, 500], [100, 100, 100]), 'missed')
+})
+
+test('a goal that noisy runs disagree on is not decided', () => {
+  assert.equal(verdict([150, 250, 190], [100, 100, 100]), 'too noisy to say')
+  assert.equal(verdict([150], [100]), 'too noisy to say')
+})
+
+test('a goal of what was not measured says so', () => {
+  assert.equal(judge(goal, [thrice('a', { us: 1 })]).verdict, 'not measured')
+})
+
+const curve = { weir: [{ offered_per_second: 100, p50_us: 7, p99_us: 70 }] }
+
+test('latency by load, the ledger and history are drawn, on paper of their own', async () => {
+  const variants = [
+    thrice('load/stream', {}, { series: curve }),
+    thrice('ledger/of-16', { stage_fold_cpu_us: 7.25, stage_parse_cpu_us: 3 }),
+  ]
+  const past: Past[] = ['aaa', 'bbb'].map((commit) => ({
+    ...thrice('pipeline', { engine_cpu_us_per_decision: 40 }),
+    commit,
+  }))
+  const { list, files, missing } = await drawPlots({ machine, flags: [], variants }, past)
+  assert.equal(missing, null)
+  assert.deepEqual(
+    list.map(({ path, benchmark }) => [path, benchmark]),
+    [
+      ['plots/latency-load.svg', 'load'],
+      ['plots/ledger-ledger.svg', 'ledger'],
+      ['plots/history.svg', null],
+    ],
+  )
+  const has = (path: string, ...texts: readonly string[]): boolean =>
+    texts.every((text) => files.get(path)!.includes(text))
+  for (const { path } of list) assert.ok(has(path, '<svg ', 'fill="#fcfcfa"'), path)
+  assert.ok(has('plots/latency-load.svg', '>offered transactions a second<', '>stream<'))
+  assert.ok(has('plots/ledger-ledger.svg', '>fold<', '>parse<', '>10.3<'))
+  assert.ok(has('plots/history.svg', '>aaa<', '>bbb<', '>pipeline, engine<'))
+})
+
+test('without Vega there are no plots, and the page says so', async () => {
+  const results: Results = { machine, flags: [], variants: [thrice('load', {}, { series: curve })] }
+  const plots = await drawPlots(results, [], ['vega', 'not-a-package-of-weir'])
+  assert.deepEqual([plots.list, plots.files.size], [[], 0])
+  assert.match(formatPage(results, plots), /no plots: the packages vega and vega-lite/)
+})
