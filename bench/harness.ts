@@ -35,6 +35,7 @@ export interface Measured {
 
 export async function runRounds(variants: readonly Variant[], plan: Plan): Promise<Measured> {
   const { rounds, stop, progress } = plan
+  const facts = { commit: describeCommit(), date: today(), versions: describeVersions() }
   const runs = new Map<Variant, Run[]>(variants.map((variant) => [variant, []]))
   const failed = new Map<Variant, Failed>()
   const clock = new Clock(
@@ -58,7 +59,6 @@ export async function runRounds(variants: readonly Variant[], plan: Plan): Promi
       }
     }
   }
-  const facts = { commit: describeCommit(), date: today(), versions: describeVersions() }
   return {
     variants: variants
       .filter((variant) => !failed.has(variant) && runs.get(variant)!.length > 0)

@@ -26,8 +26,17 @@ export function describeMachine(): Machine {
 
 /** The commit, `-dirty` where files differ from it; in an installed package its version. */
 export function describeCommit(): string {
-  const described = isCheckout ? firstLine('git', ['describe', '--always', '--dirty']) : null
-  return described ?? `v${packageVersion(root)}`
+  const commit = isCheckout ? firstLine('git', ['rev-parse', '--short', 'HEAD']) : null
+  if (commit === null) return `v${packageVersion(root)}`
+  // What a run itself leaves is no change of what is measured.
+  const own = ['results', 'plots', 'RESULTS.md'].map((name) => `:!bench/${name}`)
+  const status = firstLine('git', ['status', '--porcelain', '-uno', '--', '.', ...own])
+  return status === '' ? commit : `${commit}-dirty`
+}
+
+/** The commit that a name such as a branch stands for, in full; null where it is none. */
+export function resolveCommit(name: string): string | null {
+  return isCheckout ? firstLine('git', ['rev-parse', '--verify', '-q', `${name}^{commit}`]) : null
 }
 
 const packages = ['onnxruntime-node', 'ioredis', 'kafkajs', '@platformatic/kafka', 'tinybench']
@@ -55,8 +64,8 @@ export function firstLine(program: string, args: readonly string[]): string | nu
   }
 }
 
-/** A package may lie beside this one, where this one is installed itself. */
-function installedVersion(name: string): string | null {
+/** Null where it is not installed. A package may lie beside this one, where this one is installed itself. */
+export function installedVersion(name: string): string | null {
   const folders = [join(root, 'node_modules', name), join(root, '..', name)]
   const folder = folders.find((one) => existsSync(join(one, 'package.json')))
   return folder === undefined ? null : packageVersion(folder)

@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 import type { BenchOptions } from '../engine/commands/bench.ts'
 import { Archive, isSameMachine, readResults } from './archive.ts'
 import { type Failed, runRounds } from './harness.ts'
-import { describeMachine, isCheckout, root } from './machine.ts'
-import { lacksOf, type Skipped, sortOut } from './needs.ts'
+import { describeMachine, isCheckout, resolveCommit, root } from './machine.ts'
+import { lacking, lacksOf, type Skipped, sortOut } from './needs.ts'
 import { compare, formatComparison } from './report/compare.ts'
 import { formatPage, formatVariants } from './report/markdown.ts'
 import { drawPlots } from './report/plots.ts'
@@ -161,7 +161,8 @@ function findBase(name: string, archive: Archive): Base {
   const history = archive.history()
   const commits = [...new Set(history.map(({ commit }) => commit))]
   // A clean commit before the same with changes.
-  const fitting = commits.filter((commit) => commit.startsWith(name) || name.startsWith(commit))
+  const full = resolveCommit(name) ?? name
+  const fitting = commits.filter((commit) => full.startsWith(commit.replace('-dirty', '')))
   const commit = fitting.find((one) => !one.endsWith('-dirty')) ?? fitting[0]
   if (commit === undefined) {
     const known = commits.length === 0 ? 'none yet' : commits.join(', ')
@@ -192,10 +193,11 @@ function print(
 
 function list(chosen: readonly Variant[]): number {
   const lacks = lacksOf()
-  for (const { name, needs, about } of chosen) {
-    const missing = needs.map(lacks).filter((lack) => lack !== null)
+  for (const variant of chosen) {
+    const { name, needs, about } = variant
+    const lack = lacking(variant, lacks)
     const what = needs.length === 0 ? '' : ` (needs ${needs.join(', ')})`
-    const state = missing.length === 0 ? '' : `\n  CANNOT RUN HERE: ${missing.join('; ')}`
+    const state = lack === null ? '' : `\n  CANNOT RUN HERE: ${lack}`
     process.stdout.write(`${name}${what}\n  ${about}${state}\n`)
   }
   return 0

@@ -1,6 +1,6 @@
 // What this machine lacks of what variants need, and what to do about it. It installs nothing.
 import { availableParallelism } from 'node:os'
-import { firstLine } from './machine.ts'
+import { firstLine, installedVersion } from './machine.ts'
 import type { Need, Variant } from './variant.ts'
 
 /** By need: null where it is met, else what is missing and what to do. Looked up once each. */
@@ -35,11 +35,22 @@ export function sortOut(
   const able: Variant[] = []
   const skipped: Skipped[] = []
   for (const variant of variants) {
-    const why = variant.needs.map(lacks).filter((lack) => lack !== null)
-    if (why.length === 0) able.push(variant)
-    else skipped.push({ name: variant.name, why: why.join('; ') })
+    const why = lacking(variant, lacks)
+    if (why === null) able.push(variant)
+    else skipped.push({ name: variant.name, why })
   }
   return { able, skipped }
+}
+
+/** All that a variant lacks here; null where it can run. */
+export function lacking({ needs, packages = [] }: Variant, lacks: Lacks): string | null {
+  const missing = packages.filter((name) => installedVersion(name) === null)
+  const install =
+    missing.length === 0
+      ? []
+      : [`${missing.join(' and ')} not installed: npm install ${missing.join(' ')}`]
+  const all = [...needs.map(lacks).filter((lack) => lack !== null), ...install]
+  return all.length === 0 ? null : all.join('; ')
 }
 
 interface Program {

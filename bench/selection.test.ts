@@ -55,6 +55,18 @@ test('without a program that it needs a variant is skipped, with what to install
   assert.match(skipped[2]!.why, /^mvn not found.* maven$/)
 })
 
+test('a package of development that is not installed is a lack too', () => {
+  const one = { ...variant('a'), packages: ['kafkajs', 'not-a-package-of-weir'] }
+  const { skipped } = sortOut(
+    [one],
+    lacksOf(() => ''),
+  )
+  assert.equal(
+    skipped[0]?.why,
+    'not-a-package-of-weir not installed: npm install not-a-package-of-weir',
+  )
+})
+
 test('on one core, what would measure its own generator is skipped, and says so', () => {
   const list = [variant('a'), variant('b', 'two cores')]
   assert.match(

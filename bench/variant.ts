@@ -13,6 +13,8 @@ export interface Variant {
   /** Arguments for `--quick`, a run of a few seconds whose numbers are not kept; where there are none, `args`. */
   readonly quick?: readonly string[]
   readonly needs: readonly Need[]
+  /** Packages that an installed Weir does not bring: those of development. */
+  readonly packages?: readonly string[]
   /** What it measures and what it leaves out, for under the numbers. */
   readonly about: string
   /** Where it takes minutes: fewer rounds than the others. */
