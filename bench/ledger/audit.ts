@@ -3,10 +3,11 @@
 import type { Assembly } from '../../engine/assemble.ts'
 import type { Message, Outcome } from '../../engine/core/ports.ts'
 import { HandJournals } from '../../features/hand-journals.ts'
-import { Transaction } from '../../features/transaction.ts'
+import { Kind, Transaction } from '../../features/transaction.ts'
 
 /** As much of a decision as is looked at. */
 interface Decided {
+  readonly type: string
   readonly features: Readonly<Record<string, number | null>>
   readonly approximate: readonly string[]
 }
@@ -14,50 +15,55 @@ interface Decided {
 const faultsMax = 5
 
 export class Audit {
-  readonly #assembly: Assembly
+  readonly #assembly: Pick<Assembly, 'mapping' | 'plan'>
   readonly #every: number
-  readonly #types: Outcome['type'][] = []
   readonly #sample = new Map<number, string>()
+  #seen = 0
 
-  constructor(assembly: Assembly, every: number) {
+  constructor(assembly: Pick<Assembly, 'mapping' | 'plan'>, every: number) {
     this.#assembly = assembly
     this.#every = every
   }
 
-  /** In the order of the messages. */
+  /** In the order of the messages, from the first one on. */
   keep(outcomes: readonly Outcome[]): void {
-    for (const { type, value } of outcomes) {
-      const at = this.#types.push(type) - 1
-      if (at % this.#every === 0 && type === 'decision') this.#sample.set(at, value)
+    for (const { value } of outcomes) {
+      if (this.#seen % this.#every === 0) this.#sample.set(this.#seen, value)
+      this.#seen++
     }
   }
 
-  /** `messages`: all that outcomes were kept of. Describes the first few features that are not what they must be. */
+  /** The outcomes of some messages, by their place. */
+  keepSome(outcomes: ReadonlyMap<number, string>): void {
+    for (const [at, value] of outcomes) this.#sample.set(at, value)
+  }
+
+  /** `messages`: all that was ever decided, in order. Describes the first few features that are not what they must be. */
   faults(messages: readonly Message[]): string[] {
     const { mapping, plan } = this.#assembly
     const { entities, fields } = mapping.schema
     const parser = mapping.parser()
     const journals = new HandJournals(plan.features, mapping.schema)
+    const known = new Set<string>()
     const faults: string[] = []
-    if (this.#types.length !== messages.length)
-      faults.push(`expected ${messages.length} outcomes, found ${this.#types.length}`)
-    if (this.#sample.size === 0) faults.push('expected decisions to check, found none')
+    let compared = 0
     for (const [at, { value, timestampMs }] of messages.entries()) {
-      const type = this.#types[at]
-      if (type === 'rejected' || type === 'duplicate') continue
       const transaction = new Transaction(entities.length, fields.length)
-      const reject = parser.parse(value!, timestampMs, transaction)
-      if (reject !== null) {
-        faults.push(`message ${at}: expected ${reject.reason}, found a ${type}`)
-        continue
-      }
+      if (parser.parse(value!, timestampMs, transaction) !== null) continue
+      const record = journals.record(transaction)
+      // What comes again is decided no second time.
+      if (record.kind === Kind.transaction && known.has(record.id)) continue
+      known.add(record.id)
       const text = this.#sample.get(at)
-      if (text !== undefined && faults.length < faultsMax) {
-        const wrong = this.#compare(JSON.parse(text) as Decided, transaction, journals)
+      const decided = text === undefined ? null : (JSON.parse(text) as Decided)
+      if (decided?.type === 'decision' && faults.length < faultsMax) {
+        const wrong = this.#compare(decided, transaction, journals)
         if (wrong !== null) faults.push(`${transaction.id}: ${wrong}`)
+        compared++
       }
-      journals.add(transaction.tenant, journals.record(transaction))
+      journals.add(transaction.tenant, record)
     }
+    if (compared === 0) faults.push('expected decisions to compare, found none')
     return faults
   }
 

@@ -5,7 +5,7 @@ import { systemClock } from '../../engine/clock.ts'
 import { tell } from '../variant.ts'
 import { openWork } from '../work.ts'
 import { BenchEngine, type Place } from './bench-engine.ts'
-import { accountMeasures, allocationMeasures } from './measures.ts'
+import { accountMeasures, allocationMeasures, showSites } from './measures.ts'
 import { Witness } from './witness.ts'
 
 const [
@@ -19,7 +19,6 @@ const batch = Number(batchText)
 const warm = Number(warmText)
 const pass = Number(passText)
 const checkEvery = 997
-const sitesShown = 25
 
 const { files, messages } = await openWork(name, warm + 4 * pass)
 const engine = await BenchEngine.open(place as Place, files, checkEvery)
@@ -61,10 +60,7 @@ if (place !== 'memory') {
   const reads = after.journalReads - before.journalReads
   measures['held_share_of_journals_read'] = (after.heldReads - before.heldReads) / reads
 }
-for (const site of allocations.sites.slice(0, sitesShown)) {
-  const each = (site.bytes / pass).toFixed(1).padStart(8)
-  process.stderr.write(`${each} B  ${site.stage.padEnd(10)} ${site.place}\n`)
-}
+showSites(allocations, pass)
 tell({ measures, void: faults })
 
 /** The next `count` messages; bytes of their outcomes. */

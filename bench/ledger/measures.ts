@@ -55,6 +55,16 @@ export function sampledMeasures(
   return { ...result, stage_samples: samples, stage_samples_cover_share_of_cpu: coverage }
 }
 
+const sitesShown = 40
+
+/** To stderr, for who wants to know what to look at. */
+export function showSites({ sites }: Pick<Allocations, 'sites'>, decisions: number): void {
+  for (const { stage, place, bytes } of sites.slice(0, sitesShown)) {
+    const each = (bytes / decisions).toFixed(1).padStart(8)
+    process.stderr.write(`${each} B  ${stage.padEnd(10)} ${place}\n`)
+  }
+}
+
 export function allocationMeasures(
   { bytes }: Pick<Allocations, 'bytes'>,
   decisions: number,
