@@ -1,4 +1,5 @@
 // All variants, in the order of RESULTS.md. A variant belongs to the benchmark before the slash of its name.
+import { ledgerVariants } from './ledger/variants.ts'
 import { loadVariants } from './load/variants.ts'
 import { rivals } from './peers/rivals.ts'
 import type { Variant } from './variant.ts'
@@ -164,4 +165,5 @@ export const suite: readonly Variant[] = [
   },
   ...rivals,
   ...loadVariants,
+  ...ledgerVariants,
 ]

@@ -8,7 +8,7 @@ import { KafkaServer } from '../../engine/testing/kafka-server.ts'
 import { TestTopics } from '../../engine/testing/topics.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import { nodeFlags } from '../variant.ts'
-import type { Work } from '../work.ts'
+import type { Work } from './work.ts'
 
 /** One partition: decisions come in the order of the transactions, so that they can be held against the oracle. */
 const partition = 0

@@ -1,16 +1,16 @@
 // The ledger of one process without Kafka: what a decision costs, stage by stage, over memory, a real Redis or a cluster. Four
 // passes over transactions of the same mix: CPU as users have it, CPU by stage, a profile, allocations.
-// Usage: in-process.js memory|redis|cluster shipped|standard <decision batch> <warm-up> <each pass>.
+// Usage: in-process.js memory|redis|cluster default|standard <decision batch> <warm-up> <each pass>.
 import { systemClock } from '../../engine/clock.ts'
 import { tell } from '../variant.ts'
-import { openWork } from '../work.ts'
 import { BenchEngine, type Place } from './bench-engine.ts'
 import { accountMeasures, allocationMeasures, showSites } from './measures.ts'
 import { Witness } from './witness.ts'
+import { openWork } from './work.ts'
 
 const [
   place = 'memory',
-  name = 'shipped',
+  name = 'standard',
   batchText = '16',
   warmText = '60000',
   passText = '30000',

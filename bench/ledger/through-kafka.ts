@@ -1,6 +1,6 @@
 // The ledger of `weir stream` on a backlog, through a real broker and a real Redis: CPU of engine, Redis and broker, where the
 // engine's goes, bytes over its sockets, allocations. Decisions are held against the naive oracle, on a sample.
-// Usage: through-kafka.js shipped|standard <decision batch> <warm-up> <each pass>.
+// Usage: through-kafka.js default|standard <decision batch> <warm-up> <each pass>.
 import { rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,11 +10,11 @@ import { systemClock } from '../../engine/clock.ts'
 import { closeLineup } from '../../engine/core/lineup.ts'
 import { processUsage } from '../usage.ts'
 import { tell } from '../variant.ts'
-import { openWork } from '../work.ts'
 import { Audit } from './audit.ts'
 import { Backlog } from './backlog.ts'
 import { allocationMeasures, sampledMeasures, showSites } from './measures.ts'
 import type { Witnessed } from './preload.ts'
+import { openWork } from './work.ts'
 
 const [name = 'standard', batchText = '16', warmText = '60000', passText = '60000'] =
   process.argv.slice(2)

@@ -1,0 +1,38 @@
+// What the ledger is made of: the same standard work in memory, over a real Redis and through Kafka, at decision batches of 16
+// and 64.
+import type { Variant } from '../variant.ts'
+
+const work =
+  'The standard work (four entities, forty features, 100 trees of depth 6), windows filled before. '
+const stages =
+  'Stages by the pipeline’s own marks, read on a clock of CPU time (all threads, garbage collection within the stages), deciding and writing parted by a profile; “other” is the loop of the benchmark and the runtime. Allocations by the sampling heap profiler, garbage included, buffers off the heap left out: between parsing and the text unless it says in total. Every 997th decision is computed again by hand. '
+
+export const ledgerVariants: readonly Variant[] = [
+  ...[16, 64].flatMap((batch) => [
+    {
+      name: `ledger/in-memory-${batch}`,
+      script: 'ledger/in-process',
+      args: ['memory', 'standard', String(batch), '60000', '20000'],
+      quick: ['memory', 'standard', String(batch), '5000', '5000'],
+      needs: [],
+      about: `${work}In process, journals in memory, decision batches of ${batch}; no sends. ${stages}Leaves out Kafka and Redis.`,
+    },
+    {
+      name: `ledger/redis-${batch}`,
+      script: 'ledger/in-process',
+      args: ['redis', 'standard', String(batch), '60000', '20000'],
+      quick: ['redis', 'standard', String(batch), '5000', '5000'],
+      needs: ['redis'] as const,
+      about: `${work}In process, journals in a real Redis on loopback, one bucket, decision batches of ${batch}; no sends. ${stages}Leaves out Kafka. Bytes to and from Redis are those of observing, without TCP.`,
+    },
+    {
+      name: `ledger/kafka-${batch}`,
+      script: 'ledger/through-kafka',
+      args: ['standard', String(batch), '30000', '30000'],
+      quick: ['standard', String(batch), '5000', '5000'],
+      needs: ['redis', 'kafka'] as const,
+      about: `${work}weir stream from a real broker to a real broker on a backlog, one partition, journals in a real Redis: a backlog’s batches cut into decision batches of ${batch}, sends of what gathered. Stages by a profile of the main thread; “gc” and “loop” (reading sockets, timers) are its own, “threads” all others. Bytes of all sockets, requests and replies, without TCP; the broker’s CPU is its whole process. Every 1,997th decision is computed again by hand.`,
+      rounds: 3,
+    },
+  ]),
+]
