@@ -82,15 +82,6 @@ export const suite: readonly Variant[] = [
     rounds: 1,
   },
   {
-    name: 'sidecar',
-    script: 'variants/sidecar',
-    args: ['20000', '5000', '400'],
-    quick: ['2000', '500', '200'],
-    needs: ['redis', 'two cores'],
-    about:
-      'weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: 5,000 calls each, Poisson arrivals at 400 a second, after 20,000 of history; from due to the end of the reply, so the client is in all of it. The generator spins for the millisecond before each call.',
-  },
-  {
     name: 'training/network',
     script: 'variants/train',
     args: ['wasm'],

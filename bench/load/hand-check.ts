@@ -3,7 +3,7 @@
 // transactions of several partitions only they know; the ordinals in the decisions say it, and each must be there once.
 import type { Assembly } from '../../engine/assemble.ts'
 import { outcomeOf, roundScore } from '../../engine/core/policy.ts'
-import { ByHand, type HandRecord } from '../../features/by-hand.ts'
+import { ByHand } from '../../features/by-hand.ts'
 import { HandJournals } from '../../features/hand-journals.ts'
 import { ownValue } from '../../features/testing/oracle.ts'
 import { type Parser, Transaction } from '../../features/transaction.ts'
@@ -19,27 +19,35 @@ interface DecisionDocument {
 
 const tenant = 'default'
 const decisionType = '"type":"decision"'
+const standInRung = '"rung":"stand-in"'
 const ordinalsStart = '"ordinals":{'
 
 export class HandCheck {
   readonly #assembly: Assembly
   readonly #parser: Parser
   readonly #journals: HandJournals
+  readonly #isOfCalls: boolean
   /** Ordinals that two decisions claim. */
   readonly faults: string[] = []
   /** Values that were not compared, since the engine says that they are approximate. */
   approximate = 0
   compared = 0
+  checked = 0
 
-  constructor(assembly: Assembly) {
+  /**
+   * `isOfCalls`: a repeated call got the answer of the first, and a stand-in took a place that no answer tells. Decisions
+   * behind such a place are not checked.
+   */
+  constructor(assembly: Assembly, { isOfCalls }: { readonly isOfCalls: boolean }) {
     this.#assembly = assembly
+    this.#isOfCalls = isOfCalls
     this.#parser = assembly.mapping.parser()
     this.#journals = new HandJournals(assembly.catalog.features, assembly.mapping.schema)
   }
 
   /** Takes down one transaction and what was answered, in any order; all must be here before the first `check`. */
   add(message: Uint8Array, timestampMs: number, answer: string): void {
-    if (!answer.includes(decisionType)) return
+    if (!isDecided(answer)) return
     const start = answer.lastIndexOf(ordinalsStart) + ordinalsStart.length - 1
     const ordinals = answer.slice(start, answer.indexOf('}', start) + 1)
     const record = this.#journals.record(this.#parse(message, timestampMs))
@@ -47,6 +55,7 @@ export class HandCheck {
       const journal = this.#journals.journalOf(kind, tenant, record)
       if (journal === null) this.faults.push(`${record.name}: has an ordinal of no ${kind}`)
       else if (journal[ordinal] !== undefined) {
+        if (this.#isOfCalls && journal[ordinal].id === record.id) continue
         this.faults.push(`${record.name}: ${kind} ${ordinal} is ${journal[ordinal].name}'s`)
       } else journal[ordinal] = record
     }
@@ -54,11 +63,14 @@ export class HandCheck {
 
   /** What is wrong with a decision, a sentence each. Of other answers nothing is known here. */
   async check(message: Uint8Array, timestampMs: number, answer: string): Promise<string[]> {
-    if (!answer.includes(decisionType)) return []
+    if (!isDecided(answer)) return []
     const decision = JSON.parse(answer) as DecisionDocument
     const transaction = this.#parse(message, timestampMs)
     const { features } = this.#assembly.catalog
     const row = this.#row(transaction, decision)
+    if (row === null)
+      return this.#isOfCalls ? [] : [`${decision.id}: nothing is at an ordinal before`]
+    this.checked++
     const wrong: string[] = []
     const fail = (what: string, expected: unknown, found: unknown): void => {
       wrong.push(`${decision.id}: ${what}: expected ${String(expected)}, found ${String(found)}`)
@@ -79,26 +91,20 @@ export class HandCheck {
     return wrong
   }
 
-  #row(transaction: Transaction, { ordinals }: DecisionDocument): (number | null)[] {
+  /** Null where a record before it is not known. */
+  #row(transaction: Transaction, { ordinals }: DecisionDocument): (number | null)[] | null {
     const { catalog, mapping } = this.#assembly
     const current = this.#journals.record(transaction)
     const hands = new Map<string, ByHand | null>()
-    return catalog.features.map((feature) => {
-      const kind = feature.entity
-      if (kind === null) return ownValue(feature, transaction, mapping.schema.fields)
-      if (!hands.has(kind)) hands.set(kind, this.#hand(kind, current, ordinals[kind] ?? 0))
-      return hands.get(kind)?.value(feature).value ?? null
-    })
-  }
-
-  #hand(kind: string, current: HandRecord, ordinal: number): ByHand | null {
-    const journal = this.#journals.journalOf(kind, tenant, current)
-    if (journal === null) return null
-    const before = journal.slice(0, ordinal)
-    for (let at = 0; at < ordinal; at++) {
-      if (before[at] === undefined) throw new Error(`${current.name}: nothing is ${kind} ${at}`)
+    for (const [kind, ordinal] of Object.entries(ordinals)) {
+      const before = this.#journals.journalOf(kind, tenant, current)?.slice(0, ordinal) ?? []
+      if (before.length < ordinal || before.includes(undefined as never)) return null
+      hands.set(kind, new ByHand(current, before))
     }
-    return new ByHand(current, before)
+    return catalog.features.map((feature) => {
+      if (feature.entity === null) return ownValue(feature, transaction, mapping.schema.fields)
+      return hands.get(feature.entity)?.value(feature).value ?? null
+    })
   }
 
   /** By the champion alone. */
@@ -124,4 +130,9 @@ export class HandCheck {
     if (reject !== null) throw new Error(`a rejected message got a decision: ${reject.reason}`)
     return transaction
   }
+}
+
+/** A stand-in knows nothing that could be computed again. */
+function isDecided(answer: string): boolean {
+  return answer.includes(decisionType) && !answer.includes(standInRung)
 }

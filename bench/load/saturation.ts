@@ -18,6 +18,8 @@ export interface Settings {
   readonly parts: readonly ('curves' | 'overload')[]
   readonly history: number
   readonly seconds: number
+  /** Up to which p99, due to seen, a rate counts as held. */
+  readonly p99UsMax: number
   readonly from: number
   readonly halvings: number
   readonly tries: number
@@ -26,15 +28,14 @@ export interface Settings {
   readonly overload: number
 }
 
-/** What a rate must keep to count as held. */
-const p99UsMax = 50_000
-const lagGrowthMax = 0.01
+/** What a rate must keep to count as held, beside p99: the share of it that the lag may grow by. */
+const lagGrowthMax = 0.02
 const ratesMax = 200_000
 const settleSeconds = 1
 const drainMsMax = 30_000
 
 const settings = JSON.parse(process.argv[2]!) as Settings
-const { history, seconds, from, halvings, tries, shares } = settings
+const { history, seconds, p99UsMax, from, halvings, tries, shares } = settings
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-load-'))
 const work = await workOf(settings.work, history, folder)
 const stage = await Stage.open({ ...work, partitions: 4, history })
@@ -46,7 +47,7 @@ let seed = 0
 const weir = await stage.weir()
 const firsts = stage.ends(weir.pair)
 const knee = await search(weir, from)
-if (settings.parts.includes('curves')) {
+if (knee > 0 && settings.parts.includes('curves')) {
   const echo = await stage.echo()
   for (const share of shares) {
     const trials = await inTurn([echo, weir], knee * share)
@@ -58,7 +59,7 @@ if (settings.parts.includes('curves')) {
   }
   await search(echo, Math.max(from, knee))
 }
-if (settings.parts.includes('overload')) await overload()
+if (knee > 0 && settings.parts.includes('overload')) await overload()
 await verify()
 await stage.close()
 rmSync(folder, { recursive: true })
@@ -72,10 +73,11 @@ async function search(engine: Engine, first: number): Promise<number> {
   })
   measures[`${engine.name}_held_per_second`] = found.held
   measures[`${engine.name}_failed_per_second`] = Math.min(ratesMax, found.failed)
-  if (found.held === 0)
-    throw new Error(
-      `${engine.name} holds no rate: expected p99 of at most ${p99UsMax} µs at ${found.failed} a second`,
+  if (found.held === 0) {
+    reasons.add(
+      `${engine.name} holds no rate: not even ${found.failed} a second with p99 of at most ${p99UsMax} µs`,
     )
+  }
   return found.held
 }
 

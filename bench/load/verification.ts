@@ -33,7 +33,7 @@ export interface Verified {
   readonly faults: readonly string[]
 }
 
-interface Answered {
+export interface Answered {
   readonly value: Buffer
   readonly timestampMs: number
   answer: string | null
@@ -49,7 +49,9 @@ export async function verify(
 ): Promise<Verified> {
   const { mapping, catalog, model } = files
   const models = model === null ? [] : [{ folder: model, share: 0 }]
-  const check = new HandCheck(await assemble({ mapping, catalog, models, policy: null }))
+  const check = new HandCheck(await assemble({ mapping, catalog, models, policy: null }), {
+    isOfCalls: false,
+  })
   const drawn: Answered[] = []
   for (let partition = 0; partition < partitions; partition++) {
     const all = await readPartition(reader, pair, partition)
@@ -58,21 +60,34 @@ export async function verify(
     }
     for (const one of all.slice(firsts[partition])) drawn.push(one)
   }
+  return checkSample(check, drawn, samples, seed)
+}
+
+/** All have been added before. */
+export async function checkSample(
+  check: HandCheck,
+  drawn: readonly Answered[],
+  samples: number,
+  seed: number,
+): Promise<Verified> {
   const random = Random.of(seed, 'samples')
   const faults = [...check.faults]
-  let wrong = 0
-  let decisions = 0
+  let wrong = faults.length
   for (let left = Math.min(samples, drawn.length); left > 0; left--) {
     const { value, timestampMs, answer } = drawn[random.below(drawn.length)]!
     if (answer === null) continue
     const found = await check.check(value, timestampMs, answer)
-    decisions++
     if (found.length > 0) wrong++
     faults.push(...found)
   }
-  wrong += check.faults.length
-  const { compared, approximate } = check
-  return { decisions, values: compared, approximate, wrong, faults: faults.slice(0, faultsMax) }
+  const { checked, compared, approximate } = check
+  return {
+    decisions: checked,
+    values: compared,
+    approximate,
+    wrong,
+    faults: faults.slice(0, faultsMax),
+  }
 }
 
 async function readPartition(

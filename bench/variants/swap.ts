@@ -9,16 +9,19 @@ import { shipped } from '../../engine/assemble.ts'
 import { EngineProcess } from '../../engine/testing/engine-process.ts'
 import { freePort } from '../../engine/testing/sidecar-process.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
+import { AskedProcess } from '../load/asked-process.ts'
+import type { CallerQuestions, CallerSettings } from '../load/caller-questions.ts'
+import { tooLate } from '../load/latencies.ts'
 import { networkGraph, treesGraph, writeFolder } from '../model-folders.ts'
-import { openLoop, quantile } from '../open-loop.ts'
 import { processUsage } from '../usage.ts'
 import { tell } from '../variant.ts'
-import { makeMessages } from '../workload.ts'
 
 const [callsPerSecond = 600, aloneSeconds = 60, swapSeconds = 300, everySeconds = 10] = process.argv
   .slice(2)
   .map(Number)
 const warmSeconds = 20
+/** Transactions of thirty days: how many cards there are follows from it. */
+const history = 260_000
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-swap-'))
 const models = [
   ['network_small', networkGraph([32, 16])],
@@ -46,13 +49,11 @@ admin: { port: ${adminPort} }
 )
 await weir.said('answering on')
 
-const seconds = warmSeconds + aloneSeconds + swapSeconds
-const bodies = makeMessages(Math.ceil(callsPerSecond * seconds * 1.05)).map(({ value }) =>
-  Buffer.from(value!),
-)
-let taken = 0
+const asked: CallerSettings = { traffic: { kind: 'default', history }, path: '/v1/decisions' }
+const caller = await AskedProcess.start<CallerQuestions>('caller', asked)
 const result: Record<string, number> = {}
-const names = new Set<string>()
+const reasons: string[] = []
+let modelsSeen = 0
 
 await load('warm_up', warmSeconds)
 const rssBefore = await rss()
@@ -67,7 +68,6 @@ let refused = 0
 const swapTimesMs: number[] = []
 const rssMb: number[] = []
 const swapping = swapAll()
-names.clear()
 await load('swapping', swapSeconds)
 stopping.abort()
 await swapping
@@ -75,7 +75,7 @@ result['swaps'] = swaps
 result['swaps_refused'] = refused
 result['swap_ms_median'] = swapTimesMs.sort((a, b) => a - b)[Math.floor(swapTimesMs.length / 2)]!
 result['swap_ms_longest'] = swapTimesMs.at(-1)!
-result['models_seen'] = names.size
+result['models_seen'] = modelsSeen
 result['rss_mb_before'] = rssBefore
 // The most of each quarter: what trying a large model takes goes back to the process, not to the system.
 for (const quarter of [0, 1, 2, 3]) {
@@ -84,41 +84,40 @@ for (const quarter of [0, 1, 2, 3]) {
 }
 result['rss_mb_after'] = await rss()
 const { code, stderr } = await weir.kill('SIGTERM')
+await caller.stop()
 await redis.stop()
 rmSync(folder, { recursive: true })
 if (code !== 0) throw new Error(`weir serve ended with ${code}: ${stderr}`)
-tell({ measures: result })
+tell({ measures: result, void: reasons })
 
 async function load(name: string, forSeconds: number): Promise<void> {
-  const count = Math.floor(callsPerSecond * forSeconds)
-  const calls = bodies.slice(taken, taken + count)
-  taken += count
-  let standIns = 0
   const usage = processUsage(weir.child.pid!).cpuUs
-  const { latencyUs, lateUs } = await openLoop(
-    { port },
-    { bodies: calls, callsPerSecond, seed: 1 },
-    (status, body) => {
-      if (status !== 200) throw new Error(`expected a decision, found ${status}: ${body}`)
-      if (body.includes('"rung":"stand-in"')) standIns++
-      const found = [...body.matchAll(/"model":\{"name":"([^"]+)"/g)]
-      if (found.length !== 1) throw new Error(`expected one model, found ${found.length}: ${body}`)
-      names.add(found[0]![1]!)
+  const { count, statuses, latencies, late, found } = await caller.ask('call', {
+    target: { port },
+    phases: [{ perSecond: callsPerSecond, seconds: forSeconds }],
+    seed: 1,
+    patterns: {
+      standIn: '"rung":"stand-in"',
+      model: '"model":\\{"name":"([^"]+)"',
+      twice: '"model":\\{.*"model":\\{',
     },
-  )
+    isKept: false,
+  })
+  if (statuses['200'] !== count) throw new Error(`expected 200s, found ${JSON.stringify(statuses)}`)
+  if (found['twice'] !== undefined) throw new Error('expected one model in a decision, found more')
   if (name === 'warm_up') return
   const cpuUs = processUsage(weir.child.pid!).cpuUs - usage
-  result[`${name}_calls`] = calls.length
-  result[`${name}_overdue_per_million`] = (standIns * 1e6) / calls.length
-  for (const [label, share] of [
-    ['p50', 0.5],
-    ['p99', 0.99],
-    ['p999', 0.999],
-  ] as const) {
-    result[`${name}_${label}_us`] = quantile(latencyUs, share)
-  }
-  result[`${name}_cpu_us_per_call`] = cpuUs / calls.length
-  result[`${name}_generator_late_p99_us`] = quantile(lateUs, 0.99)
+  const standIns = Object.values(found['standIn'] ?? {}).reduce((sum, one) => sum + one, 0)
+  modelsSeen = Object.keys(found['model'] ?? {}).length
+  result[`${name}_calls`] = count
+  result[`${name}_overdue_per_million`] = (standIns * 1e6) / count
+  result[`${name}_p50_us`] = latencies.p50
+  result[`${name}_p99_us`] = latencies.p99
+  result[`${name}_p999_us`] = latencies.p999
+  result[`${name}_cpu_us_per_call`] = cpuUs / count
+  result[`${name}_generator_late_p99_us`] = late.p99
+  const reason = tooLate(name, late, latencies)
+  if (reason !== null) reasons.push(reason)
 }
 
 async function swapAll(): Promise<void> {
