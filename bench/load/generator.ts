@@ -1,10 +1,11 @@
 // The generator, a process of its own: sends transactions when a schedule says that they are due, whatever became of those
 // before, each with its due time in a header. It never waits for an answer, and tells how late it was itself.
+import type { ProducedRecord } from '../../engine/stream/produce-request.ts'
 import { answer, settingsOf } from './asked-process.ts'
 import type { GeneratorQuestions, GeneratorSettings, Sent } from './generator-questions.ts'
+import { intendedBytes, intendedHeader } from './intended.ts'
 import { type Latencies, LatencyHistogram } from './latencies.ts'
 import { nowNs, sleepUntil } from './pacing.ts'
-import { encodeBody, stampBody } from './produce-request.ts'
 import { schedule } from './schedule.ts'
 import { TopicWriter } from './topic-writer.ts'
 import { type Sendable, traffic } from './traffic.ts'
@@ -27,7 +28,7 @@ answer<GeneratorQuestions>({
       const some = take(Math.min(left, fillRecords))
       const now = nowNs()
       writer.send(
-        group(some.map(toRecord), () => now, sent),
+        group(some, () => now, sent),
         Date.now(),
       )
       await writer.settled(fillOpenMax)
@@ -38,7 +39,7 @@ answer<GeneratorQuestions>({
   run: async ({ topic, phases, shape, seed, groupUs }) => {
     const writer = await writerOf(topic)
     const due = schedule(phases, shape, seed)
-    const records = take(due.length).map(toRecord)
+    const records = take(due.length)
     const sent = new Array<number>(partitions).fill(0)
     const late = new LatencyHistogram()
     const usage = process.cpuUsage()
@@ -64,27 +65,18 @@ answer<GeneratorQuestions>({
   },
 })
 
-interface Prepared {
-  readonly partition: number
-  readonly body: Buffer
-}
-
-function toRecord({ partition, key, value }: Sendable): Prepared {
-  return { partition, body: encodeBody(key, value) }
-}
-
 function group(
-  records: readonly Prepared[],
+  records: readonly Sendable[],
   dueNs: (at: number) => number,
   sent: number[],
-): Map<number, Buffer[]> {
-  const byPartition = new Map<number, Buffer[]>()
-  for (const [at, { partition, body }] of records.entries()) {
-    stampBody(body, dueNs(at))
+): Map<number, ProducedRecord[]> {
+  const byPartition = new Map<number, ProducedRecord[]>()
+  for (const [at, { partition, key, value }] of records.entries()) {
+    const record = { key, value, headers: { [intendedHeader]: intendedBytes(dueNs(at)) } }
     sent[partition]!++
-    const bodies = byPartition.get(partition)
-    if (bodies === undefined) byPartition.set(partition, [body])
-    else bodies.push(body)
+    const some = byPartition.get(partition)
+    if (some === undefined) byPartition.set(partition, [record])
+    else some.push(record)
   }
   return byPartition
 }

@@ -6,10 +6,10 @@ import { Arrivals } from './arrivals.ts'
 import { answer, settingsOf } from './asked-process.ts'
 import { openClient } from './client.ts'
 import { TopicFollower } from './follower.ts'
+import { intendedHeader, readIntended } from './intended.ts'
 import { lagSamples, slopeOf } from './lag.ts'
 import { LatencyHistogram } from './latencies.ts'
 import { nowNs } from './pacing.ts'
-import { intendedHeader, readIntended } from './produce-request.ts'
 import type { Pair, ReaderQuestions, ReaderSettings, Seen, Span } from './reader-questions.ts'
 import { verify } from './verification.ts'
 
@@ -93,12 +93,7 @@ async function dueTimes({ pair, firsts, ends }: Span): Promise<Due[]> {
       for (let at = firsts[partition]!; at < ends[partition]!; ) {
         const { records, next } = await reader.fetch(pair.transactions, partition, at, fetchBytes)
         for (const { offset, headers } of records) {
-          const header = headers[intendedHeader]
-          if (!Buffer.isBuffer(header))
-            throw new Error(
-              `${pair.transactions}/${partition}: ${offset} has no header ${intendedHeader}`,
-            )
-          due.push({ partition, offset, ns: readIntended(header) })
+          due.push({ partition, offset, ns: readIntended(headers[intendedHeader]) })
         }
         at = next
       }
