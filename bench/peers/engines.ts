@@ -85,17 +85,16 @@ redis: { url: '${redis.url}' }
 http: { host: 127.0.0.1, port: ${port} }
 hash_key: 00112233445566778899aabbccddeeff
 `
-  const options = nodeFlags.join(' ')
-  const engine = new EngineProcess(['stream'], config, {
+  const environment = {
     KAFKA_BROKERS: undefined,
     REDIS_URL: undefined,
-    NODE_OPTIONS: options,
     WEIR_LISTEN_HOST: '127.0.0.1',
-  })
+  }
+  const engine = new EngineProcess(['stream'], config, environment, nodeFlags)
   return {
     pid: engine.child.pid!,
     redisPid: redis.pid,
-    configuration: { node: `${process.version} ${options}`, weir: 'defaults' },
+    configuration: { node: `${process.version} ${nodeFlags.join(' ')}`, weir: 'defaults' },
     mustRun: () => {
       if (!engine.isRunning) throw new Error(`weir stream ended: ${engine.stderr}`)
     },

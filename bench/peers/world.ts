@@ -98,7 +98,7 @@ export class PeerWorld {
     }
   }
 
-  /** Samples until so many outcomes are in the decision topic. `isRunning` throws when the engine has ended. */
+  /** Samples until so many outcomes are in the decision topic. `mustRun` throws when the engine has ended. */
   async watch(
     count: number,
     pid: number,
@@ -107,20 +107,28 @@ export class PeerWorld {
   ): Promise<Sample[]> {
     const samples: Sample[] = []
     for (;;) {
-      mustRun()
-      let outcomes = 0
-      for (let partition = 0; partition < this.partitions; partition++) {
-        outcomes += (await this.reader.range(this.topics.decisions, partition)).end
+      try {
+        samples.push(await this.#sample(pid, redisPid))
+      } catch (cause) {
+        mustRun()
+        throw cause
       }
-      samples.push({
-        outcomes,
-        atUs: systemClock.monotonicUs(),
-        engineCpuUs: processUsage(pid).cpuUs,
-        brokerCpuUs: processUsage(this.kafka.pid).cpuUs,
-        redisCpuUs: redisPid === null ? 0 : processUsage(redisPid).cpuUs,
-      })
-      if (outcomes >= count) return samples
+      if (samples.at(-1)!.outcomes >= count) return samples
       await sleep(sampleMs)
+    }
+  }
+
+  async #sample(pid: number, redisPid: number | null): Promise<Sample> {
+    let outcomes = 0
+    for (let partition = 0; partition < this.partitions; partition++) {
+      outcomes += (await this.reader.range(this.topics.decisions, partition)).end
+    }
+    return {
+      outcomes,
+      atUs: systemClock.monotonicUs(),
+      engineCpuUs: processUsage(pid).cpuUs,
+      brokerCpuUs: processUsage(this.kafka.pid).cpuUs,
+      redisCpuUs: redisPid === null ? 0 : processUsage(redisPid).cpuUs,
     }
   }
 

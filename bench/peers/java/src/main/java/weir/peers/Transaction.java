@@ -13,4 +13,6 @@ public final class Transaction {
   public int partition;
   public long offset;
   public final long[] features = new long[FEATURES];
+  /** Entities whose features are there, from the first on. */
+  public int kindsDone;
 }
