@@ -71,7 +71,7 @@ final class FlinkPeer {
             "execution.checkpointing.mode", options.text("guarantee"),
             "execution.buffer-timeout.interval", options.text("linger-ms") + "ms",
             "taskmanager.memory.managed.size", "16mb",
-            "taskmanager.memory.network.min", "32mb",
+            "taskmanager.memory.network.min", "64mb",
             "taskmanager.memory.network.max", "64mb",
             "pipeline.generic-types", "false"));
   }
