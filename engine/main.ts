@@ -6,6 +6,7 @@ import { runCommandLine } from './cli.ts'
 import { systemClock } from './clock.ts'
 import { backfillLine, runBackfill } from './commands/backfill.ts'
 import { benchLine, runBench } from './commands/bench.ts'
+import { capacityLine, runCapacity } from './commands/capacity.ts'
 import { type Command, command } from './commands/command.ts'
 import { featuresLine, runFeatures } from './commands/features.ts'
 import { initLine, runInit } from './commands/init.ts'
@@ -34,6 +35,7 @@ const commands: readonly Command[] = [
   command(importLine, runImport),
   command(rollbackLine, runRollback),
   command(benchLine, runBench),
+  command(capacityLine, runCapacity),
 ]
 
 const stop = new AbortController()

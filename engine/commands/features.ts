@@ -2,11 +2,10 @@
 
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { closest } from '../../features/document.ts'
 import { assemble, shipped } from '../assemble.ts'
-import { EngineError } from '../errors.ts'
 import { type CatalogReport, catalogJson, catalogText } from './catalog-report.ts'
 import { type CommandLine, type Run, sharedFlags } from './command.ts'
+import { readEntities, requireKind } from './entity-counts.ts'
 import { type CheckOptions, checkFeatures } from './features-check.ts'
 import type { Flags } from './flags.ts'
 
@@ -47,7 +46,7 @@ export const featuresLine: CommandLine<FeaturesOptions> = {
   parse: (flags) => ({
     transactionsPerSecond: flags.count('--rate', 1, 10_000_000) ?? 1000,
     days: flags.count('--days', 1, 3650),
-    entities: readEntities(flags),
+    entities: readEntities(flags, '--entities'),
     isJson: flags.has('--json'),
     check: readCheck(flags),
   }),
@@ -66,7 +65,7 @@ export const runFeatures: Run<FeaturesOptions> = async (options, context) => {
   const { catalog, plan } = assembly
   const { transactionsPerSecond, days, entities, isJson } = options
   const kinds = plan.journals.map(({ kind }) => kind)
-  for (const kind of entities.keys()) requireKind(kind, kinds)
+  for (const kind of entities.keys()) requireKind('--entities', kind, kinds)
   const report: CatalogReport = {
     mappingFile: files.mapping,
     catalog,
@@ -90,29 +89,4 @@ function readCheck(flags: Flags): CheckOptions | null {
     flags.fault('--check', 'a file that exists', file)
   }
   return { file, id: flags.text('--id'), feature: flags.text('--feature') }
-}
-
-/** `card=1000000,merchant=20000`. */
-function readEntities(flags: Flags): ReadonlyMap<string, number> {
-  const text = flags.text('--entities')
-  const entities = new Map<string, number>()
-  if (text === null) return entities
-  for (const part of text.split(',')) {
-    const [, kind, count] = /^\s*([A-Za-z_][\w+]{0,63})=(\d{1,12})\s*$/.exec(part) ?? []
-    if (kind === undefined || Number(count) === 0) {
-      flags.fault('--entities', 'counts by kind such as card=1000000,merchant=20000', part)
-    } else if (entities.has(kind)) flags.fault('--entities', 'each kind once', part)
-    else entities.set(kind, Number(count))
-  }
-  return entities
-}
-
-function requireKind(kind: string, kinds: readonly string[]): void {
-  if (kinds.includes(kind)) return
-  const near = closest(kind, kinds)
-  const hint = near === null ? '' : ` (did you mean ${near}?)`
-  throw new EngineError(
-    'usage',
-    `option --entities: expected ${kinds.join(', ')}, found ${kind}${hint}`,
-  )
 }
