@@ -14,6 +14,8 @@ export class DistinctSet {
   #round = 0
   /** Per window: values whose shortest window it is. */
   readonly counts: Int32Array
+  /** The shortest window that holds the transaction's own value, -1 where none does; written by who counts. */
+  own = -1
 
   constructor(windowCount: number, valuesMax: number) {
     this.#places = new Int32Array(placesFor(valuesMax) * placeWords)

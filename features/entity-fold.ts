@@ -10,6 +10,8 @@ import { LabelSums } from './label-sums.ts'
 import { isMet, wordOf } from './layout.ts'
 import { Lifecycle, type Undone } from './lifecycle.ts'
 import { MessageSums } from './message-sums.ts'
+import { Running } from './running.ts'
+import type { RunningWindows } from './running-windows.ts'
 import { Tail } from './tail.ts'
 import type { Hops, View } from './view.ts'
 import { WindowSums } from './window-sums.ts'
@@ -22,6 +24,8 @@ interface Group {
   readonly tail: Tail
   readonly values: WindowValues
   readonly series: readonly PlacedSeries[]
+  /** Null where nothing can be carried along. */
+  readonly running: RunningWindows | null
 }
 
 /** A feature of transactions, and who has its number. */
@@ -40,6 +44,7 @@ export class EntityFold {
   readonly #labelSeries: readonly PlacedSeries[]
   readonly #messageSeries: readonly PlacedSeries[]
   readonly #lifecycle: Lifecycle | null
+  readonly #running: Running | null
   readonly #ofWindows: readonly OfWindow[]
   /** Features of labels and of messages. */
   readonly #others: readonly EntityFeature[]
@@ -52,6 +57,7 @@ export class EntityFold {
     const { layout, labelWindows, messageWindows } = plan
     this.#labels = new LabelSums(labelWindows)
     this.#messages = new MessageSums(messageWindows)
+    this.#running = plan.running === null ? null : new Running(plan, plan.running)
     let series = 0
     let sketch = 0
     const take = (count: number): readonly PlacedSeries[] =>
@@ -65,7 +71,8 @@ export class EntityFold {
         sketched.set(column, plan.hops.sketches[sketch++]!.at)
       }
       const values = new WindowValues(layout, group, sums, tail, sketched)
-      return { plan: group, sums, tail, values, series: take(group.windowsMs.length) }
+      const running = this.#running?.windows[g] ?? null
+      return { plan: group, sums, tail, values, series: take(group.windowsMs.length), running }
     })
     const isFirstNeeded = plan.isPrimary || labelWindows.length > 0
     this.#passes = this.#groups.filter(
@@ -104,17 +111,20 @@ export class EntityFold {
     approximateAt: number,
   ): void {
     const boundary = hopBoundary(view.ordinal, this.#plan.cap)
-    const lifecycle =
-      this.#lifecycle?.gather(view, boundary, timeMs) === true ? this.#lifecycle : null
+    const running = this.#running?.bring(view, boundary, timeMs) === true ? this.#running : null
+    const hasHappened = running === null && this.#lifecycle?.gather(view, boundary, timeMs) === true
+    const lifecycle = hasHappened ? this.#lifecycle : null
     const hops = boundary > 0 ? this.#hopsAt(view, boundary) : null
     this.#labels.clear()
     this.#messages.clear()
-    for (const { plan, sums, tail, series } of this.#passes) {
+    for (const { plan, sums, tail, series, running: windows } of this.#passes) {
       sums.clear()
-      tail.add(view, boundary, timeMs, lifecycle, record, recordAt)
+      if (running !== null) tail.carry(windows!, running.cursor, record, recordAt)
+      else tail.add(view, boundary, timeMs, lifecycle, record, recordAt)
       if (hops !== null) addHops(hops, plan, series, sums, timeMs)
     }
-    this.#newestMs = this.#groups[0]!.tail.newestMs
+    running?.labels?.show(running.cursor, this.#labels)
+    this.#newestMs = running === null ? this.#groups[0]!.tail.newestMs : running.newestMs
     if (hops !== null) {
       this.#newestMs = Math.max(this.#newestMs, hops[0]!)
       this.#labels.addHops(hops, this.#labelSeries, timeMs)

@@ -12,6 +12,7 @@ import {
   sourceBytes,
 } from './journal.ts'
 import { type Column, filterMask, type RecordLayout } from './layout.ts'
+import { planRunning, type RunningPlan, runningBytes } from './running-plan.ts'
 import { Kind, type TransactionSchema } from './transaction.ts'
 import type { Gathered } from './window-sums.ts'
 
@@ -82,6 +83,8 @@ export interface EntityPlan extends JournalPlan {
   readonly filterNames: readonly string[]
   /** Series of each group's windows, then of label windows, then of message windows. */
   readonly hops: HopPlan
+  /** Null where nothing can be carried along. */
+  readonly running: RunningPlan | null
 }
 
 export interface Placed {
@@ -106,6 +109,7 @@ export function planEntity(
   for (const placed of own) draft.add(placed)
   const parts = draft.finish()
   const hops = draft.hops(parts.groups)
+  const running = planRunning(layout, parts.groups, parts.labelWindows, parts.features)
   return {
     ...options,
     ...parts,
@@ -123,6 +127,8 @@ export function planEntity(
     sumBlock: (data, start, blocks, at) => {
       sumBlock(layout, data, start, blocks, at)
     },
+    running,
+    runningBytes: (capacity) => (running === null ? 0 : runningBytes(running, capacity)),
   }
 }
 

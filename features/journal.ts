@@ -30,6 +30,8 @@ export interface JournalPlan {
   readonly blockFloats: number
   /** Sums the `blockRecords` records lying from byte `start` of `data` on into `blocks` from `at` on. */
   sumBlock(data: DataView, start: number, blocks: Float64Array, at: number): void
+  /** Bytes of the running sums of a journal with room for `capacity` records, a multiple of 8; 0 for none. */
+  runningBytes(capacity: number): number
 }
 
 /** Records of a block. A holder keeps blocks of its longer journals from their first record held on. */

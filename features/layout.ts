@@ -52,7 +52,7 @@ export const degreeUnits = 1e6
 /** Different conditions that one entity kind has bits for. */
 export const filtersMax = 12
 
-const two32 = 2 ** 32
+export const two32 = 2 ** 32
 
 /** Event time of the record at byte `at`, ms. */
 export function timeOf(data: DataView, at: number): number {

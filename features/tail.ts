@@ -11,6 +11,8 @@ import { blockRecords } from './journal.ts'
 import type { LabelSums } from './label-sums.ts'
 import { isMet, kindMask, nowhere, type RecordLayout } from './layout.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { Cursor } from './running-cursor.ts'
+import type { RunningWindows } from './running-windows.ts'
 import type { View } from './view.ts'
 import type { WindowSums } from './window-sums.ts'
 
@@ -43,6 +45,8 @@ export class Tail {
   readonly #starts: Int32Array
   readonly #windows: Uint8Array
   #listed = 0
+  /** Where the records of the last transaction are to be listed from, if somebody asks. */
+  #carried: { readonly running: RunningWindows; readonly cursor: Cursor } | null = null
   readonly #counted: readonly { readonly at: number; readonly set: DistinctSet }[]
   readonly #compared: readonly { readonly at: number; readonly matches: Float64Array }[]
 
@@ -79,8 +83,13 @@ export class Tail {
     })
   }
 
-  /** Records whose columns were read by the last `add`, newest first; `windowOf` and `startOf` tell of each. */
-  get listed(): number {
+  /** Records whose columns count for the last transaction, newest first: how many; `windowOf` and `startOf` tell of each. */
+  list(): number {
+    if (this.#carried !== null) {
+      const { running, cursor } = this.#carried
+      this.#listed = running.list(cursor, this.#starts, this.#windows)
+      this.#carried = null
+    }
     return this.#listed
   }
 
@@ -90,6 +99,19 @@ export class Tail {
 
   startOf(index: number): number {
     return this.#starts[index]!
+  }
+
+  /** Takes what `running` counts, instead of adding records. */
+  carry(running: RunningWindows, cursor: Cursor, record: DataView, recordAt: number): void {
+    this.#carried = { running, cursor }
+    running.show(cursor, this.#sums)
+    for (const values of running.values) {
+      const { column, at } = values.column
+      const low = record.getInt32(recordAt + at, true)
+      const high = record.getInt32(recordAt + at + 4, true)
+      values.show(cursor, low, high, cursor.nowMs - this.#group.delayMs, this.sets.get(column)!)
+    }
+    if (this.#compared.length > 0) this.#compare(cursor.data, record, recordAt)
   }
 
   /**
@@ -109,6 +131,7 @@ export class Tail {
     const blocks = lifecycle === null ? view.blocks : null
     const first = boundary - view.base
     this.#listed = 0
+    this.#carried = null
     this.newestMs = -Infinity
     for (let next = view.ordinal - view.base; next > first; ) {
       const at = blocks === null ? first : (next - 1) & -blockRecords
@@ -266,12 +289,20 @@ export class Tail {
       set.clear(this.#listed)
       set.addAll(data, at, this.#starts, this.#windows, this.#listed)
       set.merge()
+      const low = record.getInt32(recordAt + at, true)
+      set.own = set.windowOf(low, record.getInt32(recordAt + at + 4, true))
     }
+    this.#compare(data, record, recordAt)
+  }
+
+  /** How many records have the transaction's own values. */
+  #compare(data: DataView, record: DataView, recordAt: number): void {
+    const listed = this.list()
     for (const { at, matches } of this.#compared) {
       matches.fill(0)
       const low = record.getInt32(recordAt + at, true)
       const high = record.getInt32(recordAt + at + 4, true)
-      for (let r = 0; r < this.#listed; r++) {
+      for (let r = 0; r < listed; r++) {
         const start = this.#starts[r]! + at
         if (data.getInt32(start, true) !== low || data.getInt32(start + 4, true) !== high) continue
         matches[this.#windows[r]!]!++

@@ -1,5 +1,7 @@
 // A journal as one record saw it: the bytes that fold reads. Filled by a store, read by fold, owned by neither.
 
+import type { JournalPlan } from './journal.ts'
+
 /** Records [0, hopsThrough) of the journal summed per slice of time. Content and layout belong to features/hops.ts. */
 export type Hops = Float64Array
 
@@ -27,6 +29,15 @@ export class View {
    */
   blocks: Float64Array | null = null
   blocksAt = 0
+  /**
+   * Running sums (running.ts), from `runningAt` on, with room for `runningCapacity` records; the same memory as 16-bit numbers.
+   * Null where the holder keeps none. The fold writes them, for catalogs with the plan `runningOf`; they change no answer.
+   */
+  running: Float64Array | null = null
+  runningHalves: Uint16Array = new Uint16Array(0)
+  runningAt = 0
+  runningCapacity = 0
+  runningOf: JournalPlan | null = null
 }
 
 /** Who can show journals: a store. */

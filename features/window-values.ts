@@ -152,18 +152,14 @@ export class WindowValues {
     const set = this.#tail.sets.get(column)!
     let count = set.counts[w]!
     const isOwnAbsent = one === 0 || this.#isOwnAbsent(column)
-    const low = this.#low(column)
-    const high = this.#high(column)
-    if (!isOwnAbsent) {
-      const seen = set.windowOf(low, high)
-      if (seen < 0 || seen > w) count++
-    }
+    if (!isOwnAbsent && (set.own < 0 || set.own > w)) count++
     if (this.#hops === null || this.#sums.reachesHops[w] === 0) return count
     const sketch = this.#sketch
     sketch.clear()
-    if (!isOwnAbsent) sketch.add(low, high)
+    if (!isOwnAbsent) sketch.add(this.#low(column), this.#high(column))
     const { at } = this.#layout.columns[column]!
-    for (let index = 0; index < this.#tail.listed; index++) {
+    const listed = this.#tail.list()
+    for (let index = 0; index < listed; index++) {
       if (this.#tail.windowOf(index) > w) continue
       const start = this.#tail.startOf(index) + at
       const recordLow = this.#data.getInt32(start, true)
@@ -185,7 +181,8 @@ export class WindowValues {
 
   #listedIn(w: number): number {
     let count = 0
-    for (let index = 0; index < this.#tail.listed; index++) {
+    const listed = this.#tail.list()
+    for (let index = 0; index < listed; index++) {
       if (this.#tail.windowOf(index) <= w) count++
     }
     return count

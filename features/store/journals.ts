@@ -272,6 +272,7 @@ export class Journals {
     out.data = slab?.view ?? empty
     out.start = row[at + blockAt]!
     out.blocks = null
+    out.running = null
     if (slab) this.#layouts.show(row[at + flagsAt]! & layoutMask, slab, out.start, out)
     out.base = base
     out.ordinal = ordinal

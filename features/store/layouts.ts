@@ -1,6 +1,6 @@
 // How the records of each entity kind lie in a block of each size class, and how one is found there by its identity.
 //
-//   records … | sums of each 32 of them, in longer journals | index by identity, in all but the shortest
+//   records … | running sums | sums of each 32 records, in longer journals | index by identity, in all but the shortest
 import { blockRecords, type JournalPlan } from '../journal.ts'
 import type { View } from '../view.ts'
 import { classBytes, classesMax, type Slab } from './slabs.ts'
@@ -11,6 +11,8 @@ export const layoutShift = 6
 const scannedMax = 8
 /** From so many records on sums are kept: fewer are read as fast. */
 const summedMin = 64
+/** From so many on running sums are kept: fewer are read as fast as the sums are brought on. */
+const runningMin = 24
 /** An entry has sixteen bits for a record's position. */
 const indexedMax = 0xfffe
 
@@ -27,6 +29,8 @@ export class Layouts {
   /** float64s from a block's begin to the sums, and of each; the latter 0 where there are none. */
   readonly #sumStarts: Int32Array
   readonly #sumFloats: Int32Array
+  /** float64s from a block's begin to the running sums; 0 where there are none. */
+  readonly #runningStarts: Int32Array
   readonly #plans: readonly JournalPlan[]
 
   constructor(plans: readonly JournalPlan[]) {
@@ -39,6 +43,7 @@ export class Layouts {
     this.indexStarts = new Int32Array(count)
     this.#sumStarts = new Int32Array(count)
     this.#sumFloats = new Int32Array(count)
+    this.#runningStarts = new Int32Array(count)
     for (const [kind, plan] of plans.entries()) {
       for (let sizeClass = 0; sizeClass < classesMax; sizeClass++) {
         this.#set((kind << layoutShift) + sizeClass, plan, classBytes(sizeClass))
@@ -55,8 +60,10 @@ export class Layouts {
     return -1
   }
 
-  /** Makes index and sums anew for the first `length` records of the block at byte `block`. */
+  /** Makes index and sums anew for the first `length` records of the block at byte `block`; running sums begin anew. */
   rebuild(layout: number, slab: Slab, block: number, length: number): void {
+    const running = this.#runningStarts[layout]!
+    if (running > 0) slab.floats[(block >>> 3) + running] = 0
     const size = this.indexSizes[layout]!
     const index = (block >>> 2) + this.indexStarts[layout]!
     slab.words.fill(0, index, index + size)
@@ -83,6 +90,12 @@ export class Layouts {
   show(layout: number, slab: Slab, block: number, out: View): void {
     out.blocks = this.#sumFloats[layout] === 0 ? null : slab.floats
     out.blocksAt = (block >>> 3) + this.#sumStarts[layout]!
+    const running = this.#runningStarts[layout]!
+    out.running = running === 0 ? null : slab.floats
+    out.runningHalves = slab.halves
+    out.runningAt = (block >>> 3) + running
+    out.runningCapacity = this.capacities[layout]!
+    out.runningOf = this.#plans[layout >>> layoutShift]!
   }
 
   /** Position of the record with an identity, from `first` on; -1 when there is none. */
@@ -137,22 +150,37 @@ export class Layouts {
     if (this.capacities[layout] <= scannedMax) return
     for (let size = 8; size <= 1 << 17; size *= 2) {
       const index = bytes - size * 4
-      const isSummed = plan.blockFloats > 0 && Math.floor(index / plan.width) >= summedMin
-      const sumBytes = isSummed ? plan.blockFloats * 8 : 0
-      const whole = Math.floor(index / (plan.width * blockRecords + sumBytes))
-      const sums = index - whole * sumBytes
-      const capacity = isSummed
-        ? Math.min(Math.floor(sums / plan.width), (whole + 1) * blockRecords - 1)
-        : Math.floor(index / plan.width)
+      const most = Math.floor(index / plan.width)
+      const sumBytes = plan.blockFloats > 0 && most >= summedMin ? plan.blockFloats * 8 : 0
+      const isRunning = most >= runningMin && plan.runningBytes(most) > 0
+      const sumsOf = (records: number): number => Math.floor(records / blockRecords) * sumBytes
+      const runningOf = (records: number): number => (isRunning ? plan.runningBytes(records) : 0)
+      const capacity = greatest(most, (records) => {
+        return records * plan.width + runningOf(records) + sumsOf(records) <= index
+      })
       // At most three quarters full.
       if (capacity > size * 0.75) continue
       if (capacity > indexedMax || capacity < scannedMax) return
       this.capacities[layout] = capacity
       this.indexSizes[layout] = size
       this.indexStarts[layout] = index >>> 2
+      const sums = index - sumsOf(capacity)
       this.#sumStarts[layout] = sums >>> 3
       this.#sumFloats[layout] = sumBytes >>> 3
+      this.#runningStarts[layout] = isRunning ? (sums - runningOf(capacity)) >>> 3 : 0
       return
     }
   }
+}
+
+/** The greatest number up to `most` that fits; what is greater than one that does not fit does not fit either. */
+function greatest(most: number, fits: (count: number) => boolean): number {
+  let least = 0
+  let next = most + 1
+  while (next - least > 1) {
+    const middle = (least + next) >>> 1
+    if (fits(middle)) least = middle
+    else next = middle
+  }
+  return least
 }

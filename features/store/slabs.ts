@@ -20,6 +20,7 @@ export class Slab {
   readonly bytes: Uint8Array
   readonly words: Uint32Array
   readonly floats: Float64Array
+  readonly halves: Uint16Array
   sizeClass = noBlock
   blockBytes = 0
   live = 0
@@ -36,6 +37,7 @@ export class Slab {
     this.bytes = new Uint8Array(buffer)
     this.words = new Uint32Array(buffer)
     this.floats = new Float64Array(buffer)
+    this.halves = new Uint16Array(buffer)
   }
 
   assign(sizeClass: number): void {

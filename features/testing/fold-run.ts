@@ -1,4 +1,5 @@
-// Runs transactions one by one through encoder, journals and fold, with blocks and without: both must give the same.
+// Runs transactions one by one through encoder, journals and fold, with blocks, with running sums and without: all must give
+// the same.
 import assert from 'node:assert/strict'
 import { Fold } from '../fold.ts'
 import { Observation } from '../observation.ts'
@@ -32,16 +33,27 @@ export class FoldRun {
   /** Appends its records and returns its row. */
   add(transaction: Transaction): number[] {
     this.append(transaction)
-    this.journals.sum = true
-    const summed = this.#fill(transaction)
-    const approximate = [...this.approximate]
-    this.journals.sum = false
+    return this.fold(transaction)
+  }
+
+  /** The row of the transaction that was appended last. */
+  fold(transaction: Transaction): number[] {
+    const { journals } = this
     const rows = this.#fill(transaction)
+    const plain = [rows, [...this.approximate], this.lateMs]
+    journals.sum = true
+    const summed = this.#fill(transaction)
     assert.deepEqual(
-      [summed, approximate],
-      [rows, [...this.approximate]],
+      [summed, [...this.approximate], this.lateMs],
+      plain,
       'blocks changed a feature',
     )
+    journals.run = true
+    const carried = this.#fill(transaction)
+    const told = [carried, [...this.approximate], this.lateMs]
+    assert.deepEqual(told, plain, 'running sums changed a feature')
+    journals.sum = false
+    journals.run = false
     return rows
   }
 

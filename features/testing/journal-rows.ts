@@ -59,6 +59,7 @@ function planOf(kind: TestKind, isPrimary: boolean): JournalPlan {
         blocks[at] += data.getUint32(start + record * kind.width + 8, true)
       }
     },
+    runningBytes: () => 0,
   }
 }
 

@@ -1,14 +1,21 @@
 // The simplest store there is, for tests of the fold: every journal whole in one buffer, nothing compacted, no repeats.
 
-import { blockRecords } from '../journal.ts'
+import { blockRecords, type JournalPlan } from '../journal.ts'
 import type { Observation } from '../observation.ts'
 import type { Plan } from '../plan.ts'
 import { type Hops, View, type Views } from '../view.ts'
+
+/** float64s before the running sums. */
+const margin = 3
 
 interface WholeJournal {
   bytes: Buffer
   count: number
   readonly width: number
+  /** Running sums: for so many records from `base` on. */
+  running: Float64Array
+  capacity: number
+  base: number
 }
 
 /** Appends each row's records and shows the views at their ordinals. `base` lies at a hop boundary when asked to. */
@@ -20,6 +27,8 @@ export class WholeJournals implements Views {
   compact = false
   /** Views come with blocks, as from a store that holds a longer journal. */
   sum = false
+  /** And with running sums. */
+  run = false
 
   constructor(plan: Plan) {
     this.#plan = plan
@@ -37,7 +46,15 @@ export class WholeJournals implements Views {
         handle = this.#journals.length
         this.#handles.set(key, handle)
         const { width } = this.#plan.journals[slot % kinds]!
-        this.#journals.push({ bytes: Buffer.alloc(0), count: 0, width })
+        const running = new Float64Array(0)
+        this.#journals.push({
+          bytes: Buffer.alloc(0),
+          count: 0,
+          width,
+          running,
+          capacity: 0,
+          base: 0,
+        })
       }
       const journal = this.#journals[handle]!
       const at = slot * batch.recordStride
@@ -61,7 +78,26 @@ export class WholeJournals implements Views {
     out.start = out.base * width
     out.blocks = this.sum ? this.#blocks(handle, out) : null
     out.blocksAt = 0
+    out.running = null
+    if (this.run) this.#show(this.#journals[Math.floor(handle / kinds)]!, plan, out)
     out.hops = out.base === 0 ? null : this.#sum(handle, out.base)
+  }
+
+  /** In memory of their own, begun anew where the journal outgrows it or is compacted. */
+  #show(journal: WholeJournal, plan: JournalPlan, out: View): void {
+    if (journal.count - out.base > journal.capacity || journal.base !== out.base) {
+      journal.capacity = Math.max(4, 2 * (journal.count - out.base))
+      journal.base = out.base
+      // What a store hands over has been used before.
+      const floats = plan.runningBytes(journal.capacity) / 8
+      journal.running = new Float64Array(floats + margin).fill(Number.NaN)
+      journal.running[margin] = 0
+    }
+    out.running = journal.running
+    out.runningHalves = new Uint16Array(journal.running.buffer)
+    out.runningAt = margin
+    out.runningCapacity = journal.capacity
+    out.runningOf = plan
   }
 
   #blocks(handle: number, view: View): Float64Array {

@@ -1,0 +1,132 @@
+// Running sums of a journal that somebody holds: what its windows count is carried from one transaction to the next, by adding
+// the records that came and taking out those that fell out. No answer depends on whether there are any. Drawn at the foot.
+import type { EntityPlan } from './entity-plan.ts'
+import { kindMask, timeOf } from './layout.ts'
+import { Cursor } from './running-cursor.ts'
+import { RunningLabels } from './running-labels.ts'
+import { Head, type RunningPlan, State } from './running-plan.ts'
+import { RunningWindows } from './running-windows.ts'
+import type { View } from './view.ts'
+
+/** After so many folds in turn of earlier transactions the sums begin anew. */
+const missedMax = 16
+
+export class Running {
+  readonly cursor = new Cursor()
+  readonly windows: readonly RunningWindows[]
+  readonly labels: RunningLabels | null
+  readonly #plan: EntityPlan
+  readonly #running: RunningPlan
+
+  constructor(plan: EntityPlan, running: RunningPlan) {
+    this.#plan = plan
+    this.#running = running
+    this.windows = running.groups.map(
+      (group) => new RunningWindows(plan.layout, group, running.labels.length > 0 ? 2 : 1),
+    )
+    this.labels = running.labels.length > 0 ? new RunningLabels(plan.layout, running) : null
+  }
+
+  /** Of the journal at hand: time of its newest transaction, ms; -Infinity when there is none. */
+  get newestMs(): number {
+    const { floats, at } = this.cursor
+    return floats[at + Head.maxMs]!
+  }
+
+  /**
+   * Brings the sums of the view's journal to a transaction at `timeMs` whose exact tail begins at ordinal `boundary`. False
+   * where there are none, where they are of a later view or time, or where something else than transactions is in the tail.
+   */
+  bring(view: View, boundary: number, timeMs: number): boolean {
+    const floats = view.running
+    if (floats === null || view.runningOf !== this.#plan) return false
+    const at = view.runningAt
+    const first = boundary - view.base
+    const end = view.ordinal - view.base
+    const state = floats[at + Head.state]!
+    if (state === State.empty) {
+      floats[at + Head.state] = State.met
+      return false
+    }
+    let isBegun = state !== State.met
+    if (isBegun) {
+      if (first < floats[at + Head.first]! || end < floats[at + Head.end]!) return false
+      isBegun = first === floats[at + Head.first]
+      if (isBegun && state === State.broken) return false
+      if (isBegun && timeMs < floats[at + Head.nowMs]!) {
+        if (++floats[at + Head.missed]! > missedMax) floats[at + Head.state] = State.met
+        return false
+      }
+    }
+    this.#open(view, floats, timeMs)
+    if (!isBegun) this.#begin(first)
+    return this.#take(end)
+  }
+
+  #open(view: View, floats: Float64Array, timeMs: number): void {
+    const cursor = this.cursor
+    cursor.data = view.data
+    cursor.start = view.start
+    cursor.width = this.#plan.width
+    cursor.floats = floats
+    cursor.halves = view.runningHalves
+    cursor.at = view.runningAt
+    cursor.order = (view.runningAt + this.#running.floats) * 4
+    cursor.capacity = view.runningCapacity
+    cursor.count = floats[cursor.at + Head.end]! - floats[cursor.at + Head.first]!
+    cursor.nowMs = timeMs
+  }
+
+  /** Nothing is taken in; records count from position `first` on. */
+  #begin(first: number): void {
+    const cursor = this.cursor
+    const { floats, at } = cursor
+    floats.fill(0, at, at + this.#running.floats)
+    floats[at + Head.state] = State.live
+    floats[at + Head.first] = first
+    floats[at + Head.end] = first
+    floats[at + Head.nowMs] = -Infinity
+    floats[at + Head.maxMs] = -Infinity
+    cursor.count = 0
+    for (const windows of this.windows) windows.begin(cursor)
+    this.labels?.begin(cursor)
+  }
+
+  /** What fell out first, then the records up to position `end`, then those that time has reached. False where one is no transaction. */
+  #take(end: number): boolean {
+    const cursor = this.cursor
+    const { data, start, width, floats, at } = cursor
+    for (const windows of this.windows) windows.leave(cursor)
+    this.labels?.leave(cursor)
+    for (let position = floats[at + Head.end]!; position < end; position++) {
+      const record = start + position * width
+      if ((data.getUint32(record + 4, true) & kindMask) !== 0) {
+        floats[at + Head.state] = State.broken
+        return false
+      }
+      this.#insert(position, record)
+    }
+    for (const windows of this.windows) windows.reach(cursor)
+    this.labels?.reach(cursor)
+    floats[at + Head.end] = end
+    floats[at + Head.nowMs] = cursor.nowMs
+    floats[at + Head.missed] = 0
+    return true
+  }
+
+  #insert(position: number, record: number): void {
+    const cursor = this.cursor
+    const { floats, at, halves, order } = cursor
+    const recordMs = timeOf(cursor.data, record)
+    let index = cursor.count
+    if (recordMs >= floats[at + Head.maxMs]!) floats[at + Head.maxMs] = recordMs
+    else {
+      while (index > 0 && cursor.timeMs(index - 1) > recordMs) index--
+      halves.copyWithin(order + index + 1, order + index, order + cursor.count)
+    }
+    halves[order + index] = position
+    cursor.count++
+    for (const windows of this.windows) windows.insert(cursor, index, recordMs)
+    this.labels?.insert(cursor, index, record, recordMs)
+  }
+}
