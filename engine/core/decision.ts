@@ -86,7 +86,7 @@ interface SeatText {
 
 /** Writes outcome documents. All that does not change per transaction is text made once, here. */
 export class DecisionWriter {
-  readonly #featureKeys: readonly string[]
+  readonly #featureTexts: readonly FeatureText[]
   readonly #featureNames: readonly string[]
   readonly #ordinalKeys: readonly string[]
   readonly #scoring: Scoring
@@ -110,7 +110,9 @@ export class DecisionWriter {
     deciders: Deciders,
   ) {
     this.#featureNames = features.map((feature) => JSON.stringify(feature.name))
-    this.#featureKeys = this.#featureNames.map((name, i) => `${i === 0 ? '' : ','}${name}:`)
+    this.#featureTexts = this.#featureNames.map((name, i) =>
+      featureText(`${i === 0 ? '' : ','}${name}:`),
+    )
     this.#ordinalKeys = entityKinds.map((kind) => `${JSON.stringify(kind)}:`)
     this.#scoring = scoring
     const { seats } = scoring.lineup
@@ -150,8 +152,13 @@ export class DecisionWriter {
     text += `"evidence":[${this.#evidence(verdict, found, rows, at)}],"rung":"${this.rungOf(verdict)}","degraded":[${this.#degraded(verdict)}],"late_ms":${verdict.lateMs},"no_rate":${verdict.hasNoRate},"approximate":[`
     text += this.#approximate(approximate, at)
     text += `]${this.#seats[verdict.seat]!.core},"features":{`
-    for (let f = 0; f < this.#featureKeys.length; f++) {
-      text += this.#featureKeys[f]! + number(rows[at + f]!)
+    for (let f = 0; f < this.#featureTexts.length; f++) {
+      const value = rows[at + f]!
+      const { key, counts, absent } = this.#featureTexts[f]!
+      // Most features are small counts or absent: then key and value are one text that was made before.
+      const count = value | 0
+      if (count === value && count >= 0 && count < countsMax) text += counts[count]!
+      else text += Number.isFinite(value) ? key + String(value) : absent
     }
     text += '},"ordinals":{'
     let separator = ''
@@ -293,6 +300,26 @@ function seatText({ model, policy }: Seat, at: number, scoring: Scoring, tail: s
     means: (model?.inputs ?? []).map(({ mean }) => number(mean)),
     reasons: scoring.reasonsOf(at).reasons.map((reason) => JSON.stringify(reason).slice(0, -1)),
   }
+}
+
+/** Counts below it are written from a table: more is more memory, and hardly ever met. */
+const countsMax = 64
+
+/** A feature's key in the document, and what stands there for the most frequent of its values, key included. */
+interface FeatureText {
+  readonly key: string
+  readonly counts: readonly string[]
+  readonly absent: string
+}
+
+function featureText(key: string): FeatureText {
+  const counts = Array.from({ length: countsMax }, (_, count) => flat(`${key}${count}`))
+  return { key: flat(key), counts, absent: flat(`${key}null`) }
+}
+
+/** The same text in one piece: one put together is walked each time that it becomes part of another. */
+function flat(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string
 }
 
 /** A finite number as JSON has it, null for anything else. -0 becomes 0. */

@@ -209,7 +209,7 @@ export class Pipeline {
     if (this.#batch.count === 0) return
     const { store, given } = this.#parts
     await store.observe(this.#batch)
-    await given?.find(messages, this.#rowOf, this.#transactions, this.#batch)
+    if (given !== null) await given.find(messages, this.#rowOf, this.#transactions, this.#batch)
     this.#latency.observe = this.#stageUs()
     this.#fold()
     if (this.#scoredCount === 0) return

@@ -193,6 +193,8 @@ class Sockets {
   readonly open: ISocketFactory = (asked) => {
     if (this.isClosed) throw new Error('this client has ended')
     const socket = openSocket(asked)
+    // A small request would otherwise wait for the answer to the one before it: sends of several partitions share a socket.
+    socket.setNoDelay(true)
     this.#open.add(socket)
     socket.once('close', () => this.#open.delete(socket))
     return socket

@@ -30,6 +30,8 @@ export class Outbox {
   readonly #listener: OutboxListener
   readonly #messagesMax: number
   #queue: Outcome[] = []
+  /** Of each outcome in the queue, what its record takes. Measured once: it is a walk over the document. */
+  #recordBytes: number[] = []
   #isSending = false
   #isClosed = false
   #sent: Promise<void> = Promise.resolve()
@@ -58,8 +60,10 @@ export class Outbox {
   /** Takes the next outcome; source offsets ascend. Dropped when the outbox is closed. */
   add(outcome: Outcome): void {
     if (this.#isClosed) return
+    const size = recordBytes(outcome)
     this.#queue.push(outcome)
-    this.bytes += heldBytes(outcome)
+    this.#recordBytes.push(size)
+    this.bytes += size + sourceBytes(outcome)
   }
 
   /** Starts sending when nothing is in flight. */
@@ -74,6 +78,7 @@ export class Outbox {
     this.#isClosed = true
     await this.#sent
     this.#queue = []
+    this.#recordBytes = []
     this.bytes = 0
   }
 
@@ -116,16 +121,17 @@ export class Outbox {
 
   #acknowledge(batch: readonly Outcome[]): void {
     this.acknowledged = batch.at(-1)!.offset
-    for (const outcome of batch) this.bytes -= heldBytes(outcome)
     this.#queue.splice(0, batch.length)
+    const sizes = this.#recordBytes.splice(0, batch.length)
+    for (const [at, size] of sizes.entries()) this.bytes -= size + sourceBytes(batch[at]!)
     this.#listener.acknowledged()
   }
 
   #nextCount(): number {
     let bytes = 0
     let count = 0
-    for (const outcome of this.#queue) {
-      bytes += recordBytes(outcome)
+    for (const size of this.#recordBytes) {
+      bytes += size
       if (count > 0 && (bytes > sendBytesMax || count === this.#messagesMax)) break
       count++
     }
@@ -144,10 +150,9 @@ function recordBytes({ key, value, traceparent }: Outcome): number {
   return Buffer.byteLength(value) + id + (traceparent?.length ?? 0) + recordBytesMore
 }
 
-function heldBytes(outcome: Outcome): number {
-  const source = outcome.source
-  const raw = (source?.value?.length ?? 0) + (source?.key?.length ?? 0)
-  return recordBytes(outcome) + raw
+/** Of a reject, its message. */
+function sourceBytes({ source }: Outcome): number {
+  return source === null ? 0 : (source.value?.length ?? 0) + (source.key?.length ?? 0)
 }
 
 function toRecord({ key, value, type, offset, traceparent }: Outcome): NewRecord {
