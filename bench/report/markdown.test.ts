@@ -87,6 +87,15 @@ test('curves are tables, a point a row', () => {
   )
 })
 
+test('points of one place are one figure, from whichever runs, in order of their place', () => {
+  const point = (offered_per_second: number, p50_us: number) => ({ offered_per_second, p50_us })
+  const searched = [[point(800, 9), point(200, 5), point(800, 11)], [point(400, 6)]].map((weir) =>
+    run({}, { series: { weir } }),
+  )
+  const text = formatVariants([variant('load', searched)])
+  assert.match(text, /\| 200 \| 5\.00 \|\n\| 400 \| 6\.00 \|\n\| 800 \| 9\.00 … 11\.0 \|/)
+})
+
 const goal: Goal = { goal: 'at most twice', of: [['a', 'us']], per: [['b', 'us']], atMost: 2 }
 
 function verdict(above: readonly number[], below: readonly number[]): string {
@@ -141,7 +150,7 @@ test('latency by load, the ledger and history are drawn, on paper of their own',
   const has = (path: string, ...texts: readonly string[]): boolean =>
     texts.every((text) => files.get(path)!.includes(text))
   for (const { path } of list) assert.ok(has(path, '<svg ', 'fill="#fcfcfa"'), path)
-  assert.ok(has('plots/latency-load.svg', '>offered transactions a second<', '>stream<'))
+  assert.ok(has('plots/latency-load.svg', '>offered transactions a second<', '>weir<'))
   assert.ok(has('plots/ledger-ledger.svg', '>fold<', '>parse<', '>10.3<'))
   assert.ok(has('plots/history.svg', '>aaa<', '>bbb<', '>pipeline, engine<'))
 })

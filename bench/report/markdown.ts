@@ -2,8 +2,9 @@
 // median that the rule in statistics.ts refuses.
 import type { Results, VariantResult } from '../results.ts'
 import { measuresOf, soundRuns } from '../results.ts'
+import { curvesOf } from './curves.ts'
 import { formatGoals } from './goals.ts'
-import { figureBy, figureOf, kinds, median, runsMin, stallShareMax } from './statistics.ts'
+import { type Figure, figureOf, kinds, median, runsMin, stallShareMax } from './statistics.ts'
 import { anchor, cell, claim, range, show, words } from './words.ts'
 
 export interface PagePlot {
@@ -109,7 +110,7 @@ function variantLines(variant: VariantResult, benchmark: string | null): string[
     ...voidLines(runs),
     ...configurationLines(variant),
     ...(sound.length === 0 ? [] : measureLines(variant)),
-    ...seriesLines(variant),
+    ...curveLines(variant),
   ]
 }
 
@@ -135,30 +136,25 @@ function measureLines(variant: VariantResult): string[] {
   return ['| measure | median | lowest … highest |', '|---|---:|---:|', ...rows, '']
 }
 
+/** A longer curve is for a plot, or for who reads the raw values. */
+const rowsMax = 24
+
 /** A table a curve: its points are rows. */
-function seriesLines(variant: VariantResult): string[] {
-  const all = soundRuns(variant).flatMap((run) => Object.entries(run.series ?? {}))
-  return [...new Set(all.map(([name]) => name))].flatMap((name) => {
-    const count = Math.max(...all.filter(([one]) => one === name).map(([, list]) => list.length))
-    const fields = [
-      ...new Set(
-        all.filter(([one]) => one === name).flatMap(([, list]) => list.flatMap(Object.keys)),
-      ),
-    ]
-    const rows = Array.from({ length: count }, (_, at) => {
-      const cells = fields.map((field) => {
-        const figure = figureBy(variant, field, (run) => run.series?.[name]?.[at]?.[field])
-        if (figure === null) return ''
-        return figure.refusal === null ? show(figure.median) : range(figure)
-      })
-      return `| ${cells.join(' | ')} |`
-    })
+function curveLines(variant: VariantResult): string[] {
+  return curvesOf(variant).flatMap(({ name, fields, rows }) => {
+    if (rows.length > rowsMax) {
+      return [`${words(name)}: ${rows.length} points, in the raw values.`, '']
+    }
+    const cellOf = (figure: Figure | undefined): string => {
+      if (figure === undefined) return ''
+      return figure.refusal === null ? show(figure.median) : range(figure)
+    }
     return [
-      `${cell(words(name))}; where runs differ too much, their range:`,
+      `${cell(words(name))}; where values differ too much, their range:`,
       '',
       `| ${fields.map(words).join(' | ')} |`,
       `|${'---:|'.repeat(fields.length)}`,
-      ...rows,
+      ...rows.map((row) => `| ${fields.map((field) => cellOf(row.get(field))).join(' | ')} |`),
       '',
     ]
   })

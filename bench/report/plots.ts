@@ -2,9 +2,10 @@
 // installed package need not have: without it there are none, and that is said. It draws only what was measured.
 import type { Config, TopLevelSpec } from 'vega-lite'
 import type { Past, Results, Run, VariantResult } from '../results.ts'
-import { measuresOf, soundRuns } from '../results.ts'
+import { measuresOf } from '../results.ts'
+import { curvesOf } from './curves.ts'
 import type { PagePlot } from './markdown.ts'
-import { figureBy, figureOf, median } from './statistics.ts'
+import { figureOf, median } from './statistics.ts'
 import { words } from './words.ts'
 
 export interface Plots {
@@ -79,7 +80,7 @@ const look: {
     range: {
       category: [
         ...['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7a5195', '#5c5c5c'],
-        ...['#88a000', '#a0522d', '#00687a', '#b8a400'],
+        ...['#88a000', '#a0522d', '#00687a', '#b8a400', '#9fb8c8', '#e07b91', '#4a3f6b', '#c0a080'],
       ],
     },
   },
@@ -87,13 +88,18 @@ const look: {
 
 /** One picture a benchmark: p50 and p99 of each curve that has an offered rate. */
 function loads(variants: readonly VariantResult[]): Drawing[] {
-  const points = variants.flatMap((variant) => pointsOf(variant))
+  const points = variants.flatMap(pointsOf)
   return [...new Set(points.map(({ benchmark }) => benchmark))].map((benchmark) => {
-    const values = points.filter((point) => point.benchmark === benchmark)
+    const own = points.filter((point) => point.benchmark === benchmark)
+    const isOne = new Set(own.map(({ variant }) => variant)).size === 1
+    const values = own.map(({ variant, curve, ...rest }) => ({
+      ...rest,
+      curve: isOne || variant === undefined ? curve : `${variant}: ${curve}`,
+    }))
     return {
       plot: {
         path: `plots/latency-${benchmark}.svg`,
-        title: `${benchmark}: latency by offered load, medians of the runs`,
+        title: `${benchmark}: latency by offered load, p50 solid, p99 dashed; medians where there are several runs`,
         benchmark,
       },
       spec: {
@@ -134,48 +140,57 @@ function loads(variants: readonly VariantResult[]): Drawing[] {
 const solid = [1, 0]
 const dashed = [5, 4]
 
-function pointsOf(variant: VariantResult): readonly {
+interface LoadPoint {
   readonly benchmark: string
+  readonly variant: string | undefined
   readonly curve: string
   readonly offered: number
   readonly quantile: string
   readonly ms: number
-}[] {
-  const [benchmark, rest] = variant.name.split('/') as [string, string?]
-  const names = new Set(soundRuns(variant).flatMap((run) => Object.keys(run.series ?? {})))
-  return [...names].flatMap((name) => {
-    const curve =
-      names.size === 1 && rest !== undefined ? rest : [rest, name].filter(Boolean).join(' ')
-    const count = Math.max(...soundRuns(variant).map((run) => run.series?.[name]?.length ?? 0))
-    return Array.from({ length: count }, (_, at) => at).flatMap((at) => {
-      const value = (field: string): number | null =>
-        figureBy(variant, field, (run) => run.series?.[name]?.[at]?.[field])?.median ?? null
-      const offered = value('offered_per_second')
-      if (offered === null) return []
+}
+
+function pointsOf(result: VariantResult): LoadPoint[] {
+  const [benchmark, variant] = result.name.split('/') as [string, string?]
+  return curvesOf(result).flatMap(({ name, rows }) => {
+    const curve = words(name.replace(/_by_load$/, ''))
+    return rows.flatMap((row) => {
+      const offered = row.get('offered_per_second')?.median
+      if (offered === undefined) return []
       return ['p50', 'p99'].flatMap((quantile) => {
-        const us = value(`${quantile}_us`)
-        return us === null
+        const us = row.get(`${quantile}_us`)?.median
+        return us === undefined
           ? []
-          : [{ benchmark, curve: words(curve), offered, quantile, ms: us / 1000 }]
+          : [{ benchmark, variant, curve, offered, quantile, ms: us / 1000 }]
       })
     })
   })
 }
 
+/** What stands behind the stages of the engine in a bar: other processes, by the measure of their CPU. */
+const beyond = { redis_cpu_us_per_decision: 'Redis', broker_cpu_us_per_decision: 'broker' }
+
 /** One picture a benchmark: a bar a variant, of its measures `stage_<name>_cpu_us`. */
 function ledgers(variants: readonly VariantResult[]): Drawing[] {
-  const parts = variants.flatMap((variant) =>
-    measuresOf(variant).flatMap((measure) => {
+  const parts = variants.flatMap((variant) => {
+    const [benchmark] = variant.name.split('/') as [string]
+    const stages = measuresOf(variant).flatMap((measure): [string, string][] => {
       const stage = /^stage_(\w+)_cpu_us$/.exec(measure)?.[1]
-      if (stage === undefined) return []
-      const [benchmark] = variant.name.split('/') as [string]
-      const us = figureOf(variant, measure)!.median
-      return [{ benchmark, name: variant.name, stage: words(stage), us }]
-    }),
-  )
+      return stage === undefined ? [] : [[measure, words(stage)]]
+    })
+    if (stages.length === 0) return []
+    return [...stages, ...Object.entries(beyond)].flatMap(([measure, stage]) => {
+      const us = figureOf(variant, measure)?.median
+      return us === undefined ? [] : [{ benchmark, name: variant.name, stage, us }]
+    })
+  })
   return [...new Set(parts.map(({ benchmark }) => benchmark))].map((benchmark) => {
     const own = parts.filter((part) => part.benchmark === benchmark)
-    const stages = [...new Set(own.map(({ stage }) => stage))]
+    const last = Object.values(beyond)
+    const found = [...new Set(own.map(({ stage }) => stage))]
+    const stages = [
+      ...found.filter((one) => !last.includes(one)),
+      ...last.filter((one) => found.includes(one)),
+    ]
     const values = own.map((part) => ({ ...part, place: stages.indexOf(part.stage) }))
     return {
       plot: {

@@ -39,39 +39,47 @@ export interface Figure {
   readonly refusal: string | null
 }
 
-/** Null where no sound run has the measure. */
-export function figureOf(variant: Pick<VariantResult, 'runs'>, measure: string): Figure | null {
-  return figureBy(variant, measure, ({ measures }) => measures[measure])
+/** One value, and the run that it comes from. */
+export interface Sample {
+  readonly value: number
+  readonly run: Run
 }
 
-/** Of a value that is found elsewhere in a run, such as at a point of a curve. */
-export function figureBy(
-  variant: Pick<VariantResult, 'runs'>,
-  measure: string,
-  valueOf: (run: Run) => number | undefined,
-): Figure | null {
-  const runs = soundRuns(variant).filter((run) => valueOf(run) !== undefined)
-  if (runs.length === 0) return null
-  const values = runs.map((run) => valueOf(run)!)
+/** Null where no sound run has the measure. */
+export function figureOf(variant: Pick<VariantResult, 'runs'>, measure: string): Figure | null {
+  const samples = soundRuns(variant).flatMap((run): Sample[] => {
+    const value = run.measures[measure]
+    return value === undefined ? [] : [{ value, run }]
+  })
+  return figureFrom(measure, samples)
+}
+
+/** Null where there is no value. */
+export function figureFrom(measure: string, samples: readonly Sample[]): Figure | null {
+  if (samples.length === 0) return null
+  const values = samples.map(({ value }) => value)
   return {
     measure,
     values,
     median: median(values),
     lowest: Math.min(...values),
     highest: Math.max(...values),
-    refusal: refusalOf(measure, values, runs),
+    refusal: refusalOf(measure, values, samples),
   }
 }
 
 function refusalOf(
   measure: string,
   values: readonly number[],
-  runs: readonly Run[],
+  samples: readonly Sample[],
 ): string | null {
   if (values.length < runsMin) return values.length === 1 ? 'one run' : `${values.length} runs`
   const kind = kindOf(measure)
   if (deviationOf(values) > kind.deviationMax) return 'too noisy'
-  const floorUs = stallFloorUs(measure, runs)
+  const floorUs = stallFloorUs(
+    measure,
+    samples.map(({ run }) => run),
+  )
   if (floorUs === null) return 'stalls unknown'
   const us = median(values) * (measure.endsWith('_ms') ? 1000 : 1)
   return floorUs > us * stallShareMax ? `stalls of ${Math.round(floorUs)} µs` : null
