@@ -31,9 +31,7 @@ const ours: Trial[] = []
 const floor: Trial[] = []
 for (const [seed, engine] of [echo, weir, weir, echo].entries()) {
   const trial = await run(engine, seed)
-  reasons.push(...trial.void)
-  if (!trial.isDrained)
-    reasons.push(`${engine.name}: outcomes were not there ${drainMsMax} ms later`)
+  reasons.push(...trial.faults, ...(trial.late === null ? [] : [trial.late]))
   if (engine === weir) ours.push(trial)
   else floor.push(trial)
 }

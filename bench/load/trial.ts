@@ -44,7 +44,9 @@ export interface Trial {
     readonly decisionBatch: number
     readonly sendBatch: number
   } | null
-  readonly void: readonly string[]
+  /** Why nothing of it may be claimed: what is wrong with the outcomes, and with when they were sent. */
+  readonly faults: readonly string[]
+  readonly late: string | null
 }
 
 /** Closer together than this, requests cost more than they tell. */
@@ -105,16 +107,16 @@ export async function runTrial(stage: Stage, engine: Engine, load: Load): Promis
     rssMbBefore,
     rssMbMax,
     engine: pageBefore === null || pageAfter === null ? null : engineTimes(pageBefore, pageAfter),
-    void: voidOf(engine.name, isDrained, sent, seen),
+    faults: faultsOf(engine.name, isDrained, seen),
+    late: tooLate(engine.name, sent.late, seen.latencies),
   }
 }
 
-function voidOf(name: string, isDrained: boolean, sent: Sent, seen: Seen): string[] {
+function faultsOf(name: string, isDrained: boolean, seen: Seen): string[] {
   const reasons: string[] = []
-  if (isDrained && seen.lost > 0) reasons.push(`${name}: ${seen.lost} transactions have no outcome`)
+  if (!isDrained) reasons.push(`${name}: outcomes did not come in time`)
+  else if (seen.lost > 0) reasons.push(`${name}: ${seen.lost} transactions have no outcome`)
   if (seen.doubled > 0) reasons.push(`${name}: ${seen.doubled} outcomes came twice`)
   if (seen.reordered > 0) reasons.push(`${name}: ${seen.reordered} outcomes came out of order`)
-  const late = tooLate(name, sent.late, seen.latencies)
-  if (late !== null) reasons.push(late)
   return reasons
 }

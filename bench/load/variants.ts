@@ -15,6 +15,16 @@ const full: Settings = {
   overload: 1.2,
 }
 
+const brief: Settings = {
+  ...full,
+  history: 5000,
+  seconds: 1,
+  from: 2000,
+  halvings: 0,
+  tries: 1,
+  shares: [0.5],
+}
+
 const openLoopAbout =
   'weir stream on a real broker (four partitions, one node) and a real Redis, beside an echo with the same client, settings, topics and length of outcomes that decides nothing; both in turn, twice, at the same rate. From when a transaction was due (Poisson arrivals, carried in the transaction) to when a reader of committed records that ignores repeated source offsets had its outcome decoded: generator, broker and reader are in it. Generator, broker, reader, Redis and engine share the cores. Windows hold thirty days before; engine_… is from handed to the pipeline to decisions ready, interpolated within buckets, a batch counts once. A sample of decisions is computed again by hand, from every feature to the outcome.'
 
@@ -23,6 +33,7 @@ export const loadVariants: readonly Variant[] = [
     name: 'stream/open-loop-500',
     script: 'load/open-loop',
     args: ['default', '100000', '500', '4', 'poisson'],
+    quick: ['default', '5000', '500', '1', 'poisson'],
     needs: ['redis', 'kafka', 'two cores'],
     about: `500 a second. ${openLoopAbout}`,
   },
@@ -30,6 +41,7 @@ export const loadVariants: readonly Variant[] = [
     name: 'stream/open-loop-2000',
     script: 'load/open-loop',
     args: ['default', '100000', '2000', '4', 'poisson'],
+    quick: ['default', '5000', '2000', '1', 'poisson'],
     needs: ['redis', 'kafka', 'two cores'],
     about: `As stream/open-loop-500, 2,000 a second.`,
   },
@@ -37,13 +49,24 @@ export const loadVariants: readonly Variant[] = [
     name: 'stream/open-loop-2000-bursty',
     script: 'load/open-loop',
     args: ['default', '100000', '2000', '4', 'bursty'],
+    quick: ['default', '5000', '2000', '1', 'bursty'],
     needs: ['redis', 'kafka', 'two cores'],
     about: `As stream/open-loop-500, 2,000 a second in the mean, a quarter of each second at twice that.`,
+  },
+  {
+    name: 'stream/open-loop-standard',
+    script: 'load/open-loop',
+    args: ['standard', '90000', '2000', '4', 'poisson'],
+    quick: ['standard', '5000', '2000', '1', 'poisson'],
+    needs: ['redis', 'kafka', 'two cores'],
+    about:
+      'As stream/open-loop-500, 2,000 a second of the standard work that the peers do: forty features, 100 trees of depth 6. Windows hold a day before.',
   },
   {
     name: 'stream/saturation',
     script: 'load/saturation',
     args: [JSON.stringify({ ...full, parts: ['curves'] })],
+    quick: [JSON.stringify({ ...brief, parts: ['curves'] })],
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'The highest rate of Poisson arrivals that is held: p99 from due to seen of at most 50 ms, the lag grows by less than 2 % of the rate, nothing lost; found by doubling and halving, three seconds each, a rate has failed when it failed twice. Then Weir and the echo at parts of the rate that Weir held, and the highest rate of the echo. Generator, broker, reader and Redis share the cores with the engine, so it is the rate of the machine, not of an engine.',
@@ -53,6 +76,7 @@ export const loadVariants: readonly Variant[] = [
     name: 'overload/stream',
     script: 'load/saturation',
     args: [JSON.stringify({ ...full, parts: ['overload'], seconds: 5 })],
+    quick: [JSON.stringify({ ...brief, parts: ['overload'] })],
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'weir stream at half the rate that it holds (found as in stream/saturation), then at 120 % of it, then at half again, six seconds each: outcomes seen meanwhile as a share of the rate held, how fast the lag grows, memory, and how long after the drop the lag is what it was before.',
@@ -66,6 +90,7 @@ function sidecarAt(perSecond: number): Variant {
     name: `sidecar/${perSecond}`,
     script: 'load/sidecar',
     args: ['10000', '2', String(perSecond)],
+    quick: ['2000', '0.5', String(perSecond)],
     needs: ['redis', 'two cores'],
     about: `weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: Poisson arrivals at ${perSecond} a second, each server four times two seconds, in turn, after 10,000 of history; from due to the end of the reply as a process of its own reads it, so the caller is in all of it. Engine, Redis and caller share the cores. A sample of decisions is computed again by hand.`,
   }
