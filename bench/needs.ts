@@ -59,6 +59,7 @@ interface Program {
   readonly install: string
 }
 
+const compiler: Program = { name: 'javac', args: ['-version'], install: 'default-jdk-headless' }
 const java: Program = { name: 'java', args: ['-version'], install: 'default-jre-headless' }
 /** The jars of the broker and of the peers come through it. */
 const maven: Program = { name: 'mvn', args: ['-v'], install: 'maven' }
@@ -67,7 +68,7 @@ const redis: Program = { name: 'redis-server', args: ['--version'], install: 're
 const programs: Readonly<Record<Exclude<Need, 'two cores'>, readonly Program[]>> = {
   redis: [redis],
   kafka: [java, maven],
-  java: [java, maven],
+  java: [java, compiler, maven],
 }
 
 function lackOfPrograms(

@@ -3,7 +3,7 @@ import { KafkaServer } from '../../engine/testing/kafka-server.ts'
 import { TestTopics } from '../../engine/testing/topics.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import { AskedProcess } from './asked-process.ts'
-import { type Engine, startEcho, startWeir } from './engines.ts'
+import { type Engine, type Place, startEcho, startWeir } from './engines.ts'
 import type { GeneratorQuestions, GeneratorSettings } from './generator-questions.ts'
 import type { Pair, ReaderQuestions, ReaderSettings } from './reader-questions.ts'
 import type { Traffic } from './traffic.ts'
@@ -61,20 +61,20 @@ export class Stage {
   }
 
   /** Weir, with full windows. `more`: of its settings. */
-  async weir(more: Readonly<Record<string, unknown>> = {}): Promise<Engine> {
-    const topics = await this.#topics()
-    const { partitions, files, history } = this.settings
-    return this.#begin(
-      await startWeir({ topics, partitions }, files, this.redis.url, more),
-      history,
-    )
+  weir(more: Readonly<Record<string, unknown>> = {}): Promise<Engine> {
+    const { files, history } = this.settings
+    return this.start((place) => startWeir(place, files, this.redis.url, more), history)
   }
 
   /** The echo, warm. */
-  async echo(): Promise<Engine> {
+  echo(): Promise<Engine> {
+    return this.start((place) => startEcho(place, this.settings.decisionBytes), echoWarm)
+  }
+
+  /** Any engine on topics of its own; resolves when it has decided `count`. */
+  async start(launch: (place: Place) => Promise<Engine>, count: number): Promise<Engine> {
     const topics = await this.#topics()
-    const { partitions, decisionBytes } = this.settings
-    return this.#begin(await startEcho({ topics, partitions }, decisionBytes), echoWarm)
+    return this.#begin(await launch({ topics, partitions: this.settings.partitions }), count)
   }
 
   /** Where the transactions of a topic end, by partition. */

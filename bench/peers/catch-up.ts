@@ -4,16 +4,12 @@
 import { tell } from '../variant.ts'
 import { DecisionCheck } from './check.ts'
 import { startEngine } from './engines.ts'
-import { setups } from './setups.ts'
+import { setupOf } from './setups.ts'
 import { PeerWorld, type Sample } from './world.ts'
 
-const name = process.argv[2] ?? ''
+const setup = setupOf(process.argv[2])
 const count = Number(process.argv[3] ?? '300000')
 const warmUp = Number(process.argv[4] ?? '150000')
-const setup = setups[name]
-if (setup === undefined) {
-  throw new Error(`setup: expected one of ${Object.keys(setups).join(', ')}, found "${name}"`)
-}
 const checkEvery = 20
 /** A peer's producer may gather so long while there is a backlog. */
 const lingerMs = 10
@@ -53,7 +49,7 @@ function perDecision(all: readonly Sample[]): Record<string, number> {
     all_cpu_us_per_decision: engineUs + brokerUs + redisUs,
     engine_cpu_us_per_decision: engineUs,
     broker_cpu_us_per_decision: brokerUs,
-    ...(setup!.engine === 'weir' ? { redis_cpu_us_per_decision: redisUs } : {}),
+    ...(setup.engine === 'weir' ? { redis_cpu_us_per_decision: redisUs } : {}),
     decisions_per_second: (decided * 1e6) / (to.atUs - from.atUs),
   }
 }

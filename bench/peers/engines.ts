@@ -1,138 +1,104 @@
-// Starts an engine as a process of its own on the topics of a world: a peer in Java, or Weir with its Redis.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
+// Starts an engine as a process of its own between two topics: a peer in Java, or Weir with its Redis.
+import { spawn } from 'node:child_process'
 import { endWithParent } from '../../engine/testing/child.ts'
-import { EngineProcess } from '../../engine/testing/engine-process.ts'
+import type { TestTopics } from '../../engine/testing/topics.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
+import { engineTimes } from '../load/engine-times.ts'
+import { type Engine, startWeir } from '../load/engines.ts'
+import type { StandardWork } from '../standard/standard.ts'
 import { nodeFlags } from '../variant.ts'
 import { peersClassPath } from './java.ts'
 import { flinkFlags, jvmFlags, type Setup } from './setups.ts'
-import type { PeerWorld } from './world.ts'
 
-export interface RunningEngine {
-  readonly pid: number
+/** What an engine is given: topics, the work, and a folder for whatever it keeps on disk. */
+export interface PeerPlace {
+  readonly topics: TestTopics
+  readonly work: StandardWork
+  readonly folder: string
+}
+
+export interface RunningEngine extends Engine {
+  /** Null where it has none. */
   readonly redisPid: number | null
   readonly configuration: Readonly<Record<string, string>>
   /** Throws what it said last when it has ended. */
   mustRun(): void
-  /** What only the engine knows of what it did. */
+  /** What only the engine knows of what it did since it was started. */
   measures(): Promise<Record<string, number>>
-  stop(): Promise<void>
 }
 
 /** `lingerMs`: how long a peer's producer gathers. Weir has no such setting: it sends what gathered while a send was under way. */
 export function startEngine(
   setup: Setup,
-  world: PeerWorld,
+  place: PeerPlace,
   lingerMs: number,
 ): Promise<RunningEngine> {
-  return setup.engine === 'weir' ? startWeir(world) : startPeer(setup, world, lingerMs)
+  return setup.engine === 'weir'
+    ? startOurs(place, setup.partitions)
+    : startPeer(setup, place, lingerMs)
 }
 
 async function startPeer(
   { engine, partitions, options }: Setup,
-  world: PeerWorld,
+  { topics, work, folder }: PeerPlace,
   lingerMs: number,
 ): Promise<RunningEngine> {
-  const { transactions, decisions, brokers } = world.topics
+  const { transactions, decisions, brokers } = topics
   const told = { ...options, partitions, 'linger-ms': lingerMs }
-  const places = { brokers, transactions, decisions, folder: world.folder, name: transactions }
-  const words = Object.entries({ ...told, ...places, model: world.work.model })
+  const places = { brokers, transactions, decisions, folder, name: transactions, model: work.model }
   const flags = engine === 'flink' ? [...jvmFlags, ...flinkFlags] : jvmFlags
   const child = spawn(
     'java',
     [
       ...[...flags, '-cp', await peersClassPath(), 'weir.peers.Main', engine],
-      ...words.map(([name, value]) => `${name}=${value}`),
+      ...Object.entries({ ...told, ...places }).map(([name, value]) => `${name}=${value}`),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   endWithParent(child)
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null
   let said = ''
   child.stderr.on('data', (bytes: Buffer) => (said = (said + bytes.toString('utf8')).slice(-8000)))
   return {
+    name: engine,
     pid: child.pid!,
+    pair: { transactions, decisions },
     redisPid: null,
     configuration: { java: flags.join(' '), ...texts(told) },
     mustRun: () => {
-      if (hasEnded(child)) throw new Error(`${engine} ended: ${said}`)
+      if (!isRunning()) throw new Error(`${engine} ended: ${said}`)
     },
+    metrics: () => Promise.resolve(null),
     measures: () => Promise.resolve({}),
+    // What it writes at a clean stop is no part of what is measured.
     stop: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      if (hasEnded(child)) return
       child.kill('SIGKILL')
       await ended
     },
   }
 }
 
-async function startWeir(world: PeerWorld): Promise<RunningEngine> {
+async function startOurs({ topics, work }: PeerPlace, partitions: number): Promise<RunningEngine> {
   const redis = await RedisServer.start()
-  const port = await freePort()
-  const { topics, work } = world
-  const config = `
-source: ${work.mapping}
-catalog: ${work.catalog}
-models: [${work.model}]
-kafka:
-  brokers: [${topics.brokers}]
-  transactions: ${topics.transactions}
-  decisions: ${topics.decisions}
-  dead_letters: ${topics.deadLetters}
-  group: ${topics.transactions}
-redis: { url: '${redis.url}' }
-http: { host: 127.0.0.1, port: ${port} }
-hash_key: 00112233445566778899aabbccddeeff
-`
-  const environment = {
-    KAFKA_BROKERS: undefined,
-    REDIS_URL: undefined,
-    WEIR_LISTEN_HOST: '127.0.0.1',
-  }
-  const engine = new EngineProcess(['stream'], config, environment, nodeFlags)
+  const weir = await startWeir({ topics, partitions }, work, redis.url)
+  const before = (await weir.metrics())!
   return {
-    pid: engine.child.pid!,
+    ...weir,
     redisPid: redis.pid,
     configuration: { node: `${process.version} ${nodeFlags.join(' ')}`, weir: 'defaults' },
-    mustRun: () => {
-      if (!engine.isRunning) throw new Error(`weir stream ended: ${engine.stderr}`)
-    },
+    mustRun: () => undefined,
     measures: async () => {
-      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-      return {
-        decision_batch: mean(page, 'weir_batch_messages'),
-        send_batch: mean(page, 'weir_send_outcomes'),
-      }
+      const { decisionBatch, sendBatch } = engineTimes(before, (await weir.metrics())!)
+      return { decision_batch: decisionBatch, send_batch: sendBatch }
     },
     stop: async () => {
-      const { code } = await engine.kill('SIGTERM')
+      await weir.stop()
       await redis.stop()
-      if (code !== 0) throw new Error(`weir stream ended with ${code}: ${engine.stderr}`)
     },
   }
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null
-}
-
-/** Of a histogram without labels, since the start. */
-function mean(page: string, name: string): number {
-  const read = (part: string): number =>
-    Number(new RegExp(`^${name}_${part}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(page)?.[1])
-  return read('sum') / read('count')
 }
 
 function texts(values: Readonly<Record<string, string | number>>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

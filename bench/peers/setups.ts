@@ -49,6 +49,13 @@ export const setups: Readonly<Record<string, Setup>> = {
   'flink-repartitioned-exactly-once': flink(4, { guarantee: 'EXACTLY_ONCE', 'checkpoint-ms': 200 }),
 }
 
+/** By its name; throws with those that there are. */
+export function setupOf(name = ''): Setup {
+  const setup = setups[name]
+  if (setup !== undefined) return setup
+  throw new Error(`setup: expected one of ${Object.keys(setups).join(', ')}, found "${name}"`)
+}
+
 function streams(partitions: number, options: Setup['options']): Setup {
   return { engine: 'streams', partitions, options: { ...alike, ...options } }
 }

@@ -1,11 +1,24 @@
 package weir.peers;
 
+import java.nio.charset.StandardCharsets;
 import java.util.function.BiConsumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 
 /** Settings of Kafka's clients that all peers share: as durable as Weir's, batches as large as the broker takes them. */
 final class Clients {
+  /** With it a subscriber knows which transaction a decision answers. */
+  private static final String SOURCE_OFFSET = "weir-source-offset";
+
+  static Headers sourceOffset(long offset) {
+    byte[] digits = Long.toString(offset).getBytes(StandardCharsets.ISO_8859_1);
+    return new RecordHeaders(new Header[] {new RecordHeader(SOURCE_OFFSET, digits)});
+  }
+
   static void consumer(BiConsumer<String, Object> put, Options options) {
     put.accept(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     put.accept(ConsumerConfig.FETCH_MIN_BYTES_CONFIG, 1);

@@ -28,7 +28,9 @@ final class EchoPeer {
       consumer.subscribe(List.of(options.text("transactions")));
       while (true) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(50))) {
-          producer.send(new ProducerRecord<>(decisions, record.partition(), record.key(), record.value()));
+          var headers = Clients.sourceOffset(record.offset());
+          int partition = record.partition();
+          producer.send(new ProducerRecord<>(decisions, partition, null, record.key(), record.value(), headers));
         }
       }
     }

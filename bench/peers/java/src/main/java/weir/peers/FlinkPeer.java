@@ -1,5 +1,7 @@
 package weir.peers;
 
+import static java.util.Map.entry;
+
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
@@ -12,7 +14,7 @@ import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
@@ -56,24 +58,26 @@ final class FlinkPeer {
     TypeInformation<byte[]> bytes = TypeInformation.of(byte[].class);
     stream
         .map(new Decide(options.text("scorer"), options.text("model")))
-        .returns(Types.TUPLE(bytes, bytes))
+        .returns(Types.TUPLE(bytes, bytes, Types.LONG))
         .sinkTo(sink(options));
     environment.execute("peer");
   }
 
   private static Configuration settings(Options options) {
     return Configuration.fromMap(
-        Map.of(
-            "state.backend.type", "hashmap",
-            "execution.checkpointing.storage", "filesystem",
-            "execution.checkpointing.dir", "file://" + options.text("folder") + "/checkpoints",
-            "execution.checkpointing.interval", options.text("checkpoint-ms") + "ms",
-            "execution.checkpointing.mode", options.text("guarantee"),
-            "execution.buffer-timeout.interval", options.text("linger-ms") + "ms",
-            "taskmanager.memory.managed.size", "16mb",
-            "taskmanager.memory.network.min", "64mb",
-            "taskmanager.memory.network.max", "64mb",
-            "pipeline.generic-types", "false"));
+        Map.ofEntries(
+            entry("state.backend.type", "hashmap"),
+            entry("execution.checkpointing.storage", "filesystem"),
+            entry("execution.checkpointing.dir", "file://" + options.text("folder") + "/checkpoints"),
+            entry("execution.checkpointing.interval", options.text("checkpoint-ms") + "ms"),
+            entry("execution.checkpointing.mode", options.text("guarantee")),
+            entry("execution.buffer-timeout.interval", options.text("linger-ms") + "ms"),
+            entry("taskmanager.memory.managed.size", "16mb"),
+            entry("taskmanager.memory.network.min", "64mb"),
+            entry("taskmanager.memory.network.max", "64mb"),
+            entry("pipeline.generic-types", "false"),
+            // A failure is shown, not repeated.
+            entry("restart-strategy.type", "none")));
   }
 
   private static KafkaSource<Transaction> source(Options options) {
@@ -91,12 +95,12 @@ final class FlinkPeer {
         .build();
   }
 
-  private static KafkaSink<Tuple2<byte[], byte[]>> sink(Options options) {
+  private static KafkaSink<Tuple3<byte[], byte[], Long>> sink(Options options) {
     Properties settings = new Properties();
     Clients.producer((name, value) -> settings.setProperty(name, value.toString()), options);
     settings.setProperty("buffer.memory", String.valueOf(64 << 20));
     settings.setProperty("transaction.timeout.ms", String.valueOf(Duration.ofMinutes(10).toMillis()));
-    return KafkaSink.<Tuple2<byte[], byte[]>>builder()
+    return KafkaSink.<Tuple3<byte[], byte[], Long>>builder()
         .setBootstrapServers(options.text("brokers"))
         .setKafkaProducerConfig(settings)
         .setDeliveryGuarantee(DeliveryGuarantee.valueOf(options.text("guarantee")))
@@ -161,7 +165,7 @@ final class FlinkPeer {
     }
   }
 
-  private static final class Decide extends RichMapFunction<Transaction, Tuple2<byte[], byte[]>> {
+  private static final class Decide extends RichMapFunction<Transaction, Tuple3<byte[], byte[], Long>> {
     private final String kind;
     private final String model;
     private transient Scorer scorer;
@@ -179,9 +183,10 @@ final class FlinkPeer {
     }
 
     @Override
-    public Tuple2<byte[], byte[]> map(Transaction transaction) {
+    public Tuple3<byte[], byte[], Long> map(Transaction transaction) {
       byte[] decision = writer.write(transaction, scorer.score(transaction.features));
-      return Tuple2.of(transaction.id.getBytes(StandardCharsets.ISO_8859_1), decision);
+      byte[] id = transaction.id.getBytes(StandardCharsets.ISO_8859_1);
+      return Tuple3.of(id, decision, transaction.offset);
     }
 
     @Override
@@ -190,7 +195,7 @@ final class FlinkPeer {
     }
   }
 
-  private static final class ToDecisions implements KafkaRecordSerializationSchema<Tuple2<byte[], byte[]>> {
+  private static final class ToDecisions implements KafkaRecordSerializationSchema<Tuple3<byte[], byte[], Long>> {
     private final String topic;
 
     ToDecisions(String topic) {
@@ -199,8 +204,8 @@ final class FlinkPeer {
 
     @Override
     public ProducerRecord<byte[], byte[]> serialize(
-        Tuple2<byte[], byte[]> decision, KafkaSinkContext context, Long timestamp) {
-      return new ProducerRecord<>(topic, decision.f0, decision.f1);
+        Tuple3<byte[], byte[], Long> decision, KafkaSinkContext context, Long timestamp) {
+      return new ProducerRecord<>(topic, null, null, decision.f0, decision.f1, Clients.sourceOffset(decision.f2));
     }
   }
 }

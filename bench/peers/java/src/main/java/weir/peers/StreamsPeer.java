@@ -127,7 +127,7 @@ final class StreamsPeer {
       }
       byte[] decision = writer.write(transaction, scorer.score(transaction.features));
       byte[] id = transaction.id.getBytes(StandardCharsets.ISO_8859_1);
-      context().forward(new Record<>(id, decision, record.timestamp()));
+      context().forward(new Record<>(id, decision, record.timestamp(), Clients.sourceOffset(transaction.offset)));
     }
 
     @Override
