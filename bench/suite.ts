@@ -2,6 +2,7 @@
 import { ledgerVariants } from './ledger/variants.ts'
 import { loadVariants } from './load/variants.ts'
 import { rivals } from './peers/rivals.ts'
+import { peerVariants } from './peers/variants.ts'
 import type { Variant } from './variant.ts'
 
 export const suite: readonly Variant[] = [
@@ -155,6 +156,7 @@ export const suite: readonly Variant[] = [
     rounds: 1,
   },
   ...rivals,
+  ...peerVariants,
   ...loadVariants,
   ...ledgerVariants,
 ]
