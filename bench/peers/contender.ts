@@ -29,7 +29,8 @@ export function kindsOf(work: StandardWork): Readonly<Record<string, Kind>> {
   return {
     journals: {
       settings: [],
-      open: ({ url }, partition) => Journals.open(work, { url, heldBytesMax, partition }),
+      open: ({ url }, partition) =>
+        Journals.open(work, { url, buckets: 1, heldBytesMax, partition }),
     },
     sorted_sets: sortedSets(false),
     sorted_sets_atomic: sortedSets(true),

@@ -18,6 +18,7 @@ const fillRows = 64
 
 export interface JournalOptions {
   readonly url: string
+  readonly buckets: number
   readonly heldBytesMax: number
   /** Source partition of what this one observes: no two write one chain. */
   readonly partition: number
@@ -52,10 +53,9 @@ export class Journals implements RedisWay {
     const catalog = compileCatalogs([readDocument(work.catalog)])
     const { schema } = compileMapping(readDocument(work.mapping), () => null)
     const plan = new Plan(catalog, schema)
-    const { url, heldBytesMax, partition } = options
+    const { url, buckets, heldBytesMax, partition } = options
     const store = await RedisStore.open({
-      ...{ url, heldBytesMax },
-      buckets: 1,
+      ...{ url, buckets, heldBytesMax },
       plans: plan,
       ttlMs: windows.at(-1)!.ms + latenessMsMax,
       commandTimeoutMs: 30_000,

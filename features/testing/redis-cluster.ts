@@ -1,12 +1,18 @@
-// A real Redis Cluster for a test: three masters with a replica each, on free loopback ports, with nothing saved. It breaks and
-// moves things on request, and is stopped by who started it.
+// A real Redis Cluster for a test: three masters with a replica each, or so many as asked for, on free loopback ports, with
+// nothing saved. It breaks and moves things on request, and is stopped by who started it.
 import { strict as assert } from 'node:assert'
 import { slotOf } from '../store/slots.ts'
 import type { RedisClient, Reply } from './redis-client.ts'
 import { RedisProxy } from './redis-proxy.ts'
 import { freePorts, RedisServer } from './redis-server.ts'
 
-const masters = 3
+interface Size {
+  readonly masters: number
+  /** Of each of them, 1 or none. */
+  readonly replicas: 0 | 1
+}
+
+const usual: Size = { masters: 3, replicas: 1 }
 const slots = 16_384
 const waitMsMax = 20_000
 
@@ -41,28 +47,35 @@ export class ClusterNode {
 }
 
 export class RedisCluster {
+  /** Masters first. */
   readonly nodes: readonly ClusterNode[]
+  readonly #masters: number
 
-  private constructor(nodes: readonly ClusterNode[]) {
+  private constructor(nodes: readonly ClusterNode[], masters: number) {
     this.nodes = nodes
+    this.#masters = masters
   }
 
   /** `isProxied`: the nodes tell clients the address of a proxy before each. */
-  static async start(isProxied = false): Promise<RedisCluster> {
-    const ports = await freePorts(4 * masters)
+  static async start(isProxied = false, { masters, replicas } = usual): Promise<RedisCluster> {
+    const count = masters * (1 + replicas)
+    const ports = await freePorts(2 * count)
     const nodes = await Promise.all(
-      Array.from({ length: 2 * masters }, (_, at) =>
+      Array.from({ length: count }, (_, at) =>
         startNode(ports[2 * at]!, ports[2 * at + 1]!, isProxied),
       ),
     )
-    const cluster = new RedisCluster(nodes)
+    const cluster = new RedisCluster(nodes, masters)
     await cluster.#join()
     return cluster
   }
 
-  /** Two seeds, as a user would name them. */
+  /** Two seeds, as a user would name them, where there are two. */
   get url(): string {
-    return `${this.nodes[0]!.url},${this.nodes[1]!.url}`
+    return this.nodes
+      .slice(0, 2)
+      .map(({ url }) => url)
+      .join()
   }
 
   async stop(): Promise<void> {
@@ -156,7 +169,7 @@ export class RedisCluster {
       for (const node of this.nodes) {
         if (!(await isUp(node))) return false
         const info = String(await node.client.call('CLUSTER', 'INFO'))
-        if (!info.includes('cluster_state:ok') || !info.includes(`cluster_size:${masters}`))
+        if (!info.includes('cluster_state:ok') || !info.includes(`cluster_size:${this.#masters}`))
           return false
         const nodes = String(await node.client.call('CLUSTER', 'NODES'))
         if (/fail|handshake|noaddr/.test(nodes)) return false
@@ -174,6 +187,7 @@ export class RedisCluster {
 
   async #join(): Promise<void> {
     const [first] = this.nodes
+    const masters = this.#masters
     for (const [at, { client }] of this.nodes.entries()) {
       await client.call('CLUSTER', 'SET-CONFIG-EPOCH', at + 1)
       if (at >= masters) continue
