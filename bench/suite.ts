@@ -1,4 +1,5 @@
 // All variants, in the order of RESULTS.md. A variant belongs to the benchmark before the slash of its name.
+import { capacityVariants } from './capacity/variants.ts'
 import { ledgerVariants } from './ledger/variants.ts'
 import { loadVariants } from './load/variants.ts'
 import { rivals } from './peers/rivals.ts'
@@ -157,6 +158,7 @@ export const suite: readonly Variant[] = [
   },
   ...rivals,
   ...peerVariants,
+  ...capacityVariants,
   ...loadVariants,
   ...ledgerVariants,
 ]

@@ -1,4 +1,6 @@
 // From ledger and flags to what one decision costs. Whatever the ledger lacks is told together, with what it has instead.
+
+import { assumptions as usual } from '../../engine/commands/capacity.ts'
 import { EngineError } from '../../engine/errors.ts'
 import type { Assumptions } from './assumptions.ts'
 import { type FigureName, type Found, isSame, type Ledger, type Shape } from './ledger.ts'
@@ -6,6 +8,7 @@ import { type Costs, heldAt } from './model.ts'
 
 /** Of a transaction's JSON and its key where nobody has counted. */
 const transactionBytesUsual = 400
+const batchUsual = usual.batch.initial
 
 /** Throws EngineError `usage` with a line for each thing that does not fit. */
 export function costsOf(ledger: Ledger, wanted: Shape, assumptions: Assumptions): Costs {
@@ -21,13 +24,13 @@ export function costsOf(ledger: Ledger, wanted: Shape, assumptions: Assumptions)
       `option --ledger: expected ${name} of ${textOf(shape)}, found none: run \`weir bench\` and name its results/latest.json`,
     )
   }
-  const usual = { value: transactionBytesUsual, from: 'usual: no stream was counted' }
+  const uncounted = { value: transactionBytesUsual, from: 'usual: no stream was counted' }
   const costs: Costs = {
     engineUs: assumptions.take('engine-us', isSaid ? null : need('engineUs')),
     redisUs: assumptions.take('redis-us', isSaid ? null : need('redisUs')),
     bytesToRedis: noted('bytes to Redis', need('bytesToRedis')),
     bytesFromRedis: noted('bytes from Redis', need('bytesFromRedis')),
-    transactionBytes: assumptions.take('transaction-bytes', found('transactionBytes') ?? usual),
+    transactionBytes: assumptions.take('transaction-bytes', found('transactionBytes') ?? uncounted),
     decisionBytes: assumptions.take('decision-bytes', need('decisionBytes')),
   }
   return withHeld(ledger, costs, assumptions)
@@ -56,14 +59,15 @@ function shapeIn(ledger: Ledger, wanted: Shape, isSaid: boolean): Shape {
   )
 }
 
+/** The decision batch of the figures; null: whichever was measured. */
 function batchIn(ledger: Ledger, shape: Shape, assumptions: Assumptions): number | null {
   const batch = assumptions.given('batch')
-  if (batch === null) return null
   const batches = ledger.batches(shape)
-  if (batches.includes(batch)) return assumptions.take('batch')
+  if (batch === null) return batches.includes(batchUsual) ? batchUsual : null
+  if (batches.includes(batch)) return batch
   throw new EngineError(
     'usage',
-    `option --batch: expected a decision batch that was measured (${batches.join(', ') || 'none was said'}), found ${batch}`,
+    `option --batch: expected a decision batch that was measured (${batches.join(', ') || 'none was'}), found ${batch}`,
   )
 }
 

@@ -6,7 +6,7 @@ import { readDocument } from '../../engine/document.ts'
 import { compileCatalogs } from '../../features/catalogs.ts'
 import { figureOf } from '../report/statistics.ts'
 import type { Results, VariantResult } from '../results.ts'
-import type { HeldCosts } from './model.ts'
+import { type CallCosts, callsPerDecision, type HeldCosts } from './model.ts'
 
 /** How many kinds of entities and features a work has. */
 export interface Shape {
@@ -26,8 +26,8 @@ interface Wanted {
   readonly of: readonly string[]
 }
 
-const streams = ['ledger/stream', 'ledger/kafka', 'stream/backlog']
-const stores = ['ledger/redis', 'ledger/', 'store/batches-of-64', 'store/batches-of-16']
+const streams = ['ledger/kafka', 'stream/backlog']
+const stores = ['ledger/redis', 'store/batches']
 
 export const figures = {
   engineUs: {
@@ -89,17 +89,23 @@ export class Ledger {
     return held === null || cold === null ? null : { held, cold }
   }
 
-  /** What a decision costs more on a cluster than on one Redis, CPU-µs; null where it was not measured. */
-  cluster(): { readonly engineUs: number; readonly redisUs: number; readonly from: string } | null {
-    const variant = this.#named('capacity/shards')
+  /** What one more call to Redis costs, from one bucket and many, each on as much of the same work; null where it was not measured. */
+  perCall(): { readonly costs: CallCosts; readonly from: string } | null {
+    const variant = this.#variants.find(({ name }) => name.startsWith('capacity/shards'))
     if (variant === undefined) return null
     const value = (measure: string): number => figureOf(variant, measure)?.median ?? Number.NaN
-    const more = (side: string): number =>
-      value(`${side}_cpu_us_per_decision_of_4`) - value(`${side}_cpu_us_per_decision_of_1`)
-    const [engineUs, redisUs] = [more('engine'), more('redis')]
-    return Number.isNaN(engineUs + redisUs)
-      ? null
-      : { engineUs, redisUs, from: sourceOf(variant, 'of 4 less of 1') }
+    const [batch, buckets, entities] = ['decision_batch', 'buckets', 'entities'].map(value)
+    const calls =
+      callsPerDecision(batch!, buckets!, entities!) - callsPerDecision(batch!, 1, entities!)
+    const more = (measure: string): number =>
+      Math.max(0, value(`${measure}_of_4`) - value(`${measure}_of_one_bucket`)) / calls
+    const costs = {
+      engineUs: more('engine_cpu_us_per_decision'),
+      redisUs: more('redis_cpu_us_per_decision'),
+      bytesToRedis: more('bytes_to_redis_per_decision'),
+    }
+    if (Object.values(costs).some(Number.isNaN)) return null
+    return { costs, from: sourceOf(variant, 'of 4 shards less of one bucket, by calls') }
   }
 
   #of(shape: Shape): VariantResult[] {
@@ -144,12 +150,12 @@ function sourceOf({ name, date, commit }: VariantResult, measure: string): strin
   return `${name}: ${measure}, ${date}, ${commit}`
 }
 
-/** As a run says it, or by the work that a variant's name names; the shipped catalog's otherwise. */
+/** As a run says it; else the ledger is of the standard work, and all else of the shipped catalog. */
 function shapeOf(variant: VariantResult): Shape {
   const entities = figureOf(variant, 'entities')?.median
   const features = figureOf(variant, 'features')?.median
   if (entities !== undefined && features !== undefined) return { entities, features }
-  return variant.name.includes('standard') ? standard : shippedShape
+  return variant.name.startsWith('ledger/') ? standard : shippedShape
 }
 
 const shippedCatalog = compileCatalogs([readDocument(shipped.catalog)])
@@ -158,9 +164,8 @@ const shippedShape: Shape = {
   features: shippedCatalog.features.length,
 }
 
-/** As a run says it, or the variant's name. */
-function batchOf(variant: VariantResult): number | null {
-  const said = figureOf(variant, 'decision_batch')?.median
-  const named = /batch(?:es)?-of-(\d+)/.exec(variant.name)?.[1]
-  return said ?? (named === undefined ? null : Number(named))
+/** As the variant's name says it. */
+function batchOf({ name }: VariantResult): number | null {
+  const batch = /-(\d+)$/.exec(name)?.[1]
+  return batch === undefined ? null : Number(batch)
 }

@@ -15,7 +15,7 @@ import { readResults } from '../archive.ts'
 import { Assumptions } from './assumptions.ts'
 import { costsOf } from './costs.ts'
 import { Ledger } from './ledger.ts'
-import { type Capacity, type Costs, type Demand, sizeFor } from './model.ts'
+import { type CallCosts, type Demand, sizeFor } from './model.ts'
 import { type CapacityReport, capacityJson, capacityText } from './report.ts'
 
 const daySeconds = 86_400
@@ -47,37 +47,22 @@ async function reckon(asked: CapacityOptions): Promise<CapacityReport> {
   const assumptions = new Assumptions(asked.given)
   const costs = costsOf(ledger, shape, assumptions)
   const demand = demandOf(asked, assembly, assumptions)
-  const { capacity, costs: all } = onCluster(ledger, costs, demand, assumptions)
-  return {
-    ...{ rate: asked.rate, shape, machine: ledger.machine, capacity, costs: all, demand },
-    assumed: assumptions.list,
-  }
+  const capacity = sizeFor(costs, perCallOf(ledger, assumptions), demand)
+  return { shape, machine: ledger.machine, capacity, demand, assumed: assumptions.list }
 }
 
-/** On more than one shard each decision costs what a cluster costs more. */
-function onCluster(
-  ledger: Ledger,
-  costs: Costs,
-  demand: Demand,
-  assumptions: Assumptions,
-): { readonly capacity: Capacity; readonly costs: Costs } {
-  const single = sizeFor(costs, demand)
-  if (single.shards === 1) return { capacity: single, costs }
-  const more = ledger.cluster()
-  const name = 'a cluster costs more'
-  const unit = 'CPU-µs a decision'
-  if (more === null) {
-    assumptions.note(name, 0, unit, 'not measured: weir bench capacity/shards')
-    return { capacity: single, costs }
+function perCallOf(ledger: Ledger, assumptions: Assumptions): CallCosts {
+  const found = ledger.perCall()
+  const unit = 'CPU-µs'
+  if (found === null) {
+    const from = 'not measured, taken as free: weir bench capacity/shards'
+    assumptions.note('one more call to Redis', 0, unit, from)
+    return { engineUs: 0, redisUs: 0, bytesToRedis: 0 }
   }
-  assumptions.note(`${name}, engine`, more.engineUs, unit, more.from)
-  assumptions.note(`${name}, Redis`, more.redisUs, unit, more.from)
-  const all = {
-    ...costs,
-    engineUs: costs.engineUs + Math.max(0, more.engineUs),
-    redisUs: costs.redisUs + Math.max(0, more.redisUs),
-  }
-  return { capacity: sizeFor(all, demand), costs: all }
+  const { costs, from } = found
+  assumptions.note('one more call to Redis, in the engine', costs.engineUs, unit, from)
+  assumptions.note('one more call to Redis, there', costs.redisUs, unit, from)
+  return costs
 }
 
 function demandOf(
@@ -91,7 +76,9 @@ function demandOf(
   const averageRate = assumptions.take('average-rate', peak)
   const days = assumptions.take('days', longest)
   return {
-    ...{ rate, averageRate, days },
+    ...{ rate, averageRate, days, entities: plan.journals.length },
+    batch: assumptions.take('batch'),
+    buckets: assumptions.given('buckets') === null ? null : assumptions.take('buckets'),
     ...memoryOf(asked, plan, averageRate * days * daySeconds, assumptions),
     utilisation: assumptions.take('utilisation') / 100,
     vcpusPerPod: assumptions.take('vcpus-per-pod'),

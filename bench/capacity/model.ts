@@ -1,5 +1,6 @@
 // What a rate needs, from what one decision costs: multiplication and rounding up, nothing else. It measures nothing, reads no
 // file and knows no unit but those in its names; docs/capacity.md says what it leaves out.
+import { rowsPerCallMax as rowsPerCall } from '../../features/store/store.ts'
 
 /** Of one decision. */
 export interface Costs {
@@ -21,8 +22,21 @@ export interface HeldCosts {
   readonly bytesFromRedis: number
 }
 
+/** What one more call to Redis costs. */
+export interface CallCosts {
+  readonly engineUs: number
+  readonly redisUs: number
+  readonly bytesToRedis: number
+}
+
 export interface Demand {
   readonly rate: number
+  /** Kinds of entities of a transaction. */
+  readonly entities: number
+  /** Transactions that are decided at once. */
+  readonly batch: number
+  /** Null: as many as the shards ask for. */
+  readonly buckets: number | null
   /** Over the days that are kept. */
   readonly averageRate: number
   readonly days: number
@@ -49,6 +63,9 @@ export interface Flow {
 }
 
 export interface Capacity {
+  /** With what the calls to so many buckets cost. */
+  readonly costs: Costs
+  readonly buckets: number
   readonly pods: number
   /** What one of them decides at the utilisation. */
   readonly decisionsPerSecondAndPod: number
@@ -59,7 +76,6 @@ export interface Capacity {
   readonly shards: number
   readonly shardsByCpu: number
   readonly shardsByMemory: number
-  readonly buckets: number
   readonly redisVcpus: number
   readonly kafka: Flow
   /** Of what brokers take in, what they copy to one another. */
@@ -71,12 +87,56 @@ export interface Capacity {
 
 const daySeconds = 86_400
 const usPerSecond = 1e6
-/** On a single Redis, where each transaction is then one atomic step; and on a cluster, so that they spread. */
-const bucketsSingle = 1
-const bucketsUsual = 256
-const bucketsPerShardMin = 8
+/** So that no shard has much more than its share of them. */
+const bucketsPerShard = 8
+const bucketsMax = 4096
 
-export function sizeFor(costs: Costs, demand: Demand): Capacity {
+/**
+ * More buckets take more calls, calls more CPU, and that more shards, which want more buckets. Each of it only grows, and calls
+ * have an end: begins with one Redis and stops where the shards suffice.
+ */
+export function sizeFor(costs: Costs, perCall: CallCosts, demand: Demand): Capacity {
+  for (let shards = 1; ; ) {
+    const buckets = demand.buckets ?? bucketsFor(shards)
+    const capacity = sizeWith(withCalls(costs, perCall, buckets, demand), buckets, demand)
+    if (capacity.shards <= shards) return capacity
+    shards = capacity.shards
+  }
+}
+
+/** One: each transaction is one atomic step. Else a power of two, as many as a deployment may have at most. */
+function bucketsFor(shards: number): number {
+  return shards === 1 ? 1 : Math.min(bucketsMax, powerOfTwo(shards * bucketsPerShard))
+}
+
+/**
+ * Calls to Redis of one decision: a batch needs one for each bucket that its primaries fall into, and then one for each that
+ * its other entities fall into; on a single bucket, one for `rowsPerCall` transactions.
+ */
+export function callsPerDecision(batch: number, buckets: number, entities: number): number {
+  const least = 1 / Math.min(batch, rowsPerCall)
+  if (buckets === 1) return least
+  const met = (ids: number): number => buckets * (1 - (1 - 1 / buckets) ** ids)
+  return Math.max(least, (met(batch) + met(batch * (entities - 1))) / batch)
+}
+
+/** `costs` are of one bucket. */
+function withCalls(
+  costs: Costs,
+  perCall: CallCosts,
+  buckets: number,
+  { batch, entities }: Demand,
+): Costs {
+  const more = callsPerDecision(batch, buckets, entities) - callsPerDecision(batch, 1, entities)
+  return {
+    ...costs,
+    engineUs: costs.engineUs + more * perCall.engineUs,
+    redisUs: costs.redisUs + more * perCall.redisUs,
+    bytesToRedis: costs.bytesToRedis + more * perCall.bytesToRedis,
+  }
+}
+
+function sizeWith(costs: Costs, buckets: number, demand: Demand): Capacity {
   const { rate, utilisation, partitionsPerPod, vcpusPerPod } = demand
   const decisionsPerSecondAndPod = (utilisation * usPerSecond) / costs.engineUs
   const pods = Math.ceil(rate / decisionsPerSecondAndPod)
@@ -87,15 +147,11 @@ export function sizeFor(costs: Costs, demand: Demand): Capacity {
   const shardsByMemory = Math.ceil(redisBytes / (utilisation * demand.shardBytes))
   const shards = Math.max(shardsByCpu, shardsByMemory)
   return {
-    ...{ pods, decisionsPerSecondAndPod },
+    ...{ costs, buckets, pods, decisionsPerSecondAndPod },
     vcpus: pods * vcpusPerPod,
     partitions: pods * partitionsPerPod,
     podBytes: demand.baseBytesPerPod + demand.heldBytesPerPod,
     ...{ redisBytes, shards, shardsByCpu, shardsByMemory },
-    buckets:
-      shards === 1
-        ? bucketsSingle
-        : Math.max(bucketsUsual, powerOfTwo(shards * bucketsPerShardMin)),
     redisVcpus: shards * (1 + demand.redisReplicas),
     ...flows(costs, demand, pods),
   }

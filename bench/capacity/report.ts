@@ -3,23 +3,21 @@ import { columns, count } from '../../engine/commands/text.ts'
 import type { Machine } from '../results.ts'
 import type { Assumed } from './assumptions.ts'
 import type { Shape } from './ledger.ts'
-import type { Capacity, Costs, Demand, Flow } from './model.ts'
+import { type Capacity, callsPerDecision, type Demand, type Flow } from './model.ts'
 
 export interface CapacityReport {
-  readonly rate: number
   readonly shape: Shape
   readonly machine: Machine
   readonly capacity: Capacity
-  readonly costs: Costs
   readonly demand: Demand
   readonly assumed: readonly Assumed[]
 }
 
 export function capacityText(report: CapacityReport): string {
-  const { rate, shape, machine, assumed } = report
+  const { shape, machine, demand, assumed } = report
   const { cpu, cores } = machine
   const lines = [
-    `${count(rate)} decisions/s, ${shape.entities} entities, ${shape.features} features; costs measured on ${cpu}, ${cores} cores`,
+    `${count(demand.rate)} decisions/s, ${shape.entities} entities, ${shape.features} features; costs measured on ${cpu}, ${cores} cores`,
     '',
     ...columns([['', 'needed', ''], ...needs(report)]),
     '',
@@ -43,12 +41,12 @@ export function capacityText(report: CapacityReport): string {
 }
 
 /** For programs; bytes, bytes a second, CPU-µs. */
-export function capacityJson({ rate, shape, machine, assumed, ...rest }: CapacityReport): string {
-  const { capacity, costs, demand } = rest
-  return `${JSON.stringify({ rate, shape, machine, capacity, costs, demand, assumed }, null, 2)}\n`
+export function capacityJson(report: CapacityReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`
 }
 
-function needs({ capacity, costs, demand }: CapacityReport): string[][] {
+function needs({ capacity, demand }: CapacityReport): string[][] {
+  const { costs } = capacity
   const { utilisation, partitionsPerPod, vcpusPerPod, days, averageRate } = demand
   const busy = `${Math.round(utilisation * 100)} % busy`
   return [
@@ -69,7 +67,11 @@ function needs({ capacity, costs, demand }: CapacityReport): string[][] {
       count(capacity.shards),
       `${count(capacity.shardsByCpu)} by CPU, ${number(costs.redisUs)} CPU-µs a decision, ${busy}; ${count(capacity.shardsByMemory)} by memory`,
     ],
-    ['redis.buckets', count(capacity.buckets), capacity.shards === 1 ? 'one Redis' : 'a cluster'],
+    [
+      'redis.buckets',
+      count(capacity.buckets),
+      `${number(callsPerDecision(demand.batch, capacity.buckets, demand.entities))} calls a decision in batches of ${demand.batch}`,
+    ],
     [
       'vCPUs of Redis',
       count(capacity.redisVcpus),

@@ -102,6 +102,7 @@ for (let first = 0; first < measured.length; first += size) {
 }
 const measures: Record<string, number> = {
   decision_batch: batchRows,
+  buckets,
   entities: 4,
   features: featureCount,
 }

@@ -14,8 +14,8 @@ export const assumptions = {
     help: 'how busy engines and Redis may be at the rate; the rest is for bursts, restarts and neighbours',
   },
   batch: {
-    ...{ unit: 'transactions', initial: null, min: 1, max: 4096 },
-    help: 'decision batch whose costs are taken, if it was measured',
+    ...{ unit: 'transactions', initial: 64, min: 1, max: 4096 },
+    help: 'decided at once: the costs of such batches are taken, and the fewer there are the more calls to Redis on a cluster',
   },
   'engine-us': {
     ...{ unit: 'CPU-µs a decision', initial: null, min: 1, max: 1_000_000 },
@@ -76,6 +76,10 @@ export const assumptions = {
   'shard-memory': {
     ...{ unit: 'GB', initial: 32, min: 1, max: 10_000 },
     help: 'maxmemory of one Redis, of which the utilisation is used',
+  },
+  buckets: {
+    ...{ unit: 'buckets', initial: null, min: 1, max: 4096 },
+    help: 'redis.buckets: eight for each shard where it is not given',
   },
   'redis-replicas': {
     ...{ unit: 'copies', initial: 1, min: 0, max: 10 },
