@@ -10,6 +10,13 @@ import { WholeJournals } from './journals.ts'
 
 const hashKey = Uint8Array.from({ length: 16 }, (_, index) => index * 7)
 
+/** A transaction and where its records lie. */
+export interface Folded {
+  readonly transaction: Transaction
+  readonly handles: Int32Array
+  readonly ordinals: Float64Array
+}
+
 export class FoldRun {
   readonly #plan: Plan
   readonly #encoder: Encoder
@@ -20,24 +27,41 @@ export class FoldRun {
   readonly approximate: Uint8Array
   /** Of the last row. */
   lateMs = 0
+  /** Entities of rows that were folded, and of them those with running sums. */
+  folded = 0
+  carried = 0
 
-  constructor(plan: Plan) {
+  /** `journals`: of a plan with the same records. */
+  constructor(plan: Plan, journals = new WholeJournals(plan)) {
     this.#plan = plan
     this.#encoder = new Encoder(plan, hashKey)
     this.#fold = new Fold(plan)
     this.#batch = new Observation(1, plan.journals.length, plan.recordStride)
-    this.journals = new WholeJournals(plan)
+    this.journals = journals
     this.approximate = new Uint8Array(plan.features.length)
   }
 
   /** Appends its records and returns its row. */
   add(transaction: Transaction): number[] {
     this.append(transaction)
-    return this.fold(transaction)
+    return this.#row(transaction)
   }
 
-  /** The row of the transaction that was appended last. */
-  fold(transaction: Transaction): number[] {
+  /** The transaction that was added last. */
+  last(transaction: Transaction): Folded {
+    const { handle, ordinal } = this.#batch
+    return { transaction, handles: handle.slice(), ordinals: ordinal.slice() }
+  }
+
+  /** Folds a transaction again that was added here or in a run with the same journals, as its view was then. */
+  again({ transaction, handles, ordinals }: Folded): number[] {
+    this.#encode(transaction)
+    this.#batch.handle.set(handles)
+    this.#batch.ordinal.set(ordinals)
+    return this.#row(transaction)
+  }
+
+  #row(transaction: Transaction): number[] {
     const { journals } = this
     const rows = this.#fill(transaction)
     const plain = [rows, [...this.approximate], this.lateMs]
@@ -54,17 +78,26 @@ export class FoldRun {
     assert.deepEqual(told, plain, 'running sums changed a feature')
     journals.sum = false
     journals.run = false
+    for (const [slot, handle] of this.#batch.handle.entries()) {
+      if (this.#batch.present[slot] === 0) continue
+      this.folded++
+      if (journals.isCarried(handle, transaction.timeMs)) this.carried++
+    }
     return rows
   }
 
   /** Appends its records alone. */
   append(transaction: Transaction): void {
+    this.#encode(transaction)
+    this.journals.append(this.#batch)
+  }
+
+  #encode(transaction: Transaction): void {
     const batch = this.#batch
     batch.count = 1
     batch.tenant[0] = transaction.tenant
     batch.partition[0] = -1
     this.#encoder.encode(transaction, 0, batch)
-    this.journals.append(batch)
   }
 
   #fill(transaction: Transaction): number[] {

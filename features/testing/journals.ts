@@ -3,6 +3,7 @@
 import { blockRecords, type JournalPlan } from '../journal.ts'
 import type { Observation } from '../observation.ts'
 import type { Plan } from '../plan.ts'
+import { Head, State } from '../running-plan.ts'
 import { type Hops, View, type Views } from '../view.ts'
 
 /** float64s before the running sums. */
@@ -81,6 +82,12 @@ export class WholeJournals implements Views {
     out.running = null
     if (this.run) this.#show(this.#journals[Math.floor(handle / kinds)]!, plan, out)
     out.hops = out.base === 0 ? null : this.#sum(handle, out.base)
+  }
+
+  /** Whether the journal's running sums are those of a transaction at `timeMs`. */
+  isCarried(handle: number, timeMs: number): boolean {
+    const { running } = this.#journals[Math.floor(handle / this.#plan.journals.length)]!
+    return running[margin + Head.state] === State.live && running[margin + Head.nowMs] === timeMs
   }
 
   /** In memory of their own, begun anew where the journal outgrows it or is compacted. */

@@ -15,6 +15,8 @@ export interface Mutant {
 const fold = 'features/fold.test.js'
 const contract = 'engine/core/windows.test.js'
 const hops = 'features/hops.test.js'
+const running = 'features/running.test.js'
+const inStore = 'features/store/running.test.js'
 
 /** Changes to the functions in Redis are made where their text is put together. */
 function inRedis(from: string, to: string): Pick<Mutant, 'file' | 'from' | 'to'> {
@@ -117,5 +119,94 @@ export const mutants: readonly Mutant[] = [
     ...inRedis('boundary(known, cap) - cap', 'boundary(known, cap)'),
     test: 'features/store/redis-compaction.integration.test.js',
     title: 'refuses a base less than one cap behind the exact tail, and what else no engine sends',
+  },
+  {
+    name: 'a running window keeps a record that is exactly as old',
+    file: 'features/running-windows.js',
+    from: 'while (floats[far + Far.headMs] <= afterMs)',
+    to: 'while (floats[far + Far.headMs] < afterMs)',
+    test: running,
+    title: 'a record leaves a running window at its length, not a ms before',
+  },
+  {
+    name: 'a running window forgets a record a ms too early',
+    file: 'features/running-windows.js',
+    from: 'while (floats[far + Far.headMs] <= afterMs)',
+    to: 'while (floats[far + Far.headMs] <= afterMs + 1)',
+    test: running,
+    title: 'a record leaves a running window at its length, not a ms before',
+  },
+  {
+    name: 'running sums take a late record for the newest',
+    file: 'features/running.js',
+    from: 'while (index > 0 && cursor.timeMs(index - 1) > recordMs)',
+    to: 'while (false)',
+    test: running,
+    title: 'a late record is put where it belongs, and leaves when its time has come',
+  },
+  {
+    name: 'running sums are used for an earlier transaction',
+    file: 'features/running.js',
+    from: 'timeMs < floats[at + Head.nowMs]',
+    to: 'timeMs < 0',
+    test: running,
+    title: 'seed 51: whatever comes in between, running sums change no bit; cap 512, 0 % messages',
+  },
+  {
+    name: 'running sums are used for an earlier view',
+    file: 'features/running.js',
+    from: '|| end < floats[at + Head.end]',
+    to: '',
+    test: running,
+    title: 'a transaction that is folded again does not see what came after it at the same ms',
+  },
+  {
+    name: 'running sums go on over a reversal',
+    file: 'features/running.js',
+    from: '& kindMask) !== 0',
+    to: '& kindMask) === -1',
+    test: running,
+    title: 'seed 53: whatever comes in between, running sums change no bit; cap 24, 1 % messages',
+  },
+  {
+    name: 'running sums keep what has become a hop',
+    file: 'features/running.js',
+    from: 'isBegun = first === floats[at + Head.first]',
+    to: 'isBegun = true',
+    test: running,
+    title: 'seed 54: whatever comes in between, running sums change no bit; cap 5, 0.2 % messages',
+  },
+  {
+    name: 'a value leaves a running window with its first record',
+    file: 'features/running-values.js',
+    from: '=== superseded)\n            return;\n        cursor.floats',
+    to: '=== -1)\n            return;\n        cursor.floats',
+    test: running,
+    title: 'a value that comes back counts once, and as long as its latest record is in the window',
+  },
+  {
+    name: 'a label that never counted is taken out of a running window',
+    file: 'features/running-labels.js',
+    from: 'cursor.record(head), beforeMs, -1)',
+    to: 'cursor.record(head), Infinity, -1)',
+    test: running,
+    title: 'seed 51: whatever comes in between, running sums change no bit; cap 512, 0 % messages',
+  },
+  {
+    name: 'running sums of another catalog are used',
+    file: 'features/running.js',
+    from: 'view.runningOf !== this.#plan',
+    to: 'view.runningOf === null',
+    test: running,
+    title: 'running sums of another catalog with the same records are not taken for one’s own',
+  },
+  {
+    name: 'running sums outlive a compaction',
+    file: 'features/store/layouts.js',
+    from: 'if (running > 0)',
+    to: 'if (running > 0 && slab.floats[(block >>> 3) + running] !== 2)',
+    test: inStore,
+    title:
+      'journals that grow, move and are compacted give what whole ones give, with running sums from 24 records on',
   },
 ]
