@@ -22,6 +22,8 @@ export class Call {
   readonly journals: number[] = []
   readonly firstSlots: number[] = []
   readonly held: number[] = []
+  /** Per journal, once it is answered: how many records it has. */
+  readonly befores: number[] = []
   /** Per journal: how many records of it were held that are asked for once more, because they may have been adopted. */
   readonly forgotten: number[] = []
   /** Per slot: place in `journals`; ordinal of its record in what is held, -1 where it is not there. */

@@ -1,4 +1,4 @@
--- compact_v1 puts sums in the place of a journal's oldest records, if it is still the journal that they were made of. It must
+-- compact_v2 puts sums in the place of a journal's oldest records, if it is still the journal that they were made of. It must
 -- never write over what was not compared, nor drop a record that a view may yet need one by one.
 --
 -- KEYS[1]   journal
@@ -35,4 +35,4 @@ local function compact(keys, args)
 end
 
 -- Also where memory is short: it gives some back.
-register('compact_v1', compact, { 'allow-oom' })
+register('compact_v2', compact, { 'allow-oom' })

@@ -169,7 +169,7 @@ export class Compactor {
 async function pack({ waiting: { key }, head, hops }: Compaction): Promise<Buffer> {
   const sums = await packSums(hops)
   const start =
-    `*5\r\n$5\r\nFCALL\r\n$10\r\ncompact_v1\r\n$1\r\n1\r\n$${key.length}\r\n${key}\r\n` +
+    `*5\r\n$5\r\nFCALL\r\n$10\r\ncompact_v2\r\n$1\r\n1\r\n$${key.length}\r\n${key}\r\n` +
     `$${head.length + sums.length}\r\n`
   return Buffer.concat([Buffer.from(start), head, sums, Buffer.from('\r\n')])
 }

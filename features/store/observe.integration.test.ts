@@ -31,10 +31,12 @@ const at = {
   journals: 4,
   rows: 6,
   slots: 8,
-  ttl: 10,
-  since: 14,
+  hints: 10,
+  records: 12,
+  ttl: 16,
+  since: 20,
 }
-const headBytes = 30
+const headBytes = 36
 const partitionBytes = 20
 const journalBytes = 30
 
@@ -84,13 +86,15 @@ describe('observe.lua', () => {
   const firstJournal = headBytes + partitionBytes
   // Journals: cards a and b, merchant, device, address; nothing is held of any.
   const firstRow = firstJournal + 5 * journalBytes
-  const firstSlot = firstRow + 3 * 11
+  const firstSlot = firstRow + 3 * 12
   const wrong: Record<string, (packed: Buffer) => void> = {
-    'another version': (packed) => packed.writeUInt8(2, at.version),
+    'another version': (packed) => packed.writeUInt8(1, at.version),
     'a partition more': (packed) => packed.writeUInt16LE(2, at.partitions),
     'a journal less than keys': (packed) => packed.writeUInt16LE(4, at.journals),
     'more rows than it takes': (packed) => packed.writeUInt16LE(65, at.rows),
     'more slots than it takes': (packed) => packed.writeUInt16LE(1025, at.slots),
+    'a hint more': (packed) => packed.writeUInt16LE(1, at.hints),
+    'more bytes of records': (packed) => packed.writeUInt32LE(1000, at.records),
     'no time to live': (packed) => packed.writeUInt32LE(0, at.ttl),
     'a width without room for an identity': (packed) => packed.writeUInt16LE(8, firstJournal),
     'a cap of nothing': (packed) => packed.writeUInt32LE(0, firstJournal + 2),

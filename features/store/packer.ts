@@ -8,15 +8,16 @@ import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
 import type { Keys } from './keys.ts'
 
-const functionName = 'observe_v1'
-export const libraryName = 'weir_observe_v1'
-const layoutVersion = 1
+const functionName = 'observe_v2'
+export const libraryName = 'weir_observe_v2'
+const layoutVersion = 2
 
-const headBytes = 30
+const headBytes = 36
 const partitionBytes = 20
 const journalBytes = 30
 const rowBytes = 12
-const slotBytes = 10
+const slotBytes = 2
+const hintBytes = 10
 /** What the slots of a row are, as observe.lua has it. */
 const Shape = { others: 0, primaryFirst: 1, leftPrimary: 2, called: 3 } as const
 const shapes = 4
@@ -75,7 +76,10 @@ export class Packer {
     this.#reach(call, batch)
     let argument = headBytes + call.partitions.length * partitionBytes
     argument += call.journals.length * journalBytes + call.rows.length * rowBytes
-    for (const slot of call.slots) argument += slotBytes + this.#width(batch, slot)
+    argument += call.slots.length * slotBytes + this.#hints(call) * hintBytes
+    let records = 0
+    for (const slot of call.slots) records += this.#width(batch, slot)
+    argument += records
     const keyCount = call.journals.length + 1
     const start = `*${keyCount + 5}\r\n$5\r\nFCALL\r\n${bulk(functionName)}${bulk(String(keyCount))}${bulk(statement.chainKey)}`
     const middle = `${bulk(statement.prefix)}$${argument}\r\n`
@@ -97,7 +101,7 @@ export class Packer {
     }
     this.#to += this.#out.write(middle, this.#to)
     const end = this.#to + argument
-    this.#writeArgument(call, batch, statement)
+    this.#writeArgument(call, batch, statement, records)
     assert(this.#to === end)
     this.#data.setUint16(this.#to, newline, true)
     this.#to += 2
@@ -172,7 +176,7 @@ export class Packer {
     this.#data = new DataView(larger.buffer)
   }
 
-  #writeArgument(call: Call, batch: Observation, statement: Statement): void {
+  #writeArgument(call: Call, batch: Observation, statement: Statement, records: number): void {
     const data = this.#data
     let to = this.#to
     data.setUint8(to, layoutVersion)
@@ -181,9 +185,11 @@ export class Packer {
     data.setUint16(to + 4, call.journals.length, true)
     data.setUint16(to + 6, call.rows.length, true)
     data.setUint16(to + 8, call.slots.length, true)
-    data.setUint32(to + 10, statement.ttlS, true)
-    data.setFloat64(to + 14, statement.sinceMs, true)
-    this.#out.set(statement.incarnation, to + 22)
+    data.setUint16(to + 10, this.#hints(call), true)
+    data.setUint32(to + 12, records, true)
+    data.setUint32(to + 16, statement.ttlS, true)
+    data.setFloat64(to + 20, statement.sinceMs, true)
+    this.#out.set(statement.incarnation, to + 28)
     to = this.#writePartitions(call, to + headBytes)
     to = this.#writeJournals(call, batch, to)
     for (let at = 0; at < call.rows.length; at++, to += rowBytes) {
@@ -194,7 +200,12 @@ export class Packer {
     }
     for (let at = 0; at < call.slots.length; at++, to += slotBytes) {
       data.setUint16(to, call.journalOf[at]! + 1, true)
+    }
+    for (let at = 0; at < call.slots.length; at++) {
+      if (!this.#isHinted(call, at)) continue
+      data.setUint16(to, at + 1, true)
       data.setFloat64(to + 2, this.#hint(call, batch, at), true)
+      to += hintBytes
     }
     for (const slot of call.slots) {
       const first = (slot * batch.recordStride) >>> 2
@@ -232,13 +243,23 @@ export class Packer {
     return to
   }
 
-  /** Where the held part of a journal has the record already: its ordinal and what it says; -1 when it has not. */
+  #hints(call: Call): number {
+    let count = 0
+    for (let at = 0; at < call.slots.length; at++) if (this.#isHinted(call, at)) count++
+    return count
+  }
+
+  /** Whether the held part of a journal has the record already. */
+  #isHinted(call: Call, at: number): boolean {
+    return call.located[at] !== -1 && call.held[call.journalOf[at]!] !== 0
+  }
+
+  /** The record's ordinal there, and what it says. */
   #hint(call: Call, batch: Observation, at: number): number {
     const slot = call.slots[at]!
     const { primary } = this.#plans
     const entity = slot % batch.entityCount
     const ordinal = call.located[at]!
-    if (ordinal === -1 || call.held[call.journalOf[at]!] === 0) return -1
     if (entity !== primary) return ordinal * hintSteps + Seen.redelivery
     const word = (slot * batch.recordStride) >>> 2
     const journal = call.journals[call.journalOf[at]!]!

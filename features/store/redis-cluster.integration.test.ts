@@ -68,7 +68,7 @@ describe('opening on a cluster', () => {
     const plans = longPlans()
     await open(plans)
     for (const { client } of cluster.nodes.slice(0, 3)) {
-      assert.match(String(await client.call('FUNCTION', 'LIST')), /weir_observe_v1/)
+      assert.match(String(await client.call('FUNCTION', 'LIST')), /weir_observe_v2/)
     }
     const key = new Keys(plans, 16).deployment
     assert.equal(String(await cluster.at(key, 'GET', key)), 'buckets=16 hash_key=test')

@@ -69,9 +69,9 @@ export async function agree(wire: Pick<Wire, 'run'>, { key, text }: Deployment):
   throw new StoreError(`opening Redis: expected ${text}, found ${found}: ${key}`, false)
 }
 
-/** One library of three files: layout and shared code first. */
+/** One library of four files: layout and shared code first. */
 async function libraryText(): Promise<string> {
-  const parts = ['journal.lua', 'observe.lua', 'compact.lua'].map((part) =>
+  const parts = ['journal.lua', 'reading.lua', 'observe.lua', 'compact.lua'].map((part) =>
     readFile(new URL(import.meta.resolve(`#root/features/store/${part}`)), 'utf8'),
   )
   return (await Promise.all(parts)).join('')

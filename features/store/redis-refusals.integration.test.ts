@@ -146,11 +146,11 @@ describe('opening', () => {
 
   it('refuses another text under the name of its function, and never replaces it', async () => {
     const other =
-      "#!lua name=weir_observe_v1\nredis.register_function('observe_v1', function() return 1 end)"
+      "#!lua name=weir_observe_v2\nredis.register_function('observe_v2', function() return 1 end)"
     await engines.client.call('FUNCTION', 'LOAD', 'REPLACE', other)
     await refusedAs(engines.open(longPlans()), false, /another text/)
     assert.match(String(await engines.client.call('FUNCTION', 'LIST', 'WITHCODE')), /return 1 end/)
-    await engines.client.call('FUNCTION', 'DELETE', 'weir_observe_v1')
+    await engines.client.call('FUNCTION', 'DELETE', 'weir_observe_v2')
     await engines.open(longPlans())
   })
 

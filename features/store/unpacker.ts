@@ -10,13 +10,14 @@ import { StoreError } from './store.ts'
 import { unpackSums } from './whole.ts'
 
 const headBytes = 9
-const journalBytes = 9
+const countBytes = 8
 /** Incarnation, base, bytes of sums. */
 const wholeBytes = 20
 const generationBytes = 4
-/** How a journal comes back; one bit more says that it is to be compacted. */
-const Read = { none: 0, suffix: 1, whole: 2 } as const
-const wantedBit = 4
+/** How Redis has taken a call: nothing was written; each row has its answer; or all records are new, which says as much. */
+const Status = { answered: 0, refused: 1, added: 2 } as const
+/** How a journal comes back, in bits: to be compacted; with its count, since it is not what is held. */
+const Read = { none: 0, suffix: 1, whole: 2, wanted: 4, counted: 8 } as const
 
 /** How Redis answered: `refused` means that nothing was written. `stored` is per source partition of the call. */
 export interface Answer {
@@ -62,17 +63,22 @@ export class Unpacker {
   /** Reads a reply, places its bytes and answers the rows of the call. A refusal answers none. */
   unpack(call: Call, batch: Observation, reply: Buffer): Answer {
     const data = new DataView(reply.buffer, reply.byteOffset, reply.byteLength)
-    const refused = data.getUint8(0) === 1
+    const status = data.getUint8(0)
     const sinceMs = data.getFloat64(1, true)
     let at = headBytes
     const stored: number[] = []
     for (; stored.length < call.partitions.length; at += 8) stored.push(data.getFloat64(at, true))
     this.#isBehind = false
     this.#wanted = nothingWanted
-    if (!refused) {
-      const rows = this.#place(call, batch, data, at)
-      this.#answer(call, batch, data, rows, sinceMs)
+    if (status !== Status.refused) {
+      const answers = at + call.journals.length
+      const isAdded = status === Status.added
+      const rows = isAdded ? 0 : call.rows.length + call.slots.length * 8
+      this.#place(call, batch, data, at, answers + rows)
+      if (isAdded) this.#add(call, batch, sinceMs)
+      else this.#answer(call, batch, data, answers, sinceMs)
     }
+    const refused = status === Status.refused
     return { refused, sinceMs, stored, isBehind: this.#isBehind, wanted: this.#wanted }
   }
 
@@ -85,23 +91,30 @@ export class Unpacker {
     this.#replaced.clear()
   }
 
-  /** Places the bytes of a reply; returns where its rows begin. */
-  #place(call: Call, batch: Observation, data: DataView, from: number): number {
-    const rows = from + call.journals.length * journalBytes
-    let whole = rows + call.rows.length + call.slots.length * 8
-    let generation = whole
-    let text = whole
-    for (let head = from; head < rows; head += journalBytes) {
-      const read = data.getUint8(head)
+  /** Places the bytes of a reply, whose journals begin at `modes` and go on at `from`. */
+  #place(call: Call, batch: Observation, data: DataView, modes: number, from: number): void {
+    const count = call.journals.length
+    let whole = from
+    let generation = 0
+    let text = 0
+    for (let place = 0; place < count; place++) {
+      const read = data.getUint8(modes + place)
+      if ((read & Read.counted) !== 0) whole += countBytes
       if ((read & Read.whole) !== 0) generation += wholeBytes
-      if ((read & wantedBit) !== 0) text += generationBytes
+      if ((read & Read.wanted) !== 0) text += generationBytes
     }
-    text += generation - whole
-    for (let place = 0; place < call.journals.length; place++) {
-      const head = from + place * journalBytes
-      const read = data.getUint8(head)
+    generation += whole
+    text += generation
+    let counted = from
+    for (let place = 0; place < count; place++) {
+      const read = data.getUint8(modes + place)
+      call.befores[place] = call.held[place]!
       if (read === Read.none) continue
-      const before = data.getFloat64(head + 1, true)
+      if ((read & Read.counted) !== 0) {
+        call.befores[place] = data.getFloat64(counted, true)
+        counted += countBytes
+      }
+      const before = call.befores[place]!
       if ((read & Read.whole) !== 0) {
         text = this.#placeWhole(call, place, batch, data, whole, text, before)
         whole += wholeBytes
@@ -110,12 +123,11 @@ export class Unpacker {
         this.#placeSuffix(call.journals[place]!, call.held[place]!, data, text, before, width)
         text += (before - call.held[place]!) * width
       }
-      if ((read & wantedBit) === 0) continue
+      if ((read & Read.wanted) === 0) continue
       this.#want(call, place, data.getUint32(generation, true))
       generation += generationBytes
     }
     assert(text === data.byteLength)
-    return rows
   }
 
   #want(call: Call, place: number, generation: number): void {
@@ -199,6 +211,18 @@ export class Unpacker {
       if (isOther) this.#note(noteFirst, batch, row)
       else if (seen === Seen.redelivery && batch.partition[row]! < 0)
         this.#note(noteBringer, batch, row)
+    }
+  }
+
+  /** All records are new: each follows the one before it in its journal. */
+  #add(call: Call, batch: Observation, sinceMs: number): void {
+    for (let index = 0; index < call.rows.length; index++) {
+      const row = call.rows[index]!
+      if (call.role !== Role.others) batch.seen[row] = Seen.fresh
+      batch.historySinceMs[row] = Math.max(batch.historySinceMs[row]!, sinceMs)
+    }
+    for (let at = 0; at < call.slots.length; at++) {
+      this.#answerSlot(call, batch, at, call.befores[call.journalOf[at]!]!++)
     }
   }
 

@@ -143,8 +143,8 @@ export class RedisProxy {
 
   #fateOf(request: Buffer): Fate {
     const head = request.toString('latin1', 0, 48)
-    if (head.includes('\r\ncompact_v1\r\n')) return this.compactions()
-    return head.includes('\r\nobserve_v1\r\n') ? this.#fate(this.#calls++) : 'pass'
+    if (head.includes('\r\ncompact_v2\r\n')) return this.compactions()
+    return head.includes('\r\nobserve_v2\r\n') ? this.#fate(this.#calls++) : 'pass'
   }
 
   #pass(
