@@ -49,7 +49,9 @@ tell({
     generator_late_p99_us: measured.sent.late.p99,
   },
   configuration: started[0]!.configuration,
-  void: [...measured.void, ...echo.void],
+  void: [measured, echo].flatMap(({ faults, late }) =>
+    late === null ? faults : [...faults, late],
+  ),
 })
 
 async function launch({ topics }: Place): Promise<Engine> {
