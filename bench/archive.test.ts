@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { mountSmallDisk } from '../engine/testing/small-disk.ts'
 import { Archive, readResults } from './archive.ts'
 import type { Machine, Results, VariantResult } from './results.ts'
 
@@ -88,28 +89,9 @@ test('a file that is no results is refused, with what was expected', (t) => {
   assert.throws(() => readResults(join(file, '..')), /expected a file/)
 })
 
-/** A disk of 64 kB; null where we may not mount one. */
-function smallDisk(t: TestContext): string | null {
-  const at = mkdtempSync(join(tmpdir(), 'weir-small-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at], { stdio: 'ignore' })
-  } catch {
-    rmSync(at, { recursive: true })
-    return null
-  }
-  t.after(() => {
-    execFileSync('umount', [at])
-    rmSync(at, { recursive: true })
-  })
-  return at
-}
-
 test('a disk without space is told before anything runs, and what was kept there stays whole', (t) => {
-  const disk = smallDisk(t)
-  if (disk === null) {
-    t.skip('mounting a small disk needs root')
-    return
-  }
+  const disk = mountSmallDisk(t, 64)
+  if (disk === null) return
   const archive = new Archive(disk)
   archive.keep(results(variant('a', 1)), ['a'])
   assert.throws(() => {

@@ -191,7 +191,7 @@ function complaint(stderr: string): string {
     lines.find((line) => noSpace.test(line)) ??
     lines.find((line) => /^\w*Error\b/.test(line)) ??
     lines.at(-1)
-  return said === undefined ? '' : `: ${said.trim()}`
+  return said === undefined ? '' : `: ${said.trim().replace(/ \{$/, '')}`
 }
 
 /** What went wrong, and what helps where that is known. */

@@ -69,7 +69,7 @@ async function measure(
   base: Base | null,
 ): Promise<number> {
   const { able, skipped } = sortOut(chosen, lacksOf())
-  for (const { name, why } of skipped) say(`skipped, ${name}: ${why}`)
+  saySkipped(skipped)
   const { rounds, isQuick } = options
   let obstacle = isQuick ? null : obstacleOf(archive)
   if (obstacle !== null) say(`${obstacle}; what is measured will only be printed`)
@@ -84,7 +84,8 @@ async function measure(
   if (!isQuick && obstacle === null && variants.length > 0) {
     obstacle = await keep(options, archive, results)
   }
-  for (const { name, why } of skipped) say(`skipped, ${name}: ${why}`)
+  // Hours may lie between.
+  if (able.length > 0) saySkipped(skipped)
   for (const { name, why } of failed) say(`failed, ${name}: ${why}`)
   if (obstacle !== null) say(`not kept: ${obstacle}`)
   const isVoid = variants.some((variant) => soundRuns(variant).length === 0)
@@ -208,6 +209,13 @@ function refuse(...lines: readonly string[]): number {
   const block = ['asked wrongly', ...lines.map((line) => `  ${line}`), `  usage: ${help}`]
   process.stderr.write(`weir bench: ${block.join('\n')}\n`)
   return 2
+}
+
+function saySkipped(skipped: readonly Skipped[]): void {
+  for (const why of new Set(skipped.map((one) => one.why))) {
+    const names = skipped.filter((one) => one.why === why).map(({ name }) => name)
+    say(`skipped, ${names.join(', ')}: ${why}`)
+  }
 }
 
 function say(text: string): void {

@@ -23,6 +23,13 @@ test('a word is a benchmark, a variant, or the beginning of either', () => {
   assert.deepEqual(chosen('store/b', 'pipe', 'store'), chosen())
 })
 
+test('a whole name does not mean another that begins with it', () => {
+  const list = [variant('stream/backlog'), variant('stream/backlog-small'), variant('streams/x')]
+  const names = (word: string) => select(list, [word]).chosen.map(({ name }) => name)
+  assert.deepEqual(names('stream/backlog'), ['stream/backlog'])
+  assert.deepEqual(names('stream'), ['stream/backlog', 'stream/backlog-small'])
+})
+
 test('a word that names nothing is a fault each, with all benchmarks and what was probably meant', () => {
   const { faults } = select(small, ['pipline', 'nonsense', 'store'])
   assert.equal(faults.length, 2)

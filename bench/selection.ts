@@ -11,18 +11,27 @@ export interface Selection {
 
 /** A word is a benchmark, a variant, or the beginning of either: `store`, `store/batches-of-16`, `store/b`. */
 export function select(suite: readonly Variant[], words: readonly string[]): Selection {
-  const faults = words
-    .filter((word) => !suite.some(({ name }) => name.startsWith(word)))
-    .map((word) => {
-      const benchmarks = [...new Set(suite.map(benchmarkOf))]
-      const near = closest(word, [...benchmarks, ...suite.map(({ name }) => name)])
-      const hint = near === null ? '' : ` (did you mean ${near}?)`
-      return `expected one of ${benchmarks.join(', ')}, or a variant of one such as ${suite.find(({ name }) => name.includes('/'))?.name ?? ''}, found ${word}${hint}`
-    })
-  const chosen = suite.filter(
-    ({ name }) => words.length === 0 || words.some((word) => name.startsWith(word)),
-  )
-  return { chosen, faults }
+  const meant = words.map((word) => ({ word, variants: variantsOf(suite, word) }))
+  const faults = meant
+    .filter(({ variants }) => variants.length === 0)
+    .map(({ word }) => faultOf(suite, word))
+  const all = new Set(meant.flatMap(({ variants }) => variants))
+  return { chosen: suite.filter((one) => words.length === 0 || all.has(one)), faults }
+}
+
+/** A whole name means itself, though another begins with it. */
+function variantsOf(suite: readonly Variant[], word: string): readonly Variant[] {
+  const same = suite.filter((one) => one.name === word || benchmarkOf(one) === word)
+  return same.length > 0 ? same : suite.filter(({ name }) => name.startsWith(word))
+}
+
+function faultOf(suite: readonly Variant[], word: string): string {
+  const benchmarks = [...new Set(suite.map(benchmarkOf))]
+  const names = suite.map(({ name }) => name)
+  const near = closest(word, [...benchmarks, ...names])
+  const hint = near === null ? '' : ` (did you mean ${near}?)`
+  const example = names.find((name) => name.includes('/')) ?? names[0]
+  return `expected one of ${benchmarks.join(', ')}, or a variant such as ${example}, found ${word}${hint}`
 }
 
 /** `store` of `store/batches-of-16`. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { EngineProcess } from '../testing/engine-process.ts'
+import { mountSmallDisk } from '../testing/small-disk.ts'
 import { benchLine } from './bench.ts'
 import { Flags, type FlagValues } from './flags.ts'
 
@@ -131,6 +132,21 @@ test('stopped, it ends with 1, keeps nothing and leaves no process behind', limi
   assert.ok(!existsSync(join(out, 'RESULTS.md')))
   assert.deepEqual(marked(mark), [])
 })
+
+test(
+  'a variant without space for its files is told with what to set, and the rest is measured',
+  limit,
+  async (t) => {
+    const disk = mountSmallDisk(t, 256)
+    if (disk === null) return
+    const names = ['replay', 'pipeline']
+    const engine = new EngineProcess(['bench', '--quick', ...names], null, { TMPDIR: disk })
+    const { code, stdout, stderr } = await engine.ended
+    assert.equal(code, 1)
+    assert.match(stderr, /failed, replay: .*ENOSPC.*\(working files go to .*: set TMPDIR/)
+    assert.match(stdout, /^## pipeline\n[^]*engine cpu us per decision/)
+  },
+)
 
 /** Processes with the mark in their environment. */
 function marked(mark: string): string[] {

@@ -102,7 +102,10 @@ export async function runScript(
 ): Promise<number> {
   const path = fileURLToPath(new URL(`../../bench/${script}.js`, import.meta.url))
   if (!existsSync(path)) {
-    throw new EngineError('file_unreadable', `expected the benchmarks at ${path}, found nothing`)
+    throw new EngineError(
+      'file_unreadable',
+      `expected the benchmarks at ${path}, found nothing: an image leaves them out, a clone or the package has them`,
+    )
   }
   const { folder, stop } = context
   const child = spawn(process.execPath, [path, JSON.stringify(options)], {
