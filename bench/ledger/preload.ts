@@ -1,12 +1,13 @@
 // Loaded into `weir stream` by --import, before the engine itself: a witness inside a process that users run, without a mark
 // in its code. Each SIGUSR2 ends one pass and begins the next: plain, profile, allocations; then it writes what it saw.
 // Its URL says how: `out`, the file to write; `batch`, the rows of a decision batch where they are to be fewer than a backlog's.
-import { channel } from 'node:diagnostics_channel'
+import { subscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import { Pipeline } from '../../engine/core/pipeline.ts'
 import type { Message, Outcome } from '../../engine/core/ports.ts'
+import type { NewRecord } from '../../engine/stream/kafka.ts'
 import { KafkaSink } from '../../engine/stream/sink.ts'
 import { type Allocations, type CpuShares, mainThreadUs, Witness } from './witness.ts'
 
@@ -33,6 +34,9 @@ export interface Witnessed {
   readonly allocations: Allocations
   readonly sampled: number
 }
+
+type Process = (this: Pipeline, messages: readonly Message[]) => Promise<Outcome[]>
+type Send = (this: KafkaSink, partition: number, records: readonly NewRecord[]) => Promise<void>
 
 const { searchParams } = new URL(import.meta.url)
 const out = searchParams.get('out')
@@ -89,7 +93,7 @@ function signalled(): Promise<void> {
 /** Bytes so far by port, of connections that are gone too. */
 function watchSockets(): () => PortBytes[] {
   const all = new Map<Socket, number>()
-  channel('net.client.socket').subscribe((message) => {
+  subscribe('net.client.socket', (message) => {
     const { socket } = message as { socket: Socket }
     socket.once('connect', () => all.set(socket, socket.remotePort!))
   })
@@ -112,7 +116,7 @@ function difference(first: readonly PortBytes[], last: readonly PortBytes[]): Po
 
 /** Decides a backlog's batch in smaller ones, one after the other, where `batchMax` is a number. */
 function countBatches(batchMax: number, counts: { batches: number; decided: number }): void {
-  const whole = Pipeline.prototype.process
+  const whole = Reflect.get(Pipeline.prototype, 'process') as Process
   Pipeline.prototype.process = async function process(messages: readonly Message[]) {
     const size = Number.isNaN(batchMax) ? messages.length : batchMax
     const outcomes: Outcome[] = []
@@ -128,7 +132,7 @@ function countBatches(batchMax: number, counts: { batches: number; decided: numb
 }
 
 function countSends(counts: { sends: number; sent: number }): void {
-  const send = KafkaSink.prototype.sendDecisions
+  const send = Reflect.get(KafkaSink.prototype, 'sendDecisions') as Send
   KafkaSink.prototype.sendDecisions = async function sendDecisions(partition, records) {
     await send.call(this, partition, records)
     counts.sends++

@@ -104,7 +104,7 @@ function sharesOf(profile: Profiler.Profile, usedUs: number): CpuShares {
   let samples = 0
   let sampledUs = 0
   for (const [at, id] of (profile.samples ?? []).entries()) {
-    const stage = stageById.get(id)!
+    const stage = stageById.get(id) ?? null
     if (stage === null) continue
     counts[stage]++
     samples++
