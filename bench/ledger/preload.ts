@@ -7,7 +7,6 @@ import type { Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import { Pipeline } from '../../engine/core/pipeline.ts'
 import type { Message, Outcome } from '../../engine/core/ports.ts'
-import type { NewRecord } from '../../engine/stream/kafka.ts'
 import { KafkaSink } from '../../engine/stream/sink.ts'
 import { type Allocations, type CpuShares, mainThreadUs, Witness } from './witness.ts'
 
@@ -35,8 +34,6 @@ export interface Witnessed {
   readonly sampled: number
 }
 
-type Process = (this: Pipeline, messages: readonly Message[]) => Promise<Outcome[]>
-type Send = (this: KafkaSink, partition: number, records: readonly NewRecord[]) => Promise<void>
 
 const { searchParams } = new URL(import.meta.url)
 const out = searchParams.get('out')
@@ -116,7 +113,7 @@ function difference(first: readonly PortBytes[], last: readonly PortBytes[]): Po
 
 /** Decides a backlog's batch in smaller ones, one after the other, where `batchMax` is a number. */
 function countBatches(batchMax: number, counts: { batches: number; decided: number }): void {
-  const whole = Reflect.get(Pipeline.prototype, 'process') as Process
+  const whole = Reflect.get(Pipeline.prototype, 'process')
   Pipeline.prototype.process = async function process(messages: readonly Message[]) {
     const size = Number.isNaN(batchMax) ? messages.length : batchMax
     const outcomes: Outcome[] = []
@@ -132,7 +129,7 @@ function countBatches(batchMax: number, counts: { batches: number; decided: numb
 }
 
 function countSends(counts: { sends: number; sent: number }): void {
-  const send = Reflect.get(KafkaSink.prototype, 'sendDecisions') as Send
+  const send = Reflect.get(KafkaSink.prototype, 'sendDecisions')
   KafkaSink.prototype.sendDecisions = async function sendDecisions(partition, records) {
     await send.call(this, partition, records)
     counts.sends++
