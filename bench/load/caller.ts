@@ -1,6 +1,7 @@
 // The caller, a process of its own: makes HTTP calls when a schedule says that they are due, whatever became of those before,
 // and times each from then. It tells how late it was itself.
 import { assemble } from '../../engine/assemble.ts'
+import { Random } from '../../features/generator/random.ts'
 import { answer, settingsOf } from './asked-process.ts'
 import type { Called, CallerQuestions, CallerSettings, Calls } from './caller-questions.ts'
 import { HandCheck } from './hand-check.ts'
@@ -10,7 +11,7 @@ import { pace } from './paced-thread.ts'
 import { nowNs } from './pacing.ts'
 import { schedule } from './schedule.ts'
 import { traffic } from './traffic.ts'
-import { type Answered, checkSample } from './verification.ts'
+import { type Answered, checkAll } from './verification.ts'
 
 const settings = settingsOf() as CallerSettings
 const stream = traffic(settings.traffic, 1)
@@ -34,8 +35,10 @@ answer<CallerQuestions>({
     const models = model === null ? [] : [{ folder: model, share: 0 }]
     const assembly = await assemble({ mapping, catalog, models, policy: null })
     const check = new HandCheck(assembly, { isOfCalls: true })
-    for (const one of kept) check.add(one.value, one.timestampMs, one.answer!)
-    return checkSample(check, kept, samples, seed)
+    for (const one of kept) check.add(one.value, one.timestampMs, one.answer)
+    const random = Random.of(seed, 'samples')
+    const drawn = Array.from({ length: samples }, () => kept[random.below(kept.length)]!)
+    return checkAll(check, drawn)
   },
 })
 

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tell } from '../variant.ts'
-import type { Engine } from './engines.ts'
 import type { Shape } from './schedule.ts'
 import { Stage } from './stage.ts'
 import { runTrial, type Trial } from './trial.ts'
@@ -22,24 +21,30 @@ const drainMsMax = 30_000
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-load-'))
 const work = await workOf(name as WorkName, history, folder)
-const stage = await Stage.open({ ...work, partitions: 4, history })
-const weir = await stage.weir()
-const echo = await stage.echo()
-const firsts = stage.ends(weir.pair)
 const reasons: string[] = []
 const ours: Trial[] = []
 const floor: Trial[] = []
-for (const [seed, engine] of [echo, weir, weir, echo].entries()) {
-  const trial = await run(engine, seed)
-  reasons.push(...trial.faults, ...(trial.late === null ? [] : [trial.late]))
-  if (engine === weir) ours.push(trial)
-  else floor.push(trial)
-}
-const asked = { pair: weir.pair, files: work.files, firsts, samples, seed: 1 }
-const verified = await stage.reader.ask('verify', asked)
-for (const fault of verified.faults) reasons.push(`wrong: ${fault}`)
-await stage.close()
+const verified = await Stage.run({ ...work, partitions: 4, history }, async (stage) => {
+  const weir = await stage.weir()
+  const echo = await stage.echo()
+  const firsts = stage.ends(weir.pair)
+  for (const [seed, engine] of [echo, weir, weir, echo].entries()) {
+    const trial = await runTrial(stage, engine, {
+      phases: [{ perSecond, seconds: settleSeconds + seconds }],
+      shape: shape as Shape,
+      seed,
+      settleSeconds,
+      drainMsMax,
+    })
+    reasons.push(...trial.faults, ...(trial.late === null ? [] : [trial.late]))
+    if (engine === weir) ours.push(trial)
+    else floor.push(trial)
+  }
+  const asked = { pair: weir.pair, files: work.files, firsts, samples, seed: 1 }
+  return stage.reader.ask('verify', asked)
+})
 rmSync(folder, { recursive: true })
+for (const fault of verified.faults) reasons.push(`wrong: ${fault}`)
 
 const measures: Record<string, number> = {
   ...latencies('weir', ours),
@@ -64,16 +69,6 @@ for (const share of ['p50', 'p99', 'p999']) {
   measures[`${share}_ratio`] = measures[`weir_${share}_us`]! / measures[`echo_${share}_us`]!
 }
 tell({ measures, void: reasons })
-
-function run(engine: Engine, seed: number): Promise<Trial> {
-  return runTrial(stage, engine, {
-    phases: [{ perSecond, seconds: settleSeconds + seconds }],
-    shape: shape as Shape,
-    seed,
-    settleSeconds,
-    drainMsMax,
-  })
-}
 
 function latencies(engine: string, trials: readonly Trial[]): Record<string, number> {
   return {

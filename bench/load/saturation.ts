@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Outcome, tell } from '../variant.ts'
+import { tell } from '../variant.ts'
 import type { Engine } from './engines.ts'
 import { findKnee } from './knee.ts'
 import { recoverySeconds } from './recovery.ts'
@@ -14,8 +14,8 @@ import { type WorkName, workOf } from './work.ts'
 
 export interface Settings {
   readonly work: WorkName
-  /** What is done: the search, the curves by load, the overload. The search is always done. */
-  readonly parts: readonly ('curves' | 'overload')[]
+  /** What is done behind the search. */
+  readonly part: 'curves' | 'overload'
   readonly history: number
   readonly seconds: number
   /** Up to which p99, due to seen, a rate counts as held. */
@@ -23,7 +23,7 @@ export interface Settings {
   readonly from: number
   readonly halvings: number
   readonly tries: number
-  /** Of the knee. */
+  /** Of the rate held. */
   readonly shares: readonly number[]
   readonly overload: number
 }
@@ -33,45 +33,45 @@ const lagGrowthMax = 0.02
 const ratesMax = 200_000
 const settleSeconds = 1
 const drainMsMax = 30_000
+const samples = 200
 
 const settings = JSON.parse(process.argv[2]!) as Settings
 const { history, seconds, p99UsMax, from, halvings, tries, shares } = settings
+const phaseSeconds = settleSeconds + seconds
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-load-'))
 const work = await workOf(settings.work, history, folder)
-const stage = await Stage.open({ ...work, partitions: 4, history })
 const reasons = new Set<string>()
-const measures: Record<string, number> = { p99_us_max: p99UsMax }
+const measures: Record<string, number> = { held_p99_us_max: p99UsMax }
 const series: Record<string, Record<string, number>[]> = {}
 let seed = 0
 
-const weir = await stage.weir()
-const firsts = stage.ends(weir.pair)
-const knee = await search(weir, from)
-if (knee > 0 && settings.parts.includes('curves')) {
-  const echo = await stage.echo()
-  for (const share of shares) {
-    const trials = await inTurn([echo, weir], knee * share)
-    const percent = Math.round(share * 100)
-    measures[`p50_ratio_at_${percent}_percent`] =
-      trials[1]!.seen.latencies.p50 / trials[0]!.seen.latencies.p50
-    measures[`p99_ratio_at_${percent}_percent`] =
-      trials[1]!.seen.latencies.p99 / trials[0]!.seen.latencies.p99
+await Stage.run({ ...work, partitions: 4, history }, async (stage) => {
+  const weir = await stage.weir()
+  const firsts = stage.ends(weir.pair)
+  const held = await search(stage, weir, from)
+  if (held > 0 && settings.part === 'overload') await overload(stage, weir, held)
+  if (held > 0 && settings.part === 'curves') {
+    const echo = await stage.echo()
+    for (const share of shares) await compare(stage, echo, weir, held, share)
+    await search(stage, echo, Math.max(from, held))
   }
-  await search(echo, Math.max(from, knee))
-}
-if (knee > 0 && settings.parts.includes('overload')) await overload()
-await verify()
-await stage.close()
+  const asked = { pair: weir.pair, files: work.files, firsts, samples, seed: 1 }
+  const verified = await stage.reader.ask('verify', asked)
+  measures['differing_share'] = verified.wrong / Math.max(1, verified.decisions)
+  for (const fault of verified.faults) reasons.add(`wrong: ${fault}`)
+})
 rmSync(folder, { recursive: true })
-tell({ measures, series, void: [...reasons] } satisfies Outcome)
+tell({ measures, series, void: [...reasons] })
 
-async function search(engine: Engine, first: number): Promise<number> {
+async function search(stage: Stage, engine: Engine, first: number): Promise<number> {
   const late = new Map<number, string | null>()
   const found = await findKnee({ from: first, to: ratesMax, halvings, tries }, async (rate) => {
-    const trial = await load(engine, [{ perSecond: rate, seconds: settleSeconds + seconds }])
-    note(engine, rate, trial)
+    const trial = await load(stage, engine, [{ perSecond: rate, seconds: phaseSeconds }])
+    const tried = (series[`${engine.name}_search`] ??= [])
+    const isEnough = isHeld(trial, rate)
+    tried.push({ tried_per_second: rate, is_held: Number(isEnough), ...pointOf([trial]) })
     late.set(rate, trial.late)
-    return isHeld(trial, rate)
+    return isEnough
   })
   const { name } = engine
   measures[`${name}_held_per_second`] = found.held
@@ -85,10 +85,6 @@ async function search(engine: Engine, first: number): Promise<number> {
   return found.held
 }
 
-function claim(late: string | null): void {
-  if (late !== null) reasons.add(late)
-}
-
 function isHeld({ isDrained, seen }: Trial, rate: number): boolean {
   return (
     isDrained &&
@@ -98,63 +94,71 @@ function isHeld({ isDrained, seen }: Trial, rate: number): boolean {
   )
 }
 
-async function inTurn(engines: readonly Engine[], rate: number): Promise<Trial[]> {
-  const trials: Trial[] = []
-  for (const engine of engines) {
-    const trial = await load(engine, [{ perSecond: rate, seconds: settleSeconds + seconds }])
-    note(engine, rate, trial)
+/** Both in turn at a share of the rate held, twice. */
+async function compare(
+  stage: Stage,
+  echo: Engine,
+  weir: Engine,
+  held: number,
+  share: number,
+): Promise<void> {
+  const rate = held * share
+  const trials = new Map<Engine, Trial[]>([echo, weir].map((engine) => [engine, []]))
+  for (const engine of [echo, weir, weir, echo]) {
+    const trial = await load(stage, engine, [{ perSecond: rate, seconds: phaseSeconds }])
     claim(trial.late)
-    trials.push(trial)
+    trials.get(engine)!.push(trial)
   }
-  return trials
-}
-
-function note({ name }: Engine, rate: number, { seen, sent, cpuUs, engine }: Trial): void {
-  const points = (series[`${name}_by_load`] ??= [])
-  points.push({
-    offered_per_second: rate,
-    seen_per_second: seen.seenWithin / seconds,
-    p50_us: seen.latencies.p50,
-    p99_us: seen.latencies.p99,
-    p999_us: seen.latencies.p999,
-    lag_slope_per_second: seen.lagSlopePerSecond,
-    generator_late_p99_us: sent.late.p99,
-    engine_cpu_us_per_decision: cpuUs.engine,
-    redis_cpu_us_per_decision: cpuUs.redis,
-    broker_cpu_us_per_decision: cpuUs.broker,
-    ...(engine === null
-      ? {}
-      : {
-          engine_p99_us: engine.p99Us,
-          decision_batch: engine.decisionBatch,
-          send_batch: engine.sendBatch,
-        }),
+  const points = [echo, weir].map((engine) => {
+    const point: Record<string, number> = {
+      offered_per_second: rate,
+      ...pointOf(trials.get(engine)!),
+    }
+    const curve = (series[engine.name] ??= [])
+    curve.push(point)
+    return point
   })
+  const at = `at_${Math.round(share * 100)}_percent`
+  for (const measure of ['p50_us', 'p99_us', 'p999_us'] as const) {
+    for (const [which, engine] of [echo, weir].entries()) {
+      measures[`${engine.name}_${at}_${measure}`] = points[which]![measure]!
+    }
+    const ratio = points[1]![measure]! / points[0]![measure]!
+    measures[`${measure.replace('_us', '')}_ratio_${at}`] = ratio
+  }
 }
 
-async function load(engine: Engine, phases: readonly Phase[]): Promise<Trial> {
-  const trial = await runTrial(stage, engine, {
-    phases,
-    shape: 'poisson',
-    seed: ++seed,
-    settleSeconds,
-    drainMsMax,
-  })
-  for (const fault of trial.faults) reasons.add(fault)
-  // What is still on its way would be in the next one.
-  if (!trial.isDrained) throw new Error([...reasons].join('; '))
-  return trial
+function pointOf(trials: readonly Trial[]): Record<string, number> {
+  const mean = (of: (trial: Trial) => number): number =>
+    trials.reduce((sum, trial) => sum + of(trial), 0) / trials.length
+  const point: Record<string, number> = {
+    seen_per_second: mean(({ seen }) => seen.seenWithin / seconds),
+    p50_us: mean(({ seen }) => seen.latencies.p50),
+    p99_us: mean(({ seen }) => seen.latencies.p99),
+    p999_us: mean(({ seen }) => seen.latencies.p999),
+    lag_slope_per_second: mean(({ seen }) => seen.lagSlopePerSecond),
+    generator_late_p99_us: mean(({ sent }) => sent.late.p99),
+    engine_cpu_us_per_decision: mean(({ cpuUs }) => cpuUs.engine),
+    redis_cpu_us_per_decision: mean(({ cpuUs }) => cpuUs.redis),
+    broker_cpu_us_per_decision: mean(({ cpuUs }) => cpuUs.broker),
+  }
+  if (trials[0]!.engine === null) return point
+  return {
+    ...point,
+    engine_p99_us: mean(({ engine }) => engine!.p99Us),
+    decision_batch: mean(({ engine }) => engine!.decisionBatch),
+    send_batch: mean(({ engine }) => engine!.sendBatch),
+  }
 }
 
-/** Half the knee, above it, half again. */
-async function overload(): Promise<void> {
-  const rates = [0.5, settings.overload, 0.5].map((share) => knee * share)
-  const phases = rates.map((perSecond) => ({ perSecond, seconds: settleSeconds + seconds }))
-  const trial = await load(weir, phases)
+/** Half the rate held, above it, half again. */
+async function overload(stage: Stage, weir: Engine, held: number): Promise<void> {
+  const rates = [0.5, settings.overload, 0.5].map((share) => held * share)
+  const phases = rates.map((perSecond) => ({ perSecond, seconds: phaseSeconds }))
+  const trial = await load(stage, weir, phases)
   claim(trial.late)
-  const each = settleSeconds + seconds
   const { beganNs } = trial.sent
-  const span = async (fromSeconds: number, toSeconds: number) =>
+  const seenIn = (fromSeconds: number, toSeconds: number) =>
     stage.reader.ask('measure', {
       pair: weir.pair,
       firsts: trial.firsts,
@@ -162,26 +166,33 @@ async function overload(): Promise<void> {
       fromNs: beganNs + fromSeconds * 1e9,
       toNs: beganNs + toSeconds * 1e9,
     })
-  const calm = await span(settleSeconds, each)
-  const above = await span(each, 2 * each)
-  const all = await span(0, 3 * each)
+  const calm = await seenIn(settleSeconds, phaseSeconds)
+  const above = await seenIn(phaseSeconds, 2 * phaseSeconds)
+  const all = await seenIn(0, 3 * phaseSeconds)
   const lagMax = Math.max(...calm.lag.map(({ transactions }) => transactions))
+  const recovery = recoverySeconds(all.lag, 2 * phaseSeconds, lagMax)
+  if (recovery === null) {
+    reasons.add(`the lag of before the overload did not come back within ${phaseSeconds} s`)
+  }
   measures['overload_share'] = settings.overload
-  measures['overload_goodput_share'] = above.seenWithin / each / knee
+  measures['overload_goodput_share'] = above.seenWithin / phaseSeconds / held
   measures['overload_lag_slope_per_second'] = above.lagSlopePerSecond
   measures['overload_p99_us'] = above.latencies.p99
   measures['overload_rss_mb_more'] = trial.rssMbMax - trial.rssMbBefore
-  measures['overload_recovery_seconds'] = recoverySeconds(all.lag, 2 * each, lagMax) ?? each
-  series['overload_lag'] = all.lag.map(({ seconds: at, transactions }) => ({
-    seconds: at,
-    transactions,
-  }))
+  measures['overload_recovery_seconds'] = recovery ?? phaseSeconds
+  series['overload_lag'] = all.lag.map((sample) => ({ ...sample }))
 }
 
-async function verify(): Promise<void> {
-  const { files } = work
-  const asked = { pair: weir.pair, files, firsts, samples: 200, seed: 1 }
-  const verified = await stage.reader.ask('verify', asked)
-  measures['differing_share'] = verified.wrong / verified.decisions
-  for (const fault of verified.faults) reasons.add(`wrong: ${fault}`)
+async function load(stage: Stage, engine: Engine, phases: readonly Phase[]): Promise<Trial> {
+  const shape = 'poisson' as const
+  const asked = { phases, shape, seed: ++seed, settleSeconds, drainMsMax }
+  const trial = await runTrial(stage, engine, asked)
+  for (const fault of trial.faults) reasons.add(fault)
+  // What is still on its way would be in the next one.
+  if (!trial.isDrained) throw new Error([...reasons].join('; '))
+  return trial
+}
+
+function claim(late: string | null): void {
+  if (late !== null) reasons.add(late)
 }

@@ -31,33 +31,46 @@ export class Stage {
   readonly settings: StageSettings
   /** Transactions in each partition so far, by topic. */
   readonly #ends = new Map<string, number[]>()
-  readonly #closers: (() => unknown)[] = []
-  readonly #engines: Engine[] = []
+  readonly #closers: (() => unknown)[]
 
-  private constructor(
-    kafka: KafkaServer,
-    redis: RedisServer,
-    generator: AskedProcess<GeneratorQuestions>,
-    reader: AskedProcess<ReaderQuestions>,
-    settings: StageSettings,
-  ) {
-    this.kafka = kafka
-    this.redis = redis
-    this.generator = generator
-    this.reader = reader
-    this.settings = settings
+  private constructor(parts: {
+    readonly kafka: KafkaServer
+    readonly redis: RedisServer
+    readonly generator: AskedProcess<GeneratorQuestions>
+    readonly reader: AskedProcess<ReaderQuestions>
+    readonly settings: StageSettings
+    readonly closers: (() => unknown)[]
+  }) {
+    this.kafka = parts.kafka
+    this.redis = parts.redis
+    this.generator = parts.generator
+    this.reader = parts.reader
+    this.settings = parts.settings
+    this.#closers = parts.closers
   }
 
-  static async open(settings: StageSettings): Promise<Stage> {
+  /** Ends all that it began, whatever the work does. */
+  static async run<T>(settings: StageSettings, work: (stage: Stage) => Promise<T>): Promise<T> {
     const { partitions, traffic } = settings
-    const [kafka, redis] = await Promise.all([KafkaServer.start(), RedisServer.start()])
-    const generating: GeneratorSettings = { broker: kafka.brokers, partitions, traffic }
-    const reading: ReaderSettings = { brokers: kafka.brokers, partitions }
-    const [generator, reader] = await Promise.all([
-      AskedProcess.start<GeneratorQuestions>('generator', generating),
-      AskedProcess.start<ReaderQuestions>('reader', reading),
-    ])
-    return new Stage(kafka, redis, generator, reader, settings)
+    const closers: (() => unknown)[] = []
+    const owned = async <S extends { stop(): Promise<void> }>(starting: Promise<S>): Promise<S> => {
+      const started = await starting
+      closers.push(() => started.stop())
+      return started
+    }
+    try {
+      const kafka = await owned(KafkaServer.start())
+      const redis = await owned(RedisServer.start())
+      const generating: GeneratorSettings = { broker: kafka.brokers, partitions, traffic }
+      const generator = await owned(AskedProcess.start<GeneratorQuestions>('generator', generating))
+      const reading: ReaderSettings = { brokers: kafka.brokers, partitions }
+      const reader = await owned(AskedProcess.start<ReaderQuestions>('reader', reading))
+      const stage = new Stage({ kafka, redis, generator, reader, settings, closers })
+      return await work(stage)
+    } finally {
+      // Engines before what they need.
+      for (const close of closers.reverse()) await close()
+    }
   }
 
   /** Weir, with full windows. `more`: of its settings. */
@@ -88,14 +101,6 @@ export class Stage {
     this.#ends.set(transactions, ends)
   }
 
-  /** Ends all of it, engines first. */
-  async close(): Promise<void> {
-    for (const engine of this.#engines) await engine.stop()
-    await Promise.all([this.generator.stop(), this.reader.stop()])
-    for (const close of this.#closers) await close()
-    await Promise.all([this.kafka.stop(), this.redis.stop()])
-  }
-
   async #topics(): Promise<TestTopics> {
     const owner = { after: (close: () => unknown) => void this.#closers.push(close) }
     return TestTopics.make(owner, this.settings.partitions, this.kafka.brokers)
@@ -103,7 +108,7 @@ export class Stage {
 
   async #begin(engine: Engine, count: number): Promise<Engine> {
     const { pair } = engine
-    this.#engines.push(engine)
+    this.#closers.push(() => engine.stop())
     this.#ends.set(pair.transactions, new Array<number>(this.settings.partitions).fill(0))
     await this.reader.ask('follow', pair)
     const { sent } = await this.generator.ask('fill', { topic: pair.transactions, count })

@@ -1,5 +1,6 @@
 // Reads both topics whole, after the measuring, and has a sample of the measured decisions computed again by hand.
 import { assemble } from '../../engine/assemble.ts'
+import type { LogRecord } from '../../engine/stream/kafka.ts'
 import { sourceOffsetHeader } from '../../engine/stream/outbox.ts'
 import type { PartitionReader } from '../../engine/stream/partition-reader.ts'
 import { Random } from '../../features/generator/random.ts'
@@ -36,7 +37,7 @@ export interface Verified {
 export interface Answered {
   readonly value: Buffer
   readonly timestampMs: number
-  answer: string | null
+  readonly answer: string
 }
 
 const fetchBytes = 2 ** 22
@@ -52,30 +53,28 @@ export async function verify(
   const check = new HandCheck(await assemble({ mapping, catalog, models, policy: null }), {
     isOfCalls: false,
   })
+  const random = Random.of(seed, 'samples')
   const drawn: Answered[] = []
   for (let partition = 0; partition < partitions; partition++) {
-    const all = await readPartition(reader, pair, partition)
-    for (const { value, timestampMs, answer } of all) {
-      if (answer !== null) check.add(value, timestampMs, answer)
+    const { end } = await reader.range(pair.transactions, partition)
+    const first = firsts[partition]!
+    const wanted = new Set<number>()
+    for (let left = Math.ceil(samples / partitions); left > 0; left--) {
+      wanted.add(first + random.below(end - first))
     }
-    for (const one of all.slice(firsts[partition])) drawn.push(one)
+    for await (const { offset, ...answered } of answers(reader, pair, partition)) {
+      check.add(answered.value, answered.timestampMs, answered.answer)
+      if (wanted.has(offset)) drawn.push(answered)
+    }
   }
-  return checkSample(check, drawn, samples, seed)
+  return checkAll(check, drawn)
 }
 
-/** All have been added before. */
-export async function checkSample(
-  check: HandCheck,
-  drawn: readonly Answered[],
-  samples: number,
-  seed: number,
-): Promise<Verified> {
-  const random = Random.of(seed, 'samples')
+/** What was added before, and all that belongs to it. */
+export async function checkAll(check: HandCheck, drawn: readonly Answered[]): Promise<Verified> {
   const faults = [...check.faults]
   let wrong = faults.length
-  for (let left = Math.min(samples, drawn.length); left > 0; left--) {
-    const { value, timestampMs, answer } = drawn[random.below(drawn.length)]!
-    if (answer === null) continue
+  for (const { value, timestampMs, answer } of drawn) {
     const found = await check.check(value, timestampMs, answer)
     if (found.length > 0) wrong++
     faults.push(...found)
@@ -90,24 +89,31 @@ export async function checkSample(
   }
 }
 
-async function readPartition(
+/** Transactions with their outcomes, side by side: topics may be larger than memory. Of several outcomes the first. */
+async function* answers(
   reader: PartitionReader,
   { transactions, decisions }: Pair,
   partition: number,
-): Promise<Answered[]> {
-  const all: Answered[] = []
-  for await (const { value, timestampMs } of records(reader, transactions, partition)) {
-    all.push({ value: value!, timestampMs, answer: null })
+): AsyncGenerator<Answered & { readonly offset: number }, void> {
+  const asked = records(reader, transactions, partition)
+  let at = -1
+  for await (const { headers, value: answer } of records(reader, decisions, partition)) {
+    const offset = Number(headers[sourceOffsetHeader])
+    if (offset <= at) continue
+    let next = await asked.next()
+    while (next.done !== true && next.value.offset < offset) next = await asked.next()
+    if (next.done === true) return
+    at = offset
+    const { value, timestampMs } = next.value
+    yield { offset, value: value!, timestampMs, answer: answer!.toString() }
   }
-  for await (const { headers, value } of records(reader, decisions, partition)) {
-    const answered = all[Number(headers[sourceOffsetHeader])]
-    // The first is what subscribers see.
-    if (answered !== undefined) answered.answer ??= value!.toString()
-  }
-  return all
 }
 
-async function* records(reader: PartitionReader, topic: string, partition: number) {
+async function* records(
+  reader: PartitionReader,
+  topic: string,
+  partition: number,
+): AsyncGenerator<LogRecord, void> {
   const { first, end } = await reader.range(topic, partition)
   for (let at = first; at < end; ) {
     const fetched = await reader.fetch(topic, partition, at, fetchBytes)
