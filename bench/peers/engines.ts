@@ -22,7 +22,7 @@ export interface RunningEngine extends Engine {
   readonly redisPid: number | null
   readonly configuration: Readonly<Record<string, string>>
   /** Throws what it said last when it has ended. */
-  mustRun(): void
+  readonly mustRun: () => void
   /** What only the engine knows of what it did since it was started. */
   measures(): Promise<Record<string, number>>
 }

@@ -18,7 +18,7 @@ import { writeTrees } from './trees.ts'
 
 const chunk = 10_000
 const fetchBytes = 2 ** 22
-const sampleMs = 100
+const sampleMs = 50
 
 export interface Sample {
   readonly outcomes: number
