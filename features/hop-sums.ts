@@ -6,15 +6,20 @@ import { type PlacedSeries, Slice } from './hops.ts'
 import type { Hops } from './view.ts'
 import { squareFloats, type WindowSums } from './window-sums.ts'
 
-/** Adds what the records in `hops` were to a transaction at `timeMs`. `series`: of each window of the group. */
+/**
+ * Adds what the records in `hops` were to a transaction at `timeMs`. `series`: of each window of the group; `newestMs`: no
+ * record in the hops is of a later time.
+ */
 export function addHops(
   hops: Hops,
   group: WindowGroup,
   series: readonly PlacedSeries[],
   sums: WindowSums,
   timeMs: number,
+  newestMs: number,
 ): void {
   for (let w = 0; w < series.length; w++) {
+    if (newestMs <= timeMs - group.delayMs - series[w]!.windowMs) continue
     addWindow(hops, group, series[w]!, sums, w, timeMs - group.delayMs)
   }
 }

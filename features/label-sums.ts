@@ -82,11 +82,13 @@ export class LabelSums {
     }
   }
 
-  addHops(hops: Hops, series: readonly PlacedSeries[], timeMs: number): void {
+  /** `newestMs`: no record in the hops is of a later time. */
+  addHops(hops: Hops, series: readonly PlacedSeries[], timeMs: number, newestMs: number): void {
     for (let w = 0; w < series.length; w++) {
       const { at: seriesAt, size, sliceFloats, delayMs, windowMs } = series[w]!
       const untilMs = timeMs - delayMs
       const afterMs = untilMs - windowMs
+      if (newestMs <= afterMs) continue
       if (afterMs < hops[seriesAt]!) this.isApproximate[w] = 1
       for (let slice = 0; slice < size; slice++) {
         const at = seriesAt + 1 + slice * sliceFloats

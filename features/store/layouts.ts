@@ -12,7 +12,7 @@ const scannedMax = 8
 /** From so many records on sums are kept: fewer are read as fast. */
 const summedMin = 64
 /** From so many on running sums are kept: fewer are read as fast as the sums are brought on. */
-const runningMin = 24
+const runningMin = 40
 /** An entry has sixteen bits for a record's position. */
 const indexedMax = 0xfffe
 
