@@ -13,7 +13,10 @@ export function timeReader(as: string, tz: string): TimeReader | null {
   if (as === 'epoch_ms') return readEpochMs
   if (as === 'epoch_s') return readEpochS
   const zone = tz === 'UTC' ? null : new Zone(tz)
-  if (as === 'iso') return (text) => readIso(text, zone)
+  if (as === 'iso') {
+    const dates = new Dates()
+    return (text) => readIso(text, zone, dates)
+  }
   return patternReader(as, zone)
 }
 
@@ -37,12 +40,12 @@ function readEpochS(text: string): number {
  * `2024-02-29T12:30:00.123Z`, also with a space for the T, without seconds, fraction or zone (then `zone`, or UTC), with
  * an offset, or the date alone. Read by place: this runs for every transaction.
  */
-function readIso(text: string, zone: Zone | null): number {
+function readIso(text: string, zone: Zone | null, dates: Dates): number {
   const year = digitsAt(text, 0, 4)
   const month = digitsAt(text, 5, 2)
   const day = digitsAt(text, 8, 2)
   if (text.charCodeAt(4) !== dash || text.charCodeAt(7) !== dash) return Number.NaN
-  const dateMs = dateToMs(year, month, day)
+  const dateMs = dates.toMs(year, month, day)
   if (text.length === 10) return toUtc(dateMs, zone)
   const separator = text.charCodeAt(10)
   if (separator !== 0x54 && separator !== 0x74 && separator !== 0x20) return Number.NaN
@@ -67,6 +70,22 @@ function readIso(text: string, zone: Zone | null): number {
     if (at === 20) return Number.NaN
   }
   return withZone(text, at, localMs, zone)
+}
+
+/** One transaction's date is mostly that of the one before. */
+class Dates {
+  #date = Number.NaN
+  #ms = Number.NaN
+
+  toMs(year: number, month: number, day: number): number {
+    // NaN, of what are no digits, equals nothing.
+    const date = (year * 100 + month) * 100 + day
+    if (date !== this.#date) {
+      this.#date = date
+      this.#ms = dateToMs(year, month, day)
+    }
+    return this.#ms
+  }
 }
 
 const dash = 0x2d
