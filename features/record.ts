@@ -3,7 +3,7 @@
 import assert from 'node:assert'
 import { matches } from './condition.ts'
 import type { EntityPlan } from './entity-plan.ts'
-import { SipHash } from './hash.ts'
+import { messageRoom, SipHash } from './hash.ts'
 import { fingerprintAt, identityAt, sourceAt } from './journal.ts'
 import { type Column, degreeUnits, filterMask, nowhere } from './layout.ts'
 import { numberOf } from './number.ts'
@@ -12,6 +12,8 @@ import type { Plan } from './plan.ts'
 import { Kind, type Transaction } from './transaction.ts'
 
 const two32 = 2 ** 32
+/** Room for the texts of nearly every transaction. */
+const textBytes = 16_384
 
 /** Writes the records and keys of a row. One per pipeline: it owns scratch memory. */
 export class Encoder {
@@ -220,9 +222,9 @@ export class Encoder {
   }
 }
 
-/** Values one after another, each text with its length first, so that no two lists look alike. */
+/** Values one after another, each text with its length first, so that no two lists look alike. They lie where they are hashed. */
 class TextBuffer {
-  bytes = Buffer.allocUnsafeSlow(16_384)
+  bytes = messageRoom(textBytes)
   length = 0
 
   clear(): void {
@@ -273,9 +275,7 @@ class TextBuffer {
   }
 
   #reserve(more: number): void {
-    if (this.length + more <= this.bytes.length) return
-    const larger = Buffer.allocUnsafeSlow((this.length + more) * 2)
-    larger.set(this.bytes.subarray(0, this.length))
-    this.bytes = larger
+    // Whoever hashes something longer leaves an empty buffer here.
+    if (this.length + more > this.bytes.length - 8) this.bytes = messageRoom(this.length + more)
   }
 }

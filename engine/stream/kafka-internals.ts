@@ -250,9 +250,9 @@ function writeSendsOnce(): void {
   type MakeRequest = (options: ProduceRequest & { readonly compression?: number }) => object
   const path = 'kafkajs/src/protocol'
   const file = require.resolve(`${path}/requests/produce/v3/request.js`)
-  const original = require(file) as MakeRequest
+  const makeOriginal = require(file) as MakeRequest
   const { prototype } = require(`${path}/encoder.js`) as { prototype: Encoder }
-  const writeEncoder = Reflect.get(prototype, 'writeEncoder') as Encoder['writeEncoder']
+  const original: (value: object) => Encoder = Reflect.get(prototype, 'writeEncoder')
   // Records without a time get the one that kafkajs would give them.
   const Stamp = require('kafkajs/src/instrumentation/event.js') as new () => { timestamp: number }
   /** What an encoder ends in. */
@@ -260,7 +260,7 @@ function writeSendsOnce(): void {
 
   prototype.writeEncoder = function (this: Encoder, value: object): Encoder {
     const body = bodies.get(value)
-    if (body === undefined || this.offset > body.start) return writeEncoder.call(this, value)
+    if (body === undefined || this.offset > body.start) return original.call(this, value)
     const { bytes, end } = body
     const start = body.start - this.offset
     this.buf.copy(bytes, start, 0, this.offset)
@@ -271,7 +271,7 @@ function writeSendsOnce(): void {
   }
 
   const make: MakeRequest = (options) => {
-    const request = original(options)
+    const request = makeOriginal(options)
     if ((options.compression ?? 0) !== 0) return request
     const encode = (): Promise<object> => {
       const body = encodeProduce(options, new Stamp().timestamp)
