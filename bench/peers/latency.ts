@@ -26,15 +26,18 @@ const folder = mkdtempSync(join(tmpdir(), 'weir-latency-'))
 const work = await writeStandard(folder)
 writeTrees(work.model)
 const traffic = { kind: 'standard' } as const
-const stage = await Stage.open({ partitions: 1, traffic, files: work, history, decisionBytes })
-const echo = await trial(await stage.echo())
 const started: RunningEngine[] = []
-const engine = await stage.start(launch, history).catch((cause: unknown) => {
-  for (const one of started) one.mustRun()
-  throw cause
-})
-const measured = await trial(engine)
-await stage.close()
+const { echo, measured } = await Stage.run(
+  { partitions: 1, traffic, files: work, history, decisionBytes },
+  async (stage) => {
+    const floor = await trial(stage, await stage.echo())
+    const engine = await stage.start(launch, history).catch((cause: unknown) => {
+      for (const one of started) one.mustRun()
+      throw cause
+    })
+    return { echo: floor, measured: await trial(stage, engine) }
+  },
+)
 rmSync(folder, { recursive: true, force: true })
 const { latencies } = measured.seen
 tell({
@@ -60,7 +63,7 @@ async function launch({ topics }: Place): Promise<Engine> {
   return running
 }
 
-function trial(one: Engine): Promise<Trial> {
+function trial(stage: Stage, one: Engine): Promise<Trial> {
   return runTrial(stage, one, {
     phases: [{ perSecond, seconds: settleSeconds + seconds }],
     shape: 'poisson',
