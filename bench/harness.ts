@@ -18,7 +18,7 @@ export interface Plan {
   readonly isQuick: boolean
   /** Aborted to stop: what runs is ended, and what was measured is told. */
   readonly stop: AbortSignal
-  progress(text: string): void
+  readonly progress: (text: string) => void
 }
 
 export interface Failed {
@@ -35,16 +35,17 @@ export interface Measured {
 
 export async function runRounds(variants: readonly Variant[], plan: Plan): Promise<Measured> {
   const { rounds, stop, progress } = plan
+  const isStopped = (): boolean => stop.aborted
   const facts = { commit: describeCommit(), date: today(), versions: describeVersions() }
   const runs = new Map<Variant, Run[]>(variants.map((variant) => [variant, []]))
   const failed = new Map<Variant, Failed>()
   const clock = new Clock(
     variants.reduce((sum, one) => sum + Math.min(one.rounds ?? rounds, rounds), 0),
   )
-  for (let round = 0; round < rounds && !stop.aborted; round++) {
+  for (let round = 0; round < rounds && !isStopped(); round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
     for (const variant of order) {
-      if (stop.aborted) break
+      if (isStopped()) break
       if (failed.has(variant) || round >= (variant.rounds ?? rounds)) continue
       progress(`round ${round + 1}/${rounds}: ${variant.name}${clock.next()}`)
       try {
@@ -52,7 +53,7 @@ export async function runRounds(variants: readonly Variant[], plan: Plan): Promi
         runs.get(variant)!.push(run)
         for (const why of run.void ?? []) progress(`void, ${variant.name}: ${why}`)
       } catch (error) {
-        if (stop.aborted) break
+        if (isStopped()) break
         const why = advised((error as Error).message)
         failed.set(variant, { name: variant.name, why })
         progress(`failed, ${variant.name}: ${why}`)
@@ -100,9 +101,11 @@ async function runOnce(variant: Variant, { isQuick, stop }: Plan): Promise<Run> 
   const { calibrationUs, stalls } = await lastLine<Probe>('probe', [String(ms)], stop)
   const args = isQuick ? (variant.quick ?? variant.args) : variant.args
   const outcome = await lastLine<Outcome>(variant.script, args, stop)
-  const measures = Object.entries(outcome.measures).map(([name, value]) => {
+  const told: Readonly<Record<string, unknown>> = outcome.measures
+  const measures = Object.entries(told).map(([name, value]) => {
     // JSON has no NaN: it arrives as null.
-    if (typeof value !== 'number') throw new Error(`${name}: expected a number, found ${value}`)
+    if (typeof value !== 'number')
+      throw new Error(`${name}: expected a number, found ${JSON.stringify(value)}`)
     return [name, Number(value.toPrecision(digits))] as const
   })
   return { ...outcome, measures: Object.fromEntries(measures), calibrationUs, stalls }
