@@ -126,6 +126,7 @@ async function compare(
     const ratio = points[1]![measure]! / points[0]![measure]!
     measures[`${measure.replace('_us', '')}_ratio_${at}`] = ratio
   }
+  measures[`${weir.name}_${at}_engine_p99_us`] = points[1]!['engine_p99_us']!
 }
 
 function pointOf(trials: readonly Trial[]): Record<string, number> {

@@ -70,7 +70,7 @@ export const loadVariants: readonly Variant[] = [
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'The highest rate of Poisson arrivals that is held: p99 from due to seen of at most 50 ms, the lag grows by less than 2 % of the rate, nothing lost; found by doubling and halving, three seconds each, a rate has failed when it failed twice. Then Weir and the echo at parts of the rate that Weir held, and the highest rate of the echo. Generator, broker, reader and Redis share the cores with the engine, so it is the rate of the machine, not of an engine.',
-    rounds: 1,
+    rounds: 3,
   },
   {
     name: 'overload/stream',
@@ -80,7 +80,7 @@ export const loadVariants: readonly Variant[] = [
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'weir stream at half the rate that it holds (found as in stream/saturation), then at 120 % of it, then at half again, six seconds each: outcomes seen meanwhile as a share of the rate held, how fast the lag grows, memory, and how long after the drop the lag is what it was before.',
-    rounds: 1,
+    rounds: 3,
   },
   ...[100, 400, 1000].map(sidecarAt),
 ]

@@ -66,7 +66,7 @@ export const peerVariants: readonly Variant[] = [
       quick: [name, '30000', '10000'],
       needs: needsOf(name),
       about: `${abouts[name]!} ${catchUpAbout}`,
-      rounds: 2,
+      rounds: 3,
     })),
   ...answeredInOrder.map((name) => ({
     name: `peers/latency-${name}`,
@@ -75,6 +75,6 @@ export const peerVariants: readonly Variant[] = [
     quick: [name, '10000', '500', '3'],
     needs: [...needsOf(name), 'two cores'] as const,
     about: `${abouts[name]!} ${latencyAbout}`,
-    rounds: 2,
+    rounds: 3,
   })),
 ]

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Past, Results, Run, VariantResult } from '../results.ts'
-import { type Goal, judge } from './goals.ts'
+import { suite } from '../suite.ts'
+import { type Goal, goals, judge } from './goals.ts'
 import { formatPage, formatVariants } from './markdown.ts'
 import { drawPlots } from './plots.ts'
+import { runsMin } from './statistics.ts'
 
 const stalls = { p50Us: 0, p99Us: 3000, p999Us: 5000, maxUs: 9000 }
 
@@ -127,6 +129,16 @@ test('too few runs decide no goal, however plain they are', () => {
 
 test('a goal of what was not measured says so', () => {
   assert.equal(judge(goal, [thrice('a', { us: 1 })]).verdict, 'not measured')
+})
+
+test('every goal is of variants that the suite has, and that run often enough for a claim', () => {
+  for (const { goal, of, per = [] } of goals) {
+    for (const [name] of [...of, ...per]) {
+      const found = suite.find((one) => one.name === name)
+      assert.ok(found !== undefined, `${goal}: ${name}`)
+      assert.ok((found.rounds ?? runsMin) >= runsMin, `${goal}: ${name} runs ${found.rounds} times`)
+    }
+  }
 })
 
 const curve = { weir: [{ offered_per_second: 100, p50_us: 7, p99_us: 70 }] }
