@@ -59,7 +59,7 @@ test('without a program that it needs a variant is skipped, with what to install
   )
   assert.match(skipped[0]!.why, /^redis-server not found in PATH: apt-get install .* redis-server$/)
   assert.match(skipped[1]!.why, /redis-server not found.*; mvn not found/)
-  assert.match(skipped[2]!.why, /^mvn not found.* maven$/)
+  assert.match(skipped[2]!.why, /^javac and mvn not found.* maven$/)
 })
 
 test('a package of development that is not installed is a lack too', () => {

@@ -23,6 +23,7 @@ export const rivals: readonly Variant[] = [
     args: ['100000', '40000'],
     quick: ['8000', '4000'],
     needs: ['kafka'],
+    packages: ['@platformatic/kafka'],
     about:
       'kafkajs as Weir uses it against @platformatic/kafka behind the same port, on one broker, in turn, the least of three turns each: CPU-µs of the process a message, reading from the first message handed over to the last, writing with one send in flight in each of four partitions. Leaves out the broker, whose work is the same. `lost`: acknowledged and not in the log. `hasty`: a hundred idempotent sends to one partition at once, which Weir never does.',
   },
