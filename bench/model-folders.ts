@@ -9,6 +9,9 @@ import { readDocument } from '../engine/document.ts'
 import { compileCatalogs } from '../features/catalogs.ts'
 import { Random } from '../features/generator/random.ts'
 import { type GraphNode, type GraphSource, writeGraph } from '../models/graph/graph.ts'
+import { autoencoderGraph } from '../models/train/autoencoder.ts'
+import type { Dense } from '../models/train/dense.ts'
+import type { InputScale } from '../models/train/scaling.ts'
 
 const catalog = compileCatalogs([readDocument(shipped.catalog)])
 
@@ -94,6 +97,29 @@ export function networkGraph(hidden: readonly number[]): GraphSource {
     nodes,
     initializers,
   }
+}
+
+/** Dense layers to as many outputs as inputs, and the mean squared error of what comes back; a sigmoid at the end. */
+export function strangenessGraph(hidden: readonly number[]): GraphSource {
+  const random = Random.of(1, `autoencoder ${hidden.join('-')}`)
+  const sizes = [inputCount, ...hidden, inputCount]
+  const layers = sizes.slice(1).map((outputs, at): Dense => {
+    const inputs = sizes[at]!
+    const scale = 1 / Math.sqrt(inputs)
+    const kernel = Float32Array.from({ length: inputs * outputs }, () => random.normal() * scale)
+    return { inputs, outputs, kernel, bias: new Float32Array(outputs) }
+  })
+  const scales = Array.from({ length: inputCount }, (_, column): InputScale => {
+    return { column, mean: 0, factor: 1, imputation: -1, rawMean: 0, rawDeviation: 1 }
+  })
+  const graph = autoencoderGraph('autoencoder', scales, layers)
+  const last = graph.nodes.at(-1)!
+  const nodes = [
+    ...graph.nodes.slice(0, -1),
+    { ...last, outputs: ['error'] },
+    node('Sigmoid', ['error'], 'score'),
+  ]
+  return { ...graph, nodes }
 }
 
 /** Full trees with random splits, drawn by `threshold` where inputs are not around zero; a sigmoid at the end. */

@@ -34,7 +34,6 @@ export interface Witnessed {
   readonly sampled: number
 }
 
-
 const { searchParams } = new URL(import.meta.url)
 const out = searchParams.get('out')
 if (isMainThread && out !== null) watch(out, Number(searchParams.get('batch') ?? 'NaN'))

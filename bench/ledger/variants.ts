@@ -35,4 +35,30 @@ export const ledgerVariants: readonly Variant[] = [
       rounds: 3,
     },
   ]),
+  {
+    name: 'micro/aggregates',
+    script: 'variants/aggregates',
+    args: ['300', '150'],
+    quick: ['300', '20'],
+    needs: [],
+    about:
+      'Filling one feature of each aggregate of the catalog, alone, µs a feature and transaction: journals of about 300 records in memory, a window over three quarters of them, 16 transactions after the last; medians of tinybench. A fifth of the transactions come late, a twentieth lack an amount, some amounts are next to 2^53. Where messages follow, one of twenty records is a reversal, decline or label. In a catalog, features share the walk that each pays for alone here.',
+  },
+  ...[16, 64].map((batch) => ({
+    name: `store/cluster-of-${batch}`,
+    script: 'variants/pipeline',
+    args: ['cluster', String(batch), '20000', '20000'],
+    quick: ['cluster', String(batch), '3000', '3000'],
+    needs: ['redis'] as const,
+    about: `The whole pipeline on a real Redis Cluster on loopback: three masters with a replica each, 256 buckets, decision batches of ${batch}. A round trip asks all nodes that it concerns at once; the Redis figure is of all six processes, what replicas cost included. Every 997th decision is computed again by hand.`,
+  })),
+  {
+    name: 'hot-key/redis',
+    script: 'variants/hot-key',
+    args: ['20000', '20000'],
+    quick: ['3000', '3000'],
+    needs: ['redis'],
+    about:
+      'Four engines in one process, each with a store of its own on the same real Redis, take turns in calls of 16; the generator’s mix, and the same with three of ten transactions at one merchant. What an engine holds of the hot journal is never current: three calls of others came between. Observing and folding; the Redis figure is its whole process.',
+  },
 ]

@@ -10,7 +10,14 @@ import { Random } from '../../features/generator/random.ts'
 import type { Candidate } from '../../models/gate.ts'
 import type { GraphSource } from '../../models/graph/graph.ts'
 import { type AdmittedModel, openModel, openTried, type Tried } from '../../models/open.ts'
-import { definitions, inputCount, networkGraph, treesGraph, writeFolder } from '../model-folders.ts'
+import {
+  definitions,
+  inputCount,
+  networkGraph,
+  strangenessGraph,
+  treesGraph,
+  writeFolder,
+} from '../model-folders.ts'
 import { tell } from '../variant.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-models-'))
@@ -19,6 +26,8 @@ const batch = 16
 
 await measureTrees('trees_100x6', treesGraph(100, 6))
 await measureTrees('trees_500x8', treesGraph(500, 8))
+await measure('logistic', networkGraph([]))
+await measure('autoencoder_40_16_8_16_40', strangenessGraph([16, 8, 16]))
 await measure('network_40_32_16_1', networkGraph([32, 16]))
 await measure('network_1mb', networkGraph([512, 512]))
 await measure('network_10mb', networkGraph([1600, 1600]))
