@@ -80,7 +80,13 @@ const rules: readonly Rule[] = [
   { file: /\/features\/fold\.js$/, stage: 'fold', within: whole },
   { file: /\/features\/store\/|\/ioredis\/|\/redis-parser\//, stage: 'observe', within: whole },
   { file: /\/engine\/telemetry\/|\/prom-client\/|\/engine\/stream\/metered/, stage: 'meter' },
-  { file: /\/engine\/stream\/(outbox|outflow|sink|renewed-producer)\.js$/, stage: 'publish' },
+  {
+    file: /\/engine\/stream\/(outbox|outflow|sink|renewed-producer|produce-request)\.js$/,
+    stage: 'publish',
+  },
+  { file: /\/engine\/stream\/epoch\.js$/, function: /^publish$/, stage: 'publish' },
+  // Both ways have checksums.
+  { file: /\/engine\/stream\/crc32c\.js$/, stage: 'kafka', within: ['consume', 'publish'] },
   { file: /\/engine\/stream\/(source|partition-reader|codecs)\.js$/, stage: 'consume' },
   { file: /\/kafkajs\/src\/(producer|protocol\/requests\/produce)\//, stage: 'publish' },
   { file: /\/kafkajs\/src\/(consumer|protocol\/requests\/fetch)\//, stage: 'consume' },
