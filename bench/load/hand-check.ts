@@ -98,7 +98,7 @@ export class HandCheck {
     const hands = new Map<string, ByHand | null>()
     for (const [kind, ordinal] of Object.entries(ordinals)) {
       const before = this.#journals.journalOf(kind, tenant, current)?.slice(0, ordinal) ?? []
-      if (before.length < ordinal || before.includes(undefined as never)) return null
+      if (before.includes(undefined as never)) return null
       hands.set(kind, new ByHand(current, before))
     }
     return catalog.features.map((feature) => {

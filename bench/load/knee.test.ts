@@ -33,6 +33,11 @@ test('no search takes more tries than its bounds say, whatever the system does',
     await findKnee(search, holds)
     assert.ok(tried.length <= triesMax, `${tried.length} of ${triesMax}`)
   }
+  const { tried, holds } = system((load) => load <= 7300)
+  await findKnee(search, holds)
+  // Up to 4,000 once, 8,000 twice, then five more loads.
+  assert.equal(new Set(tried).size, 4 + search.halvings)
+  assert.ok(tried.length <= 5 + search.halvings * search.tries, tried.join(' '))
 })
 
 test('a load that fails once and holds then has held', async () => {
