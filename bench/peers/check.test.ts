@@ -8,6 +8,7 @@ import {
   standardTransactions,
 } from '../standard/transactions.ts'
 import { DecisionCheck } from './check.ts'
+import { outcomeBy } from './trees.ts'
 
 const count = 20
 
@@ -72,6 +73,17 @@ test('marking another feature than the one that is wrong does not count as sayin
   }))
   for (const text of texts) check.decided(text)
   assert.equal(check.measures['differing_unmarked_share'], 1)
+})
+
+test('the outcome that the trees give is told from another one', () => {
+  let isRight = true
+  const { check, texts } = decisions((features) => {
+    isRight = !isRight
+    const outcome = isRight ? outcomeBy(features) : 'decline'
+    return { features: fingerprint(features), outcome }
+  })
+  for (const text of texts) check.decided(text)
+  assert.equal(check.measures['other_outcome_share'], 0.5)
 })
 
 test('a decision that never came is missing, a repeated one counts once', () => {

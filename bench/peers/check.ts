@@ -1,6 +1,7 @@
 // Holds decisions of any engine against the naive oracle: which of them rest on other numbers than the window contract says.
 import { fingerprint, StandardOracle } from '../standard/oracle.ts'
 import { featureNames, type StandardTransaction } from '../standard/transactions.ts'
+import { outcomeBy, plainTrees } from './trees.ts'
 
 /** Expectations for every `every`th transaction from the `from`th on. */
 export class DecisionCheck {
@@ -12,6 +13,8 @@ export class DecisionCheck {
   #index = 0
   #differing = 0
   #marked = 0
+  #otherOutcomes = 0
+  readonly #trees = plainTrees()
   #bytes = 0
   #decisions = 0
 
@@ -36,7 +39,8 @@ export class DecisionCheck {
     const expected = this.#expected.get(id)
     if (expected === undefined || this.#seen.has(id)) return
     this.#seen.add(id)
-    const { features, approximate } = JSON.parse(text) as Decision
+    const { features, approximate, outcome } = JSON.parse(text) as Decision
+    if (outcome !== outcomeBy(expected, this.#trees)) this.#otherOutcomes++
     if (typeof features === 'string') {
       if (features !== fingerprint(expected)) this.#differing++
       return
@@ -53,6 +57,7 @@ export class DecisionCheck {
     return {
       differing_share: this.#differing / this.#seen.size,
       differing_unmarked_share: (this.#differing - this.#marked) / this.#seen.size,
+      other_outcome_share: this.#otherOutcomes / this.#seen.size,
       missing_decisions: missing,
       decision_bytes: this.#bytes / this.#decisions,
     }
@@ -60,6 +65,7 @@ export class DecisionCheck {
 }
 
 interface Decision {
+  readonly outcome: string
   /** Of peers their fingerprint, of Weir all of them. */
   readonly features: string | Readonly<Record<string, number | null>>
   /** Features that Weir says are approximate. */

@@ -29,15 +29,19 @@ try {
   const words = Object.entries({ ...options, output }).map(([name, value]) => `${name}=${value}`)
   const main = ['-cp', await peersClassPath(), 'weir.peers.Main', 'floor']
   const { stdout } = await promisify(execFile)('java', [...jvmFlags, ...main, ...words])
-  const { differing_share, decision_bytes } = check(output)
+  const { differing_share, other_outcome_share, decision_bytes } = check(output)
   tell({
     measures: {
       ...named(JSON.parse(stdout) as Record<string, number>),
       differing_share: differing_share!,
+      other_outcome_share: other_outcome_share!,
       decision_bytes: decision_bytes!,
     },
     configuration: { java: jvmFlags.join(' '), scorer },
-    void: differing_share === 0 ? [] : ['the Java of the peers computes other windows'],
+    void:
+      differing_share === 0 && other_outcome_share === 0
+        ? []
+        : ['the Java of the peers computes other windows or scores'],
   })
 } finally {
   rmSync(folder, { recursive: true })
