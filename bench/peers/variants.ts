@@ -3,7 +3,7 @@ import type { Need, Variant } from '../variant.ts'
 import { setups } from './setups.ts'
 
 const catchUpAbout =
-  'The standard work (345 B of JSON, forty exact features of four entities, 100 trees of depth 6, decisions of 284 B; Weir’s are its own of 1.7 kB), an engine that works off a topic filled before, one broker, acks=all, idempotent: CPU of all processes per decision, from /proc, between the warm-up and 98 % of the topic. `differing_share`: decisions whose features are not those of the naive oracle, one of twenty looked at; `differing_unmarked_share`: those that do not say so; `other_outcome_share`: those that end in another outcome. Leaves out replication and starting.'
+  'The standard work (345 B of JSON, forty exact features of four entities, 100 trees of depth 6, decisions of 284 B; Weir’s are its own of 1.7 kB), an engine that has decided half of them, is frozen while the others are produced, and works those off; one broker, acks=all, idempotent: CPU of all processes per decision, from /proc, from thawing to the last outcome. `differing_share`: decisions whose features are not those of the naive oracle, one of twenty looked at; `differing_unmarked_share`: those that do not say so; `other_outcome_share`: those that end in another outcome. Leaves out replication and starting.'
 
 const latencyAbout =
   'The standard work at 500 a second, one partition: from due (Poisson arrivals) to when a reader of committed records has the decision, beside an echo with Weir’s client on the same broker, in turn; behind a history that warms the compiler. Generator, broker, reader and engine share the cores.'

@@ -10,17 +10,27 @@ import { PartitionReader } from '../../engine/stream/partition-reader.ts'
 import { KafkaServer } from '../../engine/testing/kafka-server.ts'
 import { TestTopics } from '../../engine/testing/topics.ts'
 import { type StandardWork, writeStandard } from '../standard/standard.ts'
-import { type StandardTransaction, standardTransactions } from '../standard/transactions.ts'
+import { standardTransactions } from '../standard/transactions.ts'
 import { processUsage } from '../usage.ts'
 import type { DecisionCheck } from './check.ts'
 import { brokerFlags } from './setups.ts'
 import { writeTrees } from './trees.ts'
 
-const chunk = 10_000
 const fetchBytes = 2 ** 22
-const sampleMs = 50
+const lookMs = 20
+/** No outcome for so long: nothing is under way. */
+const settleMs = 1500
 
-export interface Sample {
+/** Records by partition. */
+export type Backlog = readonly (readonly NewRecord[])[]
+
+export interface EnginePids {
+  readonly pid: number
+  readonly redisPid: number | null
+}
+
+/** Since each process was started. `outcomes`: with the marks of transactions. */
+export interface Usage {
   readonly outcomes: number
   readonly atUs: number
   readonly engineCpuUs: number
@@ -75,54 +85,46 @@ export class PeerWorld {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** The next transaction of the work, and the partition that its card has. */
-  next(): { readonly transaction: StandardTransaction; readonly partition: number } {
-    const transaction = this.#transactions.next().value
-    const rank = Number(transaction.entities[0]!.slice(-6))
-    return { transaction, partition: rank % this.partitions }
-  }
-
-  /** Produces the next `count`. */
-  async fill(count: number, check: DecisionCheck): Promise<void> {
-    let waiting: Partial<NewRecord>[][] = this.#each(() => [])
-    for (let produced = 1; produced <= count; produced++) {
-      const { transaction, partition } = this.next()
+  /** The next `count`, by partition, ready to be produced. */
+  make(count: number, check: DecisionCheck): Backlog {
+    const backlog: NewRecord[][] = Array.from({ length: this.partitions }, () => [])
+    for (let made = 0; made < count; made++) {
+      const transaction = this.#transactions.next().value
       check.produced(transaction)
-      waiting[partition]!.push({
-        key: Buffer.from(transaction.entities[0]!),
-        value: Buffer.from(transaction.json),
-      })
-      if (produced % chunk !== 0 && produced !== count) continue
-      for (const [at, values] of waiting.entries()) await this.topics.produce(at, values)
-      waiting = this.#each(() => [])
+      const [card] = transaction.entities
+      const partition = Number(card!.slice(-6)) % this.partitions
+      const key = Buffer.from(card!)
+      backlog[partition]!.push({ key, value: Buffer.from(transaction.json), headers: {} })
+    }
+    return backlog
+  }
+
+  async produce(backlog: Backlog): Promise<void> {
+    for (const [at, records] of backlog.entries()) await this.topics.produce(at, records)
+  }
+
+  /** Resolves when there are at least so many outcomes and no more are coming. `mustRun` throws when the engine has ended. */
+  async settled(count: number, mustRun: () => void): Promise<number> {
+    for (let before = -1; ; ) {
+      mustRun()
+      const outcomes = await this.#outcomes()
+      if (outcomes >= count && outcomes === before) return outcomes
+      before = outcomes
+      await sleep(settleMs)
     }
   }
 
-  /** Samples until so many outcomes are in the decision topic. `mustRun` throws when the engine has ended. */
-  async watch(
-    count: number,
-    pid: number,
-    redisPid: number | null,
-    mustRun: () => void,
-  ): Promise<Sample[]> {
-    const samples: Sample[] = []
+  /** What all have used until there are so many outcomes. */
+  async usedUntil(count: number, engine: EnginePids, mustRun: () => void): Promise<Usage> {
     for (;;) {
-      try {
-        samples.push(await this.#sample(pid, redisPid))
-      } catch (cause) {
-        mustRun()
-        throw cause
-      }
-      if (samples.at(-1)!.outcomes >= count) return samples
-      await sleep(sampleMs)
+      mustRun()
+      const outcomes = await this.#outcomes()
+      if (outcomes >= count) return this.usage(outcomes, engine)
+      await sleep(lookMs)
     }
   }
 
-  async #sample(pid: number, redisPid: number | null): Promise<Sample> {
-    let outcomes = 0
-    for (let partition = 0; partition < this.partitions; partition++) {
-      outcomes += (await this.reader.range(this.topics.decisions, partition)).end
-    }
+  usage(outcomes: number, { pid, redisPid }: EnginePids): Usage {
     return {
       outcomes,
       atUs: systemClock.monotonicUs(),
@@ -130,6 +132,14 @@ export class PeerWorld {
       brokerCpuUs: processUsage(this.kafka.pid).cpuUs,
       redisCpuUs: redisPid === null ? 0 : processUsage(redisPid).cpuUs,
     }
+  }
+
+  async #outcomes(): Promise<number> {
+    let outcomes = 0
+    for (let partition = 0; partition < this.partitions; partition++) {
+      outcomes += (await this.reader.range(this.topics.decisions, partition)).end
+    }
+    return outcomes
   }
 
   /** What has come since the last time, as read-committed readers see it, of one partition; waits a moment for the first. */
@@ -143,9 +153,5 @@ export class PeerWorld {
     )
     this.#nextRead[partition] = next
     return records.map(({ value }) => value?.toString('latin1') ?? '')
-  }
-
-  #each<T>(make: () => T): T[] {
-    return Array.from({ length: this.partitions }, make)
   }
 }

@@ -76,6 +76,7 @@ final class FlinkPeer {
             entry("taskmanager.memory.network.min", "64mb"),
             entry("taskmanager.memory.network.max", "64mb"),
             entry("pipeline.generic-types", "false"),
+            entry("heartbeat.timeout", "300s"),
             // A failure is shown, not repeated.
             entry("restart-strategy.type", "none")));
   }
