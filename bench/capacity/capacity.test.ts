@@ -1,6 +1,6 @@
 // Claims about `weir capacity` as its user runs it: what it needs said, what it refuses, and that nothing is put in unsaid.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -144,4 +144,17 @@ test('the ledger that ships with Weir is enough to begin with', async () => {
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^engine pods +\d+ /m)
   assert.match(stderr, /next: weir bench/)
+})
+
+test('the commands of docs/capacity.md run, and print what the page shows but for the figures', async () => {
+  const page = readFileSync(new URL(import.meta.resolve('#root/docs/capacity.md')), 'utf8')
+  const blocks = [...page.matchAll(/^```\n\$ weir (capacity[^\n]*)\n([\s\S]*?)^```$/gm)]
+  assert.ok(blocks.length > 1)
+  for (const [, command = '', shown = ''] of blocks) {
+    const { code, stdout, stderr } = await run(...command.split(' ').slice(1))
+    assert.equal(code, 0, stderr)
+    const needed = (text: string): string[] =>
+      text.split('\n').map((line) => line.slice(0, 17).trim())
+    assert.deepEqual(needed(stdout).slice(2, 13), needed(shown).slice(2, 13), command)
+  }
 })

@@ -125,7 +125,7 @@ kafka:
   decisions: ${topics.decisions}
   dead_letters: ${topics.deadLetters}
   group: ${topics.transactions}
-redis: { url: '${redis.url}' }
+redis: { url: '${redis.url}', command_timeout: 30s }
 hash_key: 00112233445566778899aabbccddeeff
 `
   return new EngineProcess(['stream'], config, {

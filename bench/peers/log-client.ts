@@ -95,7 +95,7 @@ export class PlatformaticLog implements LogClient {
     })
     return async () => {
       await stream.close()
-      await consumer.close(true)
+      await consumer.close()
     }
   }
 
@@ -110,9 +110,7 @@ export class PlatformaticLog implements LogClient {
           messages: records.map((record) => fromRecord(topic, partition, record)),
         })
       },
-      close: async () => {
-        await producer.close(true)
-      },
+      close: () => producer.close(),
     })
   }
 }
