@@ -28,10 +28,8 @@ const byPartition = transactionsByPartition()
 const kafka = await KafkaServer.start()
 const measures: Record<string, number> = { entities: 4, features: 40 }
 for (const engines of sizes) {
-  const { engineUs, redisUs, perSecond } = await runEngines(engines)
-  measures[`engine_cpu_us_per_decision_of_${engines}`] = engineUs
-  measures[`redis_cpu_us_per_decision_of_${engines}`] = redisUs
-  measures[`decisions_per_second_of_${engines}`] = perSecond
+  const found = await runEngines(engines)
+  for (const [measure, value] of Object.entries(found)) measures[`${measure}_of_${engines}`] = value
 }
 for (const engines of sizes.slice(1)) {
   const measure = 'engine_cpu_us_per_decision_of'
@@ -48,14 +46,19 @@ tell({
   },
 })
 
-interface Cost {
+interface State {
+  readonly outcomes: number
   readonly engineUs: number
   readonly redisUs: number
-  readonly perSecond: number
+  readonly atUs: number
+  /** As Redis counts them. */
+  readonly calls: number
+  readonly bytesFromRedis: number
 }
 
-async function runEngines(size: number): Promise<Cost> {
+async function runEngines(size: number): Promise<Record<string, number>> {
   const redis = await RedisServer.start()
+  const client = await redis.client()
   const closers: (() => unknown)[] = []
   const owner = { after: (close: () => unknown) => void closers.push(close) }
   const topics = await TestTopics.make(owner, partitions, kafka.brokers)
@@ -71,7 +74,7 @@ async function runEngines(size: number): Promise<Cost> {
     }
     return outcomes
   }
-  const state = async (wanted: number) => {
+  const state = async (wanted: number): Promise<State> => {
     for (;;) {
       const outcomes = await read()
       requireRunning(engines)
@@ -81,7 +84,11 @@ async function runEngines(size: number): Promise<Cost> {
       }
       const engineUs = engines.reduce((sum, { child }) => sum + processUsage(child.pid!).cpuUs, 0)
       const redisUs = processUsage(redis.pid).cpuUs
-      return { outcomes, engineUs, redisUs, atUs: systemClock.monotonicUs() }
+      const info = String(await client.call('INFO', 'all'))
+      const calls = Number(/^cmdstat_fcall:calls=(\d+)/m.exec(info)?.[1])
+      const bytesFromRedis = Number(/^total_net_output_bytes:(\d+)/m.exec(info)?.[1])
+      const atUs = systemClock.monotonicUs()
+      return { outcomes, engineUs, redisUs, atUs, calls, bytesFromRedis }
     }
   }
   const warm = await state(warmUp)
@@ -89,12 +96,16 @@ async function runEngines(size: number): Promise<Cost> {
   await reader.close()
   await Promise.all(engines.map((engine) => engine.kill('SIGTERM')))
   for (const close of closers) await close()
+  client.close()
   await redis.stop()
   const decided = end.outcomes - warm.outcomes
+  const each = (name: keyof State): number => (end[name] - warm[name]) / decided
   return {
-    engineUs: (end.engineUs - warm.engineUs) / decided,
-    redisUs: (end.redisUs - warm.redisUs) / decided,
-    perSecond: (decided * 1e6) / (end.atUs - warm.atUs),
+    engine_cpu_us_per_decision: each('engineUs'),
+    redis_cpu_us_per_decision: each('redisUs'),
+    redis_calls_per_decision: each('calls'),
+    bytes_from_redis_per_decision: each('bytesFromRedis'),
+    decisions_per_second: 1e6 / each('atUs'),
   }
 }
 

@@ -59,7 +59,7 @@ tell({
     platformatic: `${version('@platformatic/kafka')}, its stream of messages, values as bytes`,
     broker: `Kafka 4.4.0, one node, ${partitions} partitions`,
     settings:
-      'idempotent, acks all, one send in flight a partition, no compression; fetches of at most 8 MiB, waits of 50 ms',
+      'idempotent, acks all, one send in flight a partition, no compression; fetches of at most 2 MiB, waits of 50 ms',
     messages: `read: the standard work’s transactions; written: decisions of ${decisionBytes} B with three headers`,
   },
   void: wrong,

@@ -24,7 +24,7 @@ export interface LogClient {
 }
 
 const sessionTimeoutMs = 10_000
-const fetchBytesMax = 8 * 2 ** 20
+const fetchBytesMax = 2 * 2 ** 20
 const fetchWaitMs = 50
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
