@@ -6,7 +6,7 @@ import { readDocument } from '../../engine/document.ts'
 import { compileCatalogs } from '../../features/catalogs.ts'
 import { figureOf } from '../report/statistics.ts'
 import type { Results, VariantResult } from '../results.ts'
-import { type CallCosts, callsPerDecision, type HeldCosts } from './model.ts'
+import { type ByteCosts, type CallCosts, callsPerDecision, type HeldCosts } from './model.ts'
 
 /** How many kinds of entities and features a work has. */
 export interface Shape {
@@ -106,6 +106,19 @@ export class Ledger {
     }
     if (Object.values(costs).some(Number.isNaN)) return null
     return { costs, from: sourceOf(variant, 'of 4 shards less of one bucket, by calls') }
+  }
+
+  /** What a byte from Redis costs, by journals that are held and others that come back whole; null where it was not measured. */
+  perByte(): { readonly costs: ByteCosts; readonly from: string } | null {
+    const both = this.held()
+    if (both === null) return null
+    const { held, cold } = both
+    const bytes = cold.bytesFromRedis - held.bytesFromRedis
+    const costs = {
+      engineUs: (cold.engineUs - held.engineUs) / bytes,
+      redisUs: (cold.redisUs - held.redisUs) / bytes,
+    }
+    return { costs, from: 'store/windows-cold less store/windows-held' }
   }
 
   #of(shape: Shape): VariantResult[] {

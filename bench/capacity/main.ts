@@ -5,6 +5,7 @@ import { type Assembled, assemble } from '../../engine/assemble.ts'
 import type { CapacityOptions } from '../../engine/commands/capacity.ts'
 import { requireKind } from '../../engine/commands/entity-counts.ts'
 import {
+  type JournalSize,
   journalSizes,
   redisBytes,
   tableBytes,
@@ -15,10 +16,11 @@ import { readResults } from '../archive.ts'
 import { Assumptions } from './assumptions.ts'
 import { costsOf } from './costs.ts'
 import { Ledger } from './ledger.ts'
-import { type CallCosts, type Demand, sizeFor } from './model.ts'
+import { type Demand, type Growth, sizeFor } from './model.ts'
 import { type CapacityReport, capacityJson, capacityText } from './report.ts'
 
 const daySeconds = 86_400
+const free = { engineUs: 0, redisUs: 0, bytesToRedis: 0 }
 
 try {
   const asked = JSON.parse(process.argv[2] ?? '{}') as CapacityOptions
@@ -47,22 +49,20 @@ async function reckon(asked: CapacityOptions): Promise<CapacityReport> {
   const assumptions = new Assumptions(asked.given)
   const costs = costsOf(ledger, shape, assumptions)
   const demand = demandOf(asked, assembly, assumptions)
-  const capacity = sizeFor(costs, perCallOf(ledger, assumptions), demand)
+  const capacity = sizeFor(costs, growthOf(ledger, assumptions), demand)
   return { shape, machine: ledger.machine, capacity, demand, assumed: assumptions.list }
 }
 
-function perCallOf(ledger: Ledger, assumptions: Assumptions): CallCosts {
-  const found = ledger.perCall()
-  const unit = 'CPU-µs'
-  if (found === null) {
-    const from = 'not measured, taken as free: weir bench capacity/shards'
-    assumptions.note('one more call to Redis', 0, unit, from)
-    return { engineUs: 0, redisUs: 0, bytesToRedis: 0 }
-  }
-  const { costs, from } = found
-  assumptions.note('one more call to Redis, in the engine', costs.engineUs, unit, from)
-  assumptions.note('one more call to Redis, there', costs.redisUs, unit, from)
-  return costs
+/** What was not measured is taken as free, and said. */
+function growthOf(ledger: Ledger, assumptions: Assumptions): Growth {
+  const call = ledger.perCall() ?? { costs: free, from: 'not measured: weir bench capacity/shards' }
+  const byte = ledger.perByte() ?? { costs: free, from: 'not measured: weir bench store/windows' }
+  const us = 'CPU-µs'
+  assumptions.note('one more call to Redis, here', call.costs.engineUs, us, call.from)
+  assumptions.note('one more call to Redis, there', call.costs.redisUs, us, call.from)
+  assumptions.note('1,000 B back from Redis, here', byte.costs.engineUs * 1000, us, byte.from)
+  assumptions.note('1,000 B back from Redis, there', byte.costs.redisUs * 1000, us, byte.from)
+  return { perCall: call.costs, perByte: byte.costs }
 }
 
 function demandOf(
@@ -98,28 +98,46 @@ function memoryOf(
   plan: Assembled['plan'],
   kept: number,
   assumptions: Assumptions,
-): Pick<Demand, 'redisBytes' | 'redisBytesPerTransaction'> {
+): Pick<Demand, 'redisBytes' | 'redisBytesPerTransaction' | 'shared'> {
+  const others = plan.journals.filter(({ isPrimary }) => !isPrimary)
+  if (counts.length === 0) {
+    const records = assumptions.take('records-per-journal')
+    const tables = (plan.journals.length * tableBytes) / records
+    return {
+      redisBytes: null,
+      redisBytesPerTransaction: redisBytes(plan, records) + tables,
+      shared: others.map(({ width }) => ({ width, records })),
+    }
+  }
+  const sizes = sizesOf(counts, plan, kept)
+  for (const { kind, records, isCompacted } of sizes) {
+    const from = isCompacted ? 'longer ones are summed up' : 'transactions kept by --counts'
+    assumptions.note(`records of a ${kind}`, records, 'records', from)
+  }
+  const bytes = sizes.reduce((sum, { count, bytes }) => sum + count * (bytes + tableBytes), 0)
+  return {
+    redisBytes: bytes,
+    redisBytesPerTransaction: bytes / kept,
+    shared: others.map(({ kind, width }) => {
+      return { width, records: sizes.find((size) => size.kind === kind)!.records }
+    }),
+  }
+}
+
+/** Throws EngineError `usage` where not every kind has its number. */
+function sizesOf(
+  counts: CapacityOptions['counts'],
+  plan: Assembled['plan'],
+  kept: number,
+): JournalSize[] {
   const kinds = plan.journals.map(({ kind }) => kind)
   for (const [kind] of counts) requireKind('--counts', kind, kinds)
   const missing = kinds.filter((kind) => !counts.some(([counted]) => counted === kind))
-  if (counts.length > 0 && missing.length > 0) {
-    throw new EngineError(
-      'usage',
-      `option --counts: expected a number of each of ${kinds.join(', ')}, found none of ${missing.join(', ')}`,
-    )
-  }
-  if (counts.length > 0) {
-    const sizes = journalSizes(plan, kept, new Map(counts))
-    for (const { kind, records, isCompacted } of sizes) {
-      const from = isCompacted ? 'longer ones are summed up' : 'transactions kept by --counts'
-      assumptions.note(`records of a ${kind}`, records, 'records', from)
-    }
-    const bytes = sizes.reduce((sum, { count, bytes }) => sum + count * (bytes + tableBytes), 0)
-    return { redisBytes: bytes, redisBytesPerTransaction: bytes / kept }
-  }
-  const records = assumptions.take('records-per-journal')
-  const tables = (plan.journals.length * tableBytes) / records
-  return { redisBytes: null, redisBytesPerTransaction: redisBytes(plan, records) + tables }
+  if (missing.length === 0) return journalSizes(plan, kept, new Map(counts))
+  throw new EngineError(
+    'usage',
+    `option --counts: expected a number of each of ${kinds.join(', ')}, found none of ${missing.join(', ')}`,
+  )
 }
 
 function readLedger(file: string | null): Ledger {

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  type CallCosts,
   type Costs,
   callsPerDecision,
   type Demand,
+  type Growth,
   heldAt,
+  othersBytes,
   sizeFor,
 } from './model.ts'
 
@@ -19,10 +20,14 @@ const costs: Costs = {
   decisionBytes: 2000,
 }
 
-const free: CallCosts = { engineUs: 0, redisUs: 0, bytesToRedis: 0 }
+const free: Growth = {
+  perCall: { engineUs: 0, redisUs: 0, bytesToRedis: 0 },
+  perByte: { engineUs: 0, redisUs: 0 },
+}
 
 const demand: Demand = {
   rate: 100_000,
+  shared: [],
   entities: 4,
   batch: 64,
   buckets: null,
@@ -84,7 +89,7 @@ test('a decision takes a call for each bucket that its batch falls into, and a s
 })
 
 test('on a cluster each call costs its share, until the shards suffice for what their own buckets take', () => {
-  const perCall: CallCosts = { engineUs: 10, redisUs: 5, bytesToRedis: 100 }
+  const perCall: Growth = { ...free, perCall: { engineUs: 10, redisUs: 5, bytesToRedis: 100 } }
   const found = sizeFor(costs, perCall, { ...demand, buckets: 64 })
   // Of 64 buckets 64 primaries meet 64 · (1 − (63/64)^64) = 40.64, 192 others 60.89: 101.53 calls by 64, less 1/16.
   const more = 101.53 / 64 - 1 / 16
@@ -104,4 +109,19 @@ test('with fewer journals held, costs lie on the line through both that were mea
   assert.deepEqual(heldAt(0.9, costs, held, cold), costs)
   const half = heldAt(0.5, costs, held, cold)
   assert.deepEqual([half.engineUs, half.redisUs, half.bytesFromRedis], [120, 100, 8100])
+})
+
+test('each engine reads what the others add to what they share, as far as there are records', () => {
+  const shared = [
+    { width: 40, records: 100 },
+    { width: 50, records: 3 },
+  ]
+  assert.equal(othersBytes(1, shared), 0)
+  assert.equal(othersBytes(11, shared), 10 * 40 + 3 * 50)
+  // 10 pods read 9 · 40 + 3 · 50 = 510 B more, 0.01 µs each: 85.1 µs want 11 pods, which read 550 B: 85.5 µs, still 11.
+  const growth: Growth = { ...free, perByte: { engineUs: 0.01, redisUs: 0 } }
+  const found = sizeFor(costs, growth, { ...demand, shared })
+  assert.equal(found.pods, 11)
+  assert.equal(found.costs.engineUs, 85.5)
+  assert.equal(found.costs.bytesFromRedis, 650)
 })

@@ -29,8 +29,29 @@ export interface CallCosts {
   readonly bytesToRedis: number
 }
 
+/** What a byte that comes back from Redis costs, in taking it there and in reading it here. */
+export interface ByteCosts {
+  readonly engineUs: number
+  readonly redisUs: number
+}
+
+/** Journals of a kind that several engines meet: every one but the primary's. */
+export interface SharedJournal {
+  /** Bytes of a record. */
+  readonly width: number
+  /** That are kept in one, on average. */
+  readonly records: number
+}
+
+/** What grows as a deployment does. */
+export interface Growth {
+  readonly perCall: CallCosts
+  readonly perByte: ByteCosts
+}
+
 export interface Demand {
   readonly rate: number
+  readonly shared: readonly SharedJournal[]
   /** Kinds of entities of a transaction. */
   readonly entities: number
   /** Transactions that are decided at once. */
@@ -63,7 +84,7 @@ export interface Flow {
 }
 
 export interface Capacity {
-  /** With what the calls to so many buckets cost. */
+  /** With what the calls to so many buckets cost, and reading what other engines add. */
   readonly costs: Costs
   readonly buckets: number
   readonly pods: number
@@ -92,15 +113,17 @@ const bucketsPerShard = 8
 const bucketsMax = 4096
 
 /**
- * More buckets take more calls, calls more CPU, and that more shards, which want more buckets. Each of it only grows, and calls
- * have an end: begins with one Redis and stops where the shards suffice.
+ * More shards take more buckets and those more calls; more engines read more of one another's records. Both cost CPU, which asks
+ * for more of them. Each only grows, and has an end: begins with one Redis and one engine, and stops where they suffice.
  */
-export function sizeFor(costs: Costs, perCall: CallCosts, demand: Demand): Capacity {
-  for (let shards = 1; ; ) {
+export function sizeFor(costs: Costs, growth: Growth, demand: Demand): Capacity {
+  for (let shards = 1, pods = 1; ; ) {
     const buckets = demand.buckets ?? bucketsFor(shards)
-    const capacity = sizeWith(withCalls(costs, perCall, buckets, demand), buckets, demand)
-    if (capacity.shards <= shards) return capacity
-    shards = capacity.shards
+    const all = withOthers(withCalls(costs, growth, buckets, demand), growth, pods, demand)
+    const capacity = sizeWith(all, buckets, demand)
+    if (capacity.shards <= shards && capacity.pods <= pods) return capacity
+    shards = Math.max(shards, capacity.shards)
+    pods = Math.max(pods, capacity.pods)
   }
 }
 
@@ -123,7 +146,7 @@ export function callsPerDecision(batch: number, buckets: number, entities: numbe
 /** `costs` are of one bucket. */
 function withCalls(
   costs: Costs,
-  perCall: CallCosts,
+  { perCall }: Growth,
   buckets: number,
   { batch, entities }: Demand,
 ): Costs {
@@ -133,6 +156,25 @@ function withCalls(
     engineUs: costs.engineUs + more * perCall.engineUs,
     redisUs: costs.redisUs + more * perCall.redisUs,
     bytesToRedis: costs.bytesToRedis + more * perCall.bytesToRedis,
+  }
+}
+
+/**
+ * Records that other engines have added to a merchant, device or address since this one met it: one for each of them, where all
+ * meet it alike, and no more than there are.
+ */
+export function othersBytes(pods: number, shared: readonly SharedJournal[]): number {
+  return shared.reduce((sum, { width, records }) => sum + width * Math.min(pods - 1, records), 0)
+}
+
+/** `costs` are of one engine. */
+function withOthers(costs: Costs, { perByte }: Growth, pods: number, { shared }: Demand): Costs {
+  const more = othersBytes(pods, shared)
+  return {
+    ...costs,
+    engineUs: costs.engineUs + more * perByte.engineUs,
+    redisUs: costs.redisUs + more * perByte.redisUs,
+    bytesFromRedis: costs.bytesFromRedis + more,
   }
 }
 

@@ -80,7 +80,7 @@ function needs({ capacity, demand }: CapacityReport): string[][] {
     [
       'GB of Redis',
       number(capacity.redisBytes / 1e9),
-      `${number(demand.redisBytesPerTransaction)} B a transaction, ${count(averageRate)}/s kept for ${days} days, without replicas`,
+      `${number(demand.redisBytesPerTransaction)} B a transaction, ${count(averageRate)}/s kept for ${days} day${days === 1 ? '' : 's'}, without replicas`,
     ],
     [
       'GB of Kafka a day',
