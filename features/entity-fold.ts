@@ -143,6 +143,7 @@ export class EntityFold {
       rows[rowAt + feature.output] = this.#value(feature, hops !== null)
     }
     if (hops !== null || isPresentView) this.#mark(isPresentView, approximate, approximateAt)
+    running?.follow(view)
   }
 
   #mark(isPresentView: boolean, approximate: Uint8Array, at: number): void {

@@ -12,6 +12,8 @@ export class Cursor {
   at = 0
   order = 0
   capacity = 0
+  /** Chains of each column's values, less one. */
+  bucketMask = 0
   /** Records in `order`, by time and then as they came: their positions. */
   count = 0
   /** The transaction that the sums are brought to. */

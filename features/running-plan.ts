@@ -53,11 +53,11 @@ export const Far = {
   amounts: 3,
   high: 4,
   low: 5,
-  /** NaN where they have to be looked for. */
-  min: 6,
-  max: 7,
-  squares: 8,
+  squares: 6,
 } as const
+
+/** float64s of a window whose least or greatest amount somebody asks for; NaN where they have to be looked for. */
+export const Extreme = { min: 0, max: 1, floats: 2 } as const
 
 /** float64s of each label window. */
 export const Labelled = {
@@ -80,7 +80,7 @@ export interface RunningColumn {
   readonly at: number
   /** Windows in which somebody asks for them, ascending. */
   readonly windows: readonly number[]
-  /** float64s of the counts, one for each window of the group. */
+  /** float64s of the counts, one for each of `windows`. */
   readonly countsAt: number
   /** Its place among the columns of all groups. */
   readonly list: number
@@ -91,8 +91,9 @@ export interface RunningGroup {
   readonly at: number
   readonly windowsAt: number
   readonly windowFloats: number
-  /** Windows whose least or greatest amount somebody asks for. */
+  /** Windows whose least or greatest amount somebody asks for, and where they stand. */
   readonly extremes: readonly number[]
+  readonly extremesAt: number
   readonly columns: readonly RunningColumn[]
   /** Per number of the group: time and value of the last record that has it. */
   readonly endsAt: number
@@ -124,16 +125,17 @@ export function planRunning(
     const windowFloats = Far.squares + (group.hasSquares ? 4 : 0)
     const at = take(Near.floats)
     const windowsAt = take(length * windowFloats)
-    const columns = group.distinct.map((column) => ({
-      column,
-      at: layout.columns[column]!.at,
-      windows: asked((of) => of.aggregate === 'distinct' && of.group === g && of.column === column),
-      countsAt: take(length),
-      list: lists++,
-    }))
+    const columns = group.distinct.map((column) => {
+      const windows = asked(
+        (of) => of.aggregate === 'distinct' && of.group === g && of.column === column,
+      )
+      const { at } = layout.columns[column]!
+      return { column, at, windows, countsAt: take(windows.length), list: lists++ }
+    })
     const extremes = asked((of) => isExtreme(of.aggregate) && of.group === g)
     const endsAt = take(group.numbers.length * endFloats)
-    return { group, at, windowsAt, windowFloats, extremes, columns, endsAt }
+    const extremesAt = take(extremes.length * Extreme.floats)
+    return { group, at, windowsAt, windowFloats, extremes, extremesAt, columns, endsAt }
   })
   const labelsAt = take(labels.length * Labelled.floats)
   return { groups: placed, labelsAt, labels, floats, lists }

@@ -3,7 +3,7 @@
 import type { DistinctSet } from './distinct.ts'
 import { timeOf } from './layout.ts'
 import type { Cursor } from './running-cursor.ts'
-import { bucketCount, type RunningColumn } from './running-plan.ts'
+import type { RunningColumn } from './running-plan.ts'
 
 /** In a record's link: a later record has its value, or it has none. */
 const superseded = 0xffff
@@ -12,6 +12,8 @@ export class RunningValues {
   readonly column: RunningColumn
   readonly #windowsMs: readonly number[]
   readonly #longestMs: number
+  /** By window: its place in the column's windows, or -1. */
+  readonly #placeOf: Int32Array
   /** Lists of the journal that lie before those of columns. */
   readonly #orders: number
 
@@ -19,12 +21,13 @@ export class RunningValues {
     this.column = column
     this.#windowsMs = windowsMs
     this.#longestMs = Math.max(...column.windows.map((w) => windowsMs[w]!))
+    this.#placeOf = Int32Array.from(windowsMs, (_, w) => column.windows.indexOf(w))
     this.#orders = orders
   }
 
   begin(cursor: Cursor): void {
     const buckets = this.#links(cursor) + cursor.capacity
-    cursor.halves.fill(0, buckets, buckets + bucketCount(cursor.capacity))
+    cursor.halves.fill(0, buckets, buckets + cursor.bucketMask + 1)
   }
 
   /** The record at that place in order of time counts from now on. It is new to the windows in which its value was not; `nowMs`: where they end. */
@@ -41,9 +44,9 @@ export class RunningValues {
     const before = this.#find(cursor, low, high, nowMs)
     const beforeMs = before < 0 ? -Infinity : timeOf(data, cursor.start + before * cursor.width)
     if (beforeMs > recordMs) return
-    for (const w of windows) {
-      const afterMs = nowMs - this.#windowsMs[w]!
-      if (recordMs > afterMs && beforeMs <= afterMs) floats[cursor.at + countsAt + w]!++
+    for (let k = 0; k < windows.length; k++) {
+      const afterMs = nowMs - this.#windowsMs[windows[k]!]!
+      if (recordMs > afterMs && beforeMs <= afterMs) floats[cursor.at + countsAt + k]!++
     }
     const bucket = this.#bucket(cursor, low)
     if (before >= 0) this.#unlink(halves, links, bucket, before)
@@ -55,13 +58,15 @@ export class RunningValues {
   leave(cursor: Cursor, w: number, index: number): void {
     const position = cursor.halves[cursor.order + index]!
     if (cursor.halves[this.#links(cursor) + position] === superseded) return
-    cursor.floats[cursor.at + this.column.countsAt + w]!--
+    cursor.floats[cursor.at + this.column.countsAt + this.#placeOf[w]!]!--
   }
 
   /** Writes the counts of the windows that somebody asks for, and which one holds the transaction's own value. */
   show(cursor: Cursor, low: number, high: number, nowMs: number, out: DistinctSet): void {
     const { windows, countsAt } = this.column
-    for (const w of windows) out.counts[w] = cursor.floats[cursor.at + countsAt + w]!
+    for (let k = 0; k < windows.length; k++) {
+      out.counts[windows[k]!] = cursor.floats[cursor.at + countsAt + k]!
+    }
     out.own = -1
     if ((low | high) === 0) return
     const latest = this.#find(cursor, low, high, nowMs)
@@ -101,12 +106,12 @@ export class RunningValues {
 
   #bucket(cursor: Cursor, low: number): number {
     const buckets = this.#links(cursor) + cursor.capacity
-    return buckets + (low & (bucketCount(cursor.capacity) - 1))
+    return buckets + (low & cursor.bucketMask)
   }
 
   /** Where its lists begin: a link for each record, then the chains. */
-  #links({ order, capacity }: Cursor): number {
-    const own = capacity + bucketCount(capacity)
+  #links({ order, capacity, bucketMask }: Cursor): number {
+    const own = capacity + bucketMask + 1
     return order + this.#orders * capacity + this.column.list * own
   }
 }

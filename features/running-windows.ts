@@ -1,7 +1,7 @@
 // The running sums of a group of windows: each has a head, its first record in order of time, and all end at the same one.
 import { isMet, nowhere, type RecordLayout, two32, wordOf } from './layout.ts'
 import type { Cursor } from './running-cursor.ts'
-import { endFloats, Far, Near, type RunningGroup } from './running-plan.ts'
+import { Extreme, endFloats, Far, Near, type RunningGroup } from './running-plan.ts'
 import { RunningValues } from './running-values.ts'
 import { addSquareLimbs, type WindowSums } from './window-sums.ts'
 
@@ -10,6 +10,9 @@ export class RunningWindows {
   readonly #layout: RecordLayout
   readonly #plan: RunningGroup
   readonly #windowsMs: Float64Array
+  readonly #hasMore: boolean
+  /** By window: its place in the plan's extremes, or -1. */
+  readonly #extremeOf: Int32Array
   /** By window: the columns whose different values are counted there. */
   readonly #valuesOf: readonly (readonly RunningValues[])[]
 
@@ -18,6 +21,9 @@ export class RunningWindows {
     this.#layout = layout
     this.#plan = plan
     this.#windowsMs = Float64Array.from(windowsMs)
+    const { hasLocation, numbers } = plan.group
+    this.#hasMore = hasLocation || numbers.length > 0
+    this.#extremeOf = Int32Array.from(windowsMs, (_, w) => plan.extremes.indexOf(w))
     this.values = plan.columns.map((column) => new RunningValues(column, windowsMs, orders))
     this.#valuesOf = windowsMs.map((_, w) =>
       this.values.filter(({ column }) => column.windows.includes(w)),
@@ -34,8 +40,11 @@ export class RunningWindows {
     for (let w = 0; w < this.#windowsMs.length; w++) {
       const far = this.#far(cursor, w)
       floats[far + Far.headMs] = Infinity
-      floats[far + Far.min] = Infinity
-      floats[far + Far.max] = -Infinity
+    }
+    for (let e = 0; e < this.#plan.extremes.length; e++) {
+      const extreme = this.#extreme(cursor, e)
+      floats[extreme + Extreme.min] = Infinity
+      floats[extreme + Extreme.max] = -Infinity
     }
     for (const values of this.values) values.begin(cursor)
     for (let n = 0; n < this.#plan.group.numbers.length; n++) {
@@ -81,7 +90,12 @@ export class RunningWindows {
     const { group, extremes } = this.#plan
     const near = cursor.at + this.#plan.at
     const nowMs = cursor.nowMs - group.delayMs
-    for (const w of extremes) this.#seek(cursor, this.#far(cursor, w))
+    for (let e = 0; e < extremes.length; e++) {
+      const extreme = this.#extreme(cursor, e)
+      this.#seek(cursor, extremes[e]!, extreme)
+      sums.min[extremes[e]!] = floats[extreme + Extreme.min]!
+      sums.max[extremes[e]!] = floats[extreme + Extreme.max]!
+    }
     for (let w = 0; w < this.#windowsMs.length; w++) {
       const far = this.#far(cursor, w)
       const count = floats[far + Far.count]!
@@ -90,8 +104,6 @@ export class RunningWindows {
       sums.amounts[w] = floats[far + Far.amounts]!
       sums.high[w] = floats[far + Far.high]!
       sums.low[w] = floats[far + Far.low]!
-      sums.min[w] = floats[far + Far.min]!
-      sums.max[w] = floats[far + Far.max]!
       sums.youngest[w] = nowMs - floats[near + Near.lastMs]!
       sums.oldest[w] = nowMs - floats[far + Far.headMs]!
       for (let limb = 0; limb < sums.squares.length; limb++) {
@@ -175,33 +187,52 @@ export class RunningWindows {
           floats[far + Far.head] = index
           floats[far + Far.headMs] = recordMs
         }
-        floats[far + Far.count]!++
-        this.#addAmount(floats, far, minor)
+        this.#count(floats, far, minor, 1)
       } else if (index <= head) floats[far + Far.head]!++
     }
     floats[near + Near.count]!++
     if (!isCounted) return
     if (recordMs > floats[near + Near.lastMs]!) floats[near + Near.lastMs] = recordMs
-    if (this.#plan.group.hasLocation) this.#locate(cursor, near, record, recordMs)
-    for (let n = 0; n < this.#plan.group.numbers.length; n++) {
-      const number = data.getFloat64(record + this.#plan.group.numbers[n]!, true)
+    if (!Number.isNaN(minor)) this.#compare(cursor, minor, nowMs, recordMs)
+    for (const values of this.values) values.enter(cursor, index, recordMs, nowMs)
+    if (this.#hasMore) this.#addMore(cursor, near, record, recordMs)
+  }
+
+  #count(floats: Float64Array, far: number, minor: number, by: 1 | -1): void {
+    floats[far + Far.count]! += by
+    if (Number.isNaN(minor)) return
+    floats[far + Far.amounts]! += by
+    if (minor < two32) floats[far + Far.low]! += by * minor
+    else {
+      const high = Math.floor(minor / two32)
+      floats[far + Far.high]! += by * high
+      floats[far + Far.low]! += by * (minor - high * two32)
+    }
+    if (this.#plan.group.hasSquares) addSquareLimbs(floats, far + Far.squares, minor, by)
+  }
+
+  #compare(cursor: Cursor, minor: number, nowMs: number, recordMs: number): void {
+    const { floats } = cursor
+    for (let e = 0; e < this.#plan.extremes.length; e++) {
+      if (recordMs <= nowMs - this.#windowsMs[this.#plan.extremes[e]!]!) continue
+      const extreme = this.#extreme(cursor, e)
+      if (minor < floats[extreme + Extreme.min]!) floats[extreme + Extreme.min] = minor
+      if (minor > floats[extreme + Extreme.max]!) floats[extreme + Extreme.max] = minor
+    }
+  }
+
+  /** What only some catalogs ask for. */
+  #addMore(cursor: Cursor, near: number, record: number, recordMs: number): void {
+    const { floats, data } = cursor
+    const { hasLocation, numbers } = this.#plan.group
+    if (hasLocation) this.#locate(cursor, near, record, recordMs)
+    for (let n = 0; n < numbers.length; n++) {
+      const number = data.getFloat64(record + numbers[n]!, true)
       const end = this.#end(cursor, n)
       if (Number.isNaN(number) || recordMs < floats[end]!) continue
       floats[end] = recordMs
       floats[end + 1] = number
     }
-    for (const values of this.values) values.enter(cursor, index, recordMs, nowMs)
-  }
-
-  #addAmount(floats: Float64Array, far: number, minor: number): void {
-    if (Number.isNaN(minor)) return
-    const high = minor < two32 ? 0 : Math.floor(minor / two32)
-    floats[far + Far.amounts]!++
-    floats[far + Far.high]! += high
-    floats[far + Far.low]! += minor - high * two32
-    if (minor < floats[far + Far.min]!) floats[far + Far.min] = minor
-    if (minor > floats[far + Far.max]!) floats[far + Far.max] = minor
-    if (this.#plan.group.hasSquares) addSquareLimbs(floats, far + Far.squares, minor, 1)
   }
 
   /** At the same ms the record with the greater ordinal is the later one, and it came later. */
@@ -221,8 +252,9 @@ export class RunningWindows {
     const { amount } = this.#layout
     let head = floats[far + Far.head]!
     const record = cursor.record(head)
-    floats[far + Far.count]!--
-    if (amount >= 0) this.#takeAmount(floats, far, data.getFloat64(record + amount, true))
+    const minor = amount >= 0 ? data.getFloat64(record + amount, true) : Number.NaN
+    this.#count(floats, far, minor, -1)
+    this.#miss(cursor, w, minor)
     for (const values of this.#valuesOf[w]!) values.leave(cursor, w, head)
     const end = floats[cursor.at + this.#plan.at + Near.count]!
     do head++
@@ -232,33 +264,36 @@ export class RunningWindows {
   }
 
   /** Where it was the least or greatest amount, that has to be looked for when somebody asks. */
-  #takeAmount(floats: Float64Array, far: number, minor: number): void {
-    if (Number.isNaN(minor)) return
-    const high = minor < two32 ? 0 : Math.floor(minor / two32)
-    floats[far + Far.amounts]!--
-    floats[far + Far.high]! -= high
-    floats[far + Far.low]! -= minor - high * two32
-    if (minor === floats[far + Far.min]) floats[far + Far.min] = Number.NaN
-    if (minor === floats[far + Far.max]) floats[far + Far.max] = Number.NaN
-    if (this.#plan.group.hasSquares) addSquareLimbs(floats, far + Far.squares, minor, -1)
+  #miss(cursor: Cursor, w: number, minor: number): void {
+    const e = this.#extremeOf[w]!
+    if (e < 0) return
+    const { floats } = cursor
+    const extreme = this.#extreme(cursor, e)
+    if (minor === floats[extreme + Extreme.min]) floats[extreme + Extreme.min] = Number.NaN
+    if (minor === floats[extreme + Extreme.max]) floats[extreme + Extreme.max] = Number.NaN
   }
 
-  #seek(cursor: Cursor, far: number): void {
+  #seek(cursor: Cursor, w: number, extreme: number): void {
     const { floats, data } = cursor
-    if (!Number.isNaN(floats[far + Far.min]!) && !Number.isNaN(floats[far + Far.max]!)) return
+    const isKnown = (at: number): boolean => !Number.isNaN(floats[extreme + at]!)
+    if (isKnown(Extreme.min) && isKnown(Extreme.max)) return
     const { mask } = this.#plan.group
     const { amount } = this.#layout
     const end = floats[cursor.at + this.#plan.at + Near.count]!
     let min = Infinity
     let max = -Infinity
-    for (let index = floats[far + Far.head]!; index < end; index++) {
+    for (let index = floats[this.#far(cursor, w) + Far.head]!; index < end; index++) {
       const record = cursor.record(index)
       if (!isMet(wordOf(data, record), mask)) continue
       const minor = data.getFloat64(record + amount, true)
       if (minor < min) min = minor
       if (minor > max) max = minor
     }
-    floats[far + Far.min] = min
-    floats[far + Far.max] = max
+    floats[extreme + Extreme.min] = min
+    floats[extreme + Extreme.max] = max
+  }
+
+  #extreme({ at }: Cursor, e: number): number {
+    return at + this.#plan.extremesAt + e * Extreme.floats
   }
 }

@@ -4,7 +4,7 @@ import type { EntityPlan } from './entity-plan.ts'
 import { kindMask, timeOf } from './layout.ts'
 import { Cursor } from './running-cursor.ts'
 import { RunningLabels } from './running-labels.ts'
-import { Head, type RunningPlan, State } from './running-plan.ts'
+import { bucketCount, Head, type RunningPlan, State } from './running-plan.ts'
 import { RunningWindows } from './running-windows.ts'
 import type { View } from './view.ts'
 
@@ -60,7 +60,19 @@ export class Running {
     }
     this.#open(view, floats, timeMs)
     if (!isBegun) this.#begin(first)
+    for (const windows of this.windows) windows.leave(this.cursor)
+    this.labels?.leave(this.cursor)
+    floats[at + Head.nowMs] = timeMs
+    floats[at + Head.missed] = 0
     return this.#take(end)
+  }
+
+  /**
+   * Takes in the record behind the view, mostly that of the transaction itself, while both are in the nearest cache. Only after
+   * `bring` gave true, and what it brought was read.
+   */
+  follow({ ordinal, count }: View): void {
+    if (count > ordinal) this.#take(this.cursor.floats[this.cursor.at + Head.end]! + 1)
   }
 
   #open(view: View, floats: Float64Array, timeMs: number): void {
@@ -73,6 +85,7 @@ export class Running {
     cursor.at = view.runningAt
     cursor.order = (view.runningAt + this.#running.floats) * 4
     cursor.capacity = view.runningCapacity
+    cursor.bucketMask = bucketCount(view.runningCapacity) - 1
     cursor.count = floats[cursor.at + Head.end]! - floats[cursor.at + Head.first]!
     cursor.nowMs = timeMs
   }
@@ -92,12 +105,10 @@ export class Running {
     this.labels?.begin(cursor)
   }
 
-  /** What fell out first, then the records up to position `end`, then those that time has reached. False where one is no transaction. */
+  /** Adds the records up to position `end`, then those that time has reached. False where one is no transaction. */
   #take(end: number): boolean {
-    const cursor = this.cursor
+    const { cursor } = this
     const { data, start, width, floats, at } = cursor
-    for (const windows of this.windows) windows.leave(cursor)
-    this.labels?.leave(cursor)
     for (let position = floats[at + Head.end]!; position < end; position++) {
       const record = start + position * width
       if ((data.getUint32(record + 4, true) & kindMask) !== 0) {
@@ -109,8 +120,6 @@ export class Running {
     for (const windows of this.windows) windows.reach(cursor)
     this.labels?.reach(cursor)
     floats[at + Head.end] = end
-    floats[at + Head.nowMs] = cursor.nowMs
-    floats[at + Head.missed] = 0
     return true
   }
 

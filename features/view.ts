@@ -15,6 +15,8 @@ export class View {
   base = 0
   /** The view is of records [0, ordinal): the record itself, if any, has this ordinal. */
   ordinal = 0
+  /** Records of the journal that lie in `data` now, those before `base` counted: the view's, and what came since. */
+  count = 0
   /** Sums of records [0, base); null when base is 0. */
   hops: Hops | null = null
   /**

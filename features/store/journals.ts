@@ -276,6 +276,7 @@ export class Journals {
     if (slab) this.#layouts.show(row[at + flagsAt]! & layoutMask, slab, out.start, out)
     out.base = base
     out.ordinal = ordinal
+    out.count = base + row[at + lengthAt]!
     const sum = this.#room.sums.get(row[at + sumsAt]!)
     out.hops = base === 0 ? null : (sum?.hops ?? noHops)
     out.hopsCached = sum?.cached ?? null

@@ -68,10 +68,11 @@ export class WholeJournals implements Views {
 
   view(handle: number, ordinal: number, out: View): void {
     const kinds = this.#plan.journals.length
-    const { bytes, width } = this.#journals[Math.floor(handle / kinds)]!
+    const { bytes, width, count } = this.#journals[Math.floor(handle / kinds)]!
     const plan = this.#plan.journals[handle % kinds]!
     out.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     out.ordinal = ordinal
+    out.count = count
     out.hopsCached = null
     out.hopsThrough = 0
     const boundary = Math.max(0, Math.floor(ordinal / plan.cap) - 2) * plan.cap
