@@ -220,6 +220,8 @@ export interface PipelineOptions {
   readonly calls?: { readonly kept: Answers; readonly log: Log }
   readonly onRow?: PipelineParts['onRow']
   readonly writesDecisions?: boolean
+  /** False leaves the values of features out of decisions. */
+  readonly hasFeatures?: boolean
   /** Since a batch was begun; infinite where nobody waits. */
   readonly challengersMs?: number
   readonly log?: Log
@@ -249,6 +251,7 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
       engineVersion,
       mode,
       source,
+      hasFeatures: options.hasFeatures ?? true,
     },
     clock,
     meter: meter ?? noMeter,

@@ -120,7 +120,7 @@ test('all faults come together, each with its line or its variable, expected and
     'weir.yaml:8: redis.command_timeout: expected a duration within 5ms…1m, found "5d"',
     'weir.yaml:9: log.level: expected one of debug, info, warn, error, silent, found "eror" (did you mean error?)',
     'weir.yaml:10: held_bytes_max: expected one of source, catalog, models, models_folder, rollout_by, policy, scoring, ' +
-      'hash_key, hash_key_file, kafka, redis, budget, admin, http, log, found held_bytes_max (did you mean redis.held_bytes_max?)',
+      'decisions, hash_key, hash_key_file, kafka, redis, budget, admin, http, log, found held_bytes_max (did you mean redis.held_bytes_max?)',
     'weir.yaml:11: http: expected a section with host, port, socket, stand_in, waiting_max, horizon, answer_bytes_max, backlog_bytes_max, request_timeout, found 8080',
     'environment variable WEIR_BUDGET_BATCH_MAX: budget.batch_max: expected a whole number of transactions from 1 to 256, found "1000"',
   ])

@@ -97,6 +97,15 @@ export const settings = {
       { min: 1, max: 256 },
     ),
   },
+  decisions: {
+    features: choice(
+      {
+        initial: 'all',
+        help: 'What decisions say of their features: the value of each, or none, which halves a decision of the shipped catalog. Evidence has its values either way. A replay that is compared byte for byte needs the same.',
+      },
+      ['all', 'none'],
+    ),
+  },
   hashKey: secret(
     {
       initial: null,

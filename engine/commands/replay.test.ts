@@ -30,8 +30,12 @@ function read(name: string): string {
   return readFileSync(join(folder, name), 'utf8')
 }
 
-function run(text: string, stop?: AbortSignal): Promise<CommandRun> {
-  return runCommand(text.split(' '), [command(replayLine, runReplay)], folder, {}, stop)
+function run(
+  text: string,
+  stop?: AbortSignal,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<CommandRun> {
+  return runCommand(text.split(' '), [command(replayLine, runReplay)], folder, environment, stop)
 }
 
 /** Of a history: what came, in which shape. */
@@ -96,6 +100,20 @@ describe('results', () => {
     assert.equal(decision['mode'], 'replay')
     assert.equal('latency_us' in decision, false)
     assert.deepEqual(decision['source'], { name: 'file', partition: 0, offset: 0 })
+  })
+
+  test('decisions without the values of features are the same in all else, and a replay still computes them', async () => {
+    await run(`${generated} --decisions-out all-d.jsonl --features-out all-f.csv`)
+    const environment = { WEIR_DECISIONS_FEATURES: 'none' }
+    await run(
+      `${generated} --decisions-out no-d.jsonl --features-out no-f.csv`,
+      undefined,
+      environment,
+    )
+    const [all, none] = [read('all-d.jsonl'), read('no-d.jsonl')]
+    assert.equal(none, all.replace(/"features":\{"amount[^}]*\}/g, '"features":{}'))
+    assert.match(none, /"features":\{\}/)
+    assert.equal(read('no-f.csv'), read('all-f.csv'))
   })
 
   test('features in CSV: transaction_id first, then each by name; a row for each decided transaction, in order of input', async () => {

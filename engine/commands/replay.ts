@@ -112,6 +112,7 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
     hashKey: openHashKey(context, true),
     mode: 'replay',
     source: name,
+    hasFeatures: context.loaded.config.decisions.features === 'all',
     clock: null,
     onRow:
       features &&

@@ -206,6 +206,7 @@ async function assembleSidecar(
     hashKey,
     mode: 'serve',
     source,
+    hasFeatures: loaded.config.decisions.features === 'all',
     clock,
     meter: metrics,
     challengersMs: budget.challengersMs,

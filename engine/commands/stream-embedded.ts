@@ -48,6 +48,7 @@ export async function runEmbedded(options: EmbeddedOptions, context: Context): P
     hashKey: openHashKey(context, true),
     mode: 'stream',
     source: open.name,
+    hasFeatures: context.loaded.config.decisions.features === 'all',
     clock,
   })
   const tally = new OutcomeTally()

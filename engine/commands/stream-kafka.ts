@@ -94,6 +94,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     hashKey,
     mode: 'stream',
     source: kafka.transactions,
+    hasFeatures: loaded.config.decisions.features === 'all',
     clock,
     meter: watch.meter,
     calls: { kept: store.answers(loaded.config.http.horizonMs), log },

@@ -32,6 +32,8 @@ export interface Deciders {
   readonly mode: 'stream' | 'replay' | 'serve' | 'bench'
   /** Name of the source: a topic, or `file`. */
   readonly source: string
+  /** False leaves the values of features out, but for those in evidence. */
+  readonly hasFeatures?: boolean
 }
 
 /** What one transaction's decision says beyond its features. Owned by the pipeline, filled again per row. */
@@ -110,9 +112,8 @@ export class DecisionWriter {
     deciders: Deciders,
   ) {
     this.#featureNames = features.map((feature) => JSON.stringify(feature.name))
-    this.#featureTexts = this.#featureNames.map((name, i) =>
-      featureText(`${i === 0 ? '' : ','}${name}:`),
-    )
+    const written = deciders.hasFeatures === false ? [] : this.#featureNames
+    this.#featureTexts = written.map((name, i) => featureText(`${i === 0 ? '' : ','}${name}:`))
     this.#ordinalKeys = entityKinds.map((kind) => `${JSON.stringify(kind)}:`)
     this.#scoring = scoring
     const { seats } = scoring.lineup
