@@ -222,6 +222,10 @@ export class Encoder {
   }
 }
 
+// Buffer's own way makes an object of each number.
+const double = new Float64Array(1)
+const doubleBytes = new Uint8Array(double.buffer)
+
 /** Values one after another, each text with its length first, so that no two lists look alike. They lie where they are hashed. */
 class TextBuffer {
   bytes = messageRoom(textBytes)
@@ -238,7 +242,8 @@ class TextBuffer {
 
   number(value: number): void {
     this.#reserve(8)
-    this.length = this.bytes.writeDoubleLE(value, this.length)
+    double[0] = value
+    for (let i = 0; i < 8; i++) this.bytes[this.length++] = doubleBytes[i]!
   }
 
   raw(bytes: Uint8Array): void {
@@ -252,15 +257,25 @@ class TextBuffer {
   add(text: string | null): void {
     if (text === null) {
       this.#reserve(4)
-      this.length = this.bytes.writeUInt32LE(0xffffffff, this.length)
+      this.#size(0xffffffff)
+      this.length += 4
       return
     }
     this.#reserve(4 + text.length * 3)
     const from = this.length + 4
     const end = text.length <= 48 ? this.#ascii(text, from) : -1
     const written = end >= 0 ? end - from : this.bytes.write(text, from, 'utf8')
-    this.bytes.writeUInt32LE(written, this.length)
+    this.#size(written)
     this.length = from + written
+  }
+
+  /** In four bytes, the least significant first. */
+  #size(value: number): void {
+    const { bytes, length } = this
+    bytes[length] = value
+    bytes[length + 1] = value >>> 8
+    bytes[length + 2] = value >>> 16
+    bytes[length + 3] = value >>> 24
   }
 
   /** Copies short ASCII text without a native call; -1 where it is not ASCII. */

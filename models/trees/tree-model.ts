@@ -48,6 +48,8 @@ export class TreeModel implements OnTrial {
   /** Null once closed. */
   #walker: Walker | null
   #isBusy = false
+  /** Awaited while busy, until the caller has gone on: what is refused at once must not depend on who computes. */
+  readonly #gone = Promise.resolve()
 
   constructor(plan: TreePlan) {
     const { manifest, hash, ensemble, layout, expectations, rowMax } = plan
@@ -70,17 +72,25 @@ export class TreeModel implements OnTrial {
 
   async score(count: number, out: Float64Array): Promise<void> {
     assert(count > 0 && count <= this.rowMax && count <= out.length, `cannot score ${count} rows`)
-    await this.#alone((walker) => {
+    const walker = this.#begin()
+    try {
       const margins = walker.walk(this.#bits, count)
       for (let row = 0; row < count; row++) out[row] = this.#scoreOf(margins[row]!)
-    })
+      await this.#gone
+    } finally {
+      this.#isBusy = false
+    }
   }
 
   async explain(rows: Float32Array, count: number, out: Float64Array): Promise<void> {
     assertExplainable(this, rows, count, out)
-    await this.#alone(() => {
+    this.#begin()
+    try {
       this.#paths.explain(rows, count, out)
-    })
+      await this.#gone
+    } finally {
+      this.#isBusy = false
+    }
   }
 
   close(): Promise<void> {
@@ -88,16 +98,10 @@ export class TreeModel implements OnTrial {
     return Promise.resolve()
   }
 
-  /** Busy until the caller has gone on: what is refused at once must not depend on who computes. */
-  async #alone(work: (walker: Walker) => void): Promise<void> {
+  #begin(): Walker {
     assert(!this.#isBusy, 'one call at a time: the rows of the first would be overwritten')
     if (this.#walker === null) throw new ModelError(`${this.name} ${this.version} is closed`)
     this.#isBusy = true
-    try {
-      work(this.#walker)
-      await Promise.resolve()
-    } finally {
-      this.#isBusy = false
-    }
+    return this.#walker
   }
 }
