@@ -8,13 +8,14 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { processEnvironment } from '../../engine/config.ts'
 
 const run = promisify(execFile)
 const sources = fileURLToPath(import.meta.resolve('#root/bench/peers/java'))
 
 /** A class path for Java with everything in it. Rejects with what to install. */
 export async function peersClassPath(): Promise<string> {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'weir')
+  const cache = join(processEnvironment()['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'weir')
   const folder = join(cache, `peers-${hashOf(sources)}`)
   if (!existsSync(join(folder, 'complete'))) await build(cache, folder)
   return `${join(folder, 'target', 'classes')}:${join(folder, 'lib', '*')}`

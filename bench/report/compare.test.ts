@@ -56,6 +56,17 @@ test('bytes are compared as they are; the same is the same', () => {
   assert.deepEqual([one?.ratio, one?.verdict, one?.isCalibrated], [1, 'same', false])
 })
 
+test('latencies that the stalls of the machine may have made are no claim', () => {
+  const stalls = { p50Us: 0, p99Us: 900, p999Us: 2000, maxUs: 3000 }
+  const stalled = (values: readonly number[]) =>
+    side('p99_us', values).map((one) => ({
+      ...one,
+      runs: one.runs.map((run) => ({ ...run, stalls })),
+    }))
+  const [one] = compare(stalled([2000, 2010, 2020]), stalled([1000, 1010, 1020]))
+  assert.deepEqual([one?.verdict, one?.why], ['no claim', 'stalls of 900 µs'])
+})
+
 test('void runs and variants of one side only are left out', () => {
   const before = side('cpu_us', [1, 1, 1])
   const after = [

@@ -2,7 +2,7 @@
 // ranges of both sides overlap, or one side has too few runs.
 import type { Past, Run } from '../results.ts'
 import { measuresOf, soundRuns } from '../results.ts'
-import { kindOf, median, runsMin } from './statistics.ts'
+import { figureOf, kindOf, median, runsMin } from './statistics.ts'
 import { show, words } from './words.ts'
 
 export interface Comparison {
@@ -42,7 +42,7 @@ function compareMeasure(measure: string, base: Side, now: Side): Comparison {
     run.measures[measure]! / (isCalibrated ? run.calibrationUs! : 1)
   const [before, after] = [runsBefore.map(valueOf), runsNow.map(valueOf)]
   const ratio = ratioOf(median(after), median(before))
-  const why = doubt(before, after)
+  const why = doubt(before, after) ?? stallsOf(measure, base) ?? stallsOf(measure, now)
   const raw = (runs: readonly Run[]): number => median(runs.map((run) => run.measures[measure]!))
   return {
     name: now.name,
@@ -63,6 +63,12 @@ function doubt(before: readonly number[], after: readonly number[]): string | nu
   const isApart =
     Math.max(...before) < Math.min(...after) || Math.max(...after) < Math.min(...before)
   return isApart ? null : 'the ranges overlap'
+}
+
+/** Latencies that the machine's own stalls may have made are no one's. */
+function stallsOf(measure: string, side: Side): string | null {
+  const refusal = figureOf(side, measure)?.refusal ?? null
+  return refusal?.startsWith('stalls') === true ? refusal : null
 }
 
 function ratioOf(now: number, base: number): number {

@@ -61,7 +61,7 @@ test('a stranger finds machine, versions, goals, the rule, each benchmark and th
   )
   for (const part of [
     /^# Results/,
-    /Machine: EPYC, 2 cores.*Node v20\.20\.2 with --x; ioredis 6\.0\.0/,
+    /Machine: EPYC, 2 cores.*Node v20\.20\.2 with --x\. With ioredis 6\.0\.0\./,
     /\[peers\]\(#peers\)/,
     /\| the same with the default catalog .* \| 50,000 \| met \|/,
     /within 5 %/,
@@ -73,6 +73,21 @@ test('a stranger finds machine, versions, goals, the rule, each benchmark and th
     assert.match(text, part)
   }
   assert.equal(text.match(/^## peers$/gm)?.length, 1)
+})
+
+test('what was measured with other versions than the newest says so', () => {
+  const old = { ...thrice('replay', { cpu_us: 1 }), date: '2026-01-01', versions: { ioredis: '5' } }
+  const text = page(thrice('pipeline', { cpu_us: 1 }), old)
+  assert.match(text, /With ioredis 6\.0\.0\./)
+  assert.match(text, /Commit abc1234, 2026-01-01, 3 runs; with ioredis 5\./)
+  assert.match(text, /One instant in a hundred had to wait 3,000 µs/)
+  assert.match(text, /Commit abc1234, 2026-11-26, 3 runs\./)
+})
+
+test('a goal that is missed says where the time goes', () => {
+  const slow = thrice('sidecar/400', { p50_ratio_tcp: 3 })
+  assert.match(page(slow), /Missed, and where the time goes:\n\n- sidecar’s p50/)
+  assert.ok(!page(thrice('sidecar/400', { p50_ratio_tcp: 2 })).includes('Missed, and'))
 })
 
 test('curves are tables, a point a row', () => {

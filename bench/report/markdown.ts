@@ -42,11 +42,12 @@ export function formatPage(
     ...(missing === null ? [] : [missing, '']),
     ...plots.filter(({ benchmark }) => benchmark === null).flatMap(plotLines),
   ]
+  const usual = versionsOf(newest(results.variants))
   for (const benchmark of benchmarks) {
     lines.push(`## ${benchmark}`, '')
     lines.push(...plots.filter((plot) => plot.benchmark === benchmark).flatMap(plotLines))
     const own = results.variants.filter(({ name }) => benchmarkOf(name) === benchmark)
-    lines.push(...own.flatMap((variant) => variantLines(variant, benchmark)))
+    lines.push(...own.flatMap((variant) => variantLines(variant, benchmark, usual)))
   }
   lines.push(...invitation)
   return lines.join('\n')
@@ -63,19 +64,38 @@ function benchmarkOf(name: string): string {
 
 function machineLine({ machine, flags, variants }: Results): string {
   const { cpu, cores, memoryGiB, kernel, node } = machine
-  const newest = variants.reduce<VariantResult | null>(
-    (best, one) => (best === null || one.date > best.date ? one : best),
-    null,
-  )
-  const versions = Object.entries(newest?.versions ?? {}).map(
-    ([name, version]) => `${name} ${version}`,
-  )
   const calibration = variants.flatMap(({ runs }) => runs.flatMap((run) => run.calibrationUs ?? []))
   const unit =
     calibration.length === 0
-      ? ''
-      : ` One unit of the calibration kernel took ${show(median(calibration))} CPU-µs (${show(Math.min(...calibration))} … ${show(Math.max(...calibration))}).`
-  return `Machine: ${cpu}, ${cores} cores (shared), ${memoryGiB} GiB, Linux ${kernel}, Node ${node} with ${flags.join(' ')}; ${versions.join(', ')}.${unit}`
+      ? []
+      : [
+          `One unit of the calibration kernel took ${show(median(calibration))} CPU-µs (${show(Math.min(...calibration))} … ${show(Math.max(...calibration))}).`,
+        ]
+  const stalls = variants.flatMap(({ runs }) => runs.flatMap((run) => run.stalls?.p99Us ?? []))
+  const floor =
+    stalls.length === 0
+      ? []
+      : [
+          `One instant in a hundred had to wait ${show(median(stalls))} µs for the processor (${show(Math.min(...stalls))} … ${show(Math.max(...stalls))}).`,
+        ]
+  return [
+    `Machine: ${cpu}, ${cores} cores (shared), ${memoryGiB} GiB, Linux ${kernel}, Node ${node} with ${flags.join(' ')}.`,
+    `With ${versionsOf(newest(variants))}.`,
+    ...unit,
+    ...floor,
+  ].join(' ')
+}
+
+function newest(variants: readonly VariantResult[]): VariantResult | null {
+  return variants.reduce<VariantResult | null>(
+    (best, one) => (best === null || one.date > best.date ? one : best),
+    null,
+  )
+}
+
+function versionsOf(variant: VariantResult | null): string {
+  const list = Object.entries(variant?.versions ?? {}).map((pair) => pair.join(' '))
+  return list.length === 0 ? 'versions that were not noted' : list.join(', ')
 }
 
 function contents(benchmarks: readonly string[]): string[] {
@@ -88,7 +108,7 @@ function rule(): string[] {
     'Each variant ran in fresh processes, in rounds whose order was reversed every other time. The number in a table is the median of its runs, and it stands there',
     `only if there were at least ${runsMin} of them and each lies near enough to it: ${kinds.map(({ name, deviationMax }) => `${name} within ${deviationMax * 100} %`).join(', ')}.`,
     `Otherwise there is only the range. Before each run a process that does nothing but look at the clock tells how long this machine keeps it from running; a latency is claimed only where`,
-    `those stalls, at the same share of instants, are at most ${stallShareMax} of it. Runs in which an answer was wrong, or the generator of load was late, are void: they are told and count nowhere.`,
+    `those stalls, at the same share of instants, are at most ${stallShareMax * 100} % of it. Runs in which an answer was wrong, or the generator of load was late, are void: they are told and count nowhere.`,
   ]
 }
 
@@ -96,11 +116,18 @@ function plotLines({ path, title }: PagePlot): string[] {
   return [`![${title}](${path})`, '', `${title}.`, '']
 }
 
-function variantLines(variant: VariantResult, benchmark: string | null): string[] {
+/** `usual`: the versions that the head of the page has told. */
+function variantLines(
+  variant: VariantResult,
+  benchmark: string | null,
+  usual = versionsOf(variant),
+): string[] {
   const { name, about, commit, date, runs } = variant
   const sound = soundRuns(variant)
+  const versions = versionsOf(variant)
+  const others = versions === usual ? '' : `; with ${versions}`
   const heading = name === benchmark ? [] : [benchmark === null ? `## ${name}` : `### ${name}`, '']
-  const ran = `Commit ${commit}, ${date}, ${sound.length} ${sound.length === 1 ? 'run' : 'runs'}.`
+  const ran = `Commit ${commit}, ${date}, ${sound.length} ${sound.length === 1 ? 'run' : 'runs'}${others}.`
   return [
     ...heading,
     about,
