@@ -3,6 +3,7 @@
 import type { Assembly } from '../../engine/assemble.ts'
 import type { Message, Outcome } from '../../engine/core/ports.ts'
 import { HandJournals } from '../../features/hand-journals.ts'
+import type { Plan } from '../../features/plan.ts'
 import { Kind, Transaction } from '../../features/transaction.ts'
 
 /** As much of a decision as is looked at. */
@@ -80,4 +81,35 @@ export class Audit {
     }
     return null
   }
+}
+
+/** A row as the fold left it, and which of its features it says are approximate. */
+export interface KeptRow {
+  readonly features: Float64Array
+  readonly marks: Uint8Array
+}
+
+/** The same for rows of features, by their place in `transactions`: all that were ever observed, in order, none of them twice. */
+export function rowFaults(
+  plan: Plan,
+  transactions: readonly Transaction[],
+  sample: ReadonlyMap<number, KeptRow>,
+): string[] {
+  const journals = new HandJournals(plan.features, plan.schema)
+  const faults: string[] = sample.size === 0 ? ['expected rows to compare, found none'] : []
+  for (const [at, transaction] of transactions.entries()) {
+    const record = journals.record(transaction)
+    const row = faults.length < faultsMax ? sample.get(at) : undefined
+    for (const [f, feature] of row === undefined ? [] : plan.features.entries()) {
+      if (feature.entity === null || row!.marks[f] === 1) continue
+      const hand = journals.of(feature.entity, transaction.tenant, record)
+      const expected = hand?.value(feature).value ?? Number.NaN
+      const found = row!.features[f]
+      if (!Object.is(found, expected)) {
+        faults.push(`${transaction.id}: ${feature.name}: expected ${expected}, found ${found}`)
+      }
+    }
+    journals.add(transaction.tenant, record)
+  }
+  return faults
 }

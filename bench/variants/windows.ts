@@ -14,12 +14,15 @@ import { makeRandom } from '../../features/testing/random-transactions.ts'
 import type { RedisClient } from '../../features/testing/redis-client.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import { Transaction, type TransactionSchema } from '../../features/transaction.ts'
+import { type KeptRow, rowFaults } from '../ledger/audit.ts'
 import { processUsage } from '../usage.ts'
 import { tell } from '../variant.ts'
 import { benchHashKey, makeMessages } from '../workload.ts'
 
 const [kind = 'stages', heldText = String(2 ** 30)] = process.argv.slice(2)
 const hourMs = 3_600_000
+/** Rows that are computed again by hand. */
+const checkEvery = 997
 
 const schema: TransactionSchema = {
   entities: ['card', 'merchant'],
@@ -41,9 +44,12 @@ class Run {
   readonly #batch: Observation
   readonly #features: Float64Array
   readonly #marks: Uint8Array
+  readonly #plan: Plan
+  readonly #sample = new Map<number, KeptRow>()
   #offset = 0
 
   constructor(plan: Plan, store: Store, batchRows: number) {
+    this.#plan = plan
     this.#store = store
     this.#encoder = new Encoder(plan, benchHashKey)
     this.#fold = new Fold(plan)
@@ -71,6 +77,7 @@ class Run {
       for (let row = 0; row < batch.count; row++) {
         const transaction = transactions[first + row]!
         this.#fold.fill(transaction, row, batch, this.#store, this.#features, 0, this.#marks, 0)
+        if (batch.offset[row]! % checkEvery === 0) this.#keep(batch.offset[row]!)
       }
       const folded = process.cpuUsage()
       this.#store.release(batch)
@@ -78,6 +85,16 @@ class Run {
       this.foldUs += usBetween(observed, folded)
       this.rows += batch.count
     }
+  }
+
+  /** What is wrong in a sample of the rows of `transactions`: all that were ever added. */
+  faults(transactions: readonly Transaction[]): string[] {
+    return rowFaults(this.#plan, transactions, this.#sample)
+  }
+
+  #keep(at: number): void {
+    const row = { features: this.#features.slice(), marks: this.#marks.slice() }
+    this.#sample.set(at, row)
   }
 
   /** CPU-µs a transaction since the last time. */
@@ -91,8 +108,9 @@ class Run {
 }
 
 const runs = { stages, growth, hot, million }
+const faults: string[] = []
 const result = await runs[kind as keyof typeof runs]()
-tell({ measures: result })
+tell({ measures: result, void: faults })
 
 /** Four entities, 51 features, the generator's mix; calls of 16. */
 async function stages(): Promise<Record<string, number>> {
@@ -113,6 +131,7 @@ async function stages(): Promise<Record<string, number>> {
   const after = store.stats()
   const reads = after.journalReads - before.journalReads
   const keys = Number(await client.call('DBSIZE'))
+  faults.push(...run.faults(transactions))
   const usedBytes = (await usedMemory(client)) - emptyBytes
   await store.close()
   client.close()
@@ -140,6 +159,7 @@ async function growth(): Promise<Record<string, number>> {
     run.take()
     await run.add(steady.slice(90_000))
     result[`cpu_us_windows_of_${window}`] = run.take().both
+    faults.push(...run.faults(steady))
   }
   result['ratio'] = result['cpu_us_windows_of_30d']! / result['cpu_us_windows_of_1h']!
   return result
@@ -160,6 +180,7 @@ async function hot(): Promise<Record<string, number>> {
     run.take()
     await run.add(transactions.slice(150_000))
     result[`cpu_us_with_${share * 100}_percent_at_one_merchant`] = run.take().both
+    faults.push(...run.faults(transactions))
   }
   const [none, some] = Object.values(result)
   return { ...result, ratio: some! / none! }
