@@ -119,12 +119,17 @@ async function compare(
     return point
   })
   const at = `at_${Math.round(share * 100)}_percent`
-  for (const measure of ['p50_us', 'p99_us', 'p999_us'] as const) {
-    for (const [which, engine] of [echo, weir].entries()) {
-      measures[`${engine.name}_${at}_${measure}`] = points[which]![measure]!
+  const [floor, ours] = points
+  for (const [measure, value] of Object.entries(ours!)) {
+    if (measure.endsWith('_per_decision') || measure.startsWith('engine_')) {
+      measures[`${measure}_${at}`] = value
     }
-    const ratio = points[1]![measure]! / points[0]![measure]!
-    measures[`${measure.replace('_us', '')}_ratio_${at}`] = ratio
+  }
+  for (const quantile of ['p50', 'p99', 'p999']) {
+    const [ofEcho, ofWeir] = [floor, ours].map((point) => point![`${quantile}_us`]!)
+    measures[`echo_${quantile}_us_${at}`] = ofEcho!
+    measures[`weir_${quantile}_us_${at}`] = ofWeir!
+    measures[`${quantile}_ratio_${at}`] = ofWeir! / ofEcho!
   }
   measures[`${weir.name}_${at}_engine_p99_us`] = points[1]!['engine_p99_us']!
 }
