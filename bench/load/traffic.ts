@@ -21,6 +21,8 @@ export interface Sendable {
 
 /** The longest window of the default catalog. */
 const longestWindowSeconds = 30 * 86_400
+/** As online acquirers see it: a run of some seconds then has a burst or two of cards that are tried. */
+const fraudShare = 0.01
 const rowsMax = 100_000_000
 
 /** Without end. */
@@ -33,7 +35,8 @@ export function* traffic(of: Traffic, partitions: number): Generator<Sendable, v
 
 /** So many transactions fill thirty days; cards grow with them, and each lives as always. */
 function* generated(history: number): Generator<[string, string], void> {
-  const parameters = atRate(defaultParameters, history / longestWindowSeconds)
+  const fraud = { ...defaultParameters.fraud, share: fraudShare }
+  const parameters = atRate({ ...defaultParameters, fraud }, history / longestWindowSeconds)
   for (const { row } of generate({ ...parameters, rows: rowsMax })) yield [row.card, writeRow(row)]
 }
 
