@@ -1,5 +1,5 @@
-// From when a transaction was due to when a reader of committed records has its decision: an engine on one partition, beside an
-// echo with Weir's client and one with Java's, at a rate that all hold.
+// From when a transaction was due to when a reader of committed records has its decision: an engine on one partition, behind an
+// echo with Weir's client on the same broker, at a rate that all hold.
 // Usage: latency.js <setup> <history> <rate> <seconds>. Prints one line of JSON.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
