@@ -38,10 +38,13 @@ function linearity(): string[] {
 }
 
 function lineOf(variant: VariantResult, side: string): string {
-  const cells = [1, 2, 4].map((size) => {
-    const figure = figureOf(variant, `${side}_cpu_us_per_decision_of_${size}`)
-    return figure === null ? '' : figure.median.toFixed(1)
+  const figures = [1, 2, 4].flatMap((size) => {
+    return figureOf(variant, `${side}_cpu_us_per_decision_of_${size}`) ?? []
   })
+  const cells = figures.map(({ median }) => median.toFixed(1))
+  const refusal = figures.find((figure) => figure.refusal !== null)?.refusal
   const { name, runs, date, commit } = variant
-  return `| ${name}, ${side} | ${cells.join(' | ')} | ${runs.length} run${runs.length === 1 ? '' : 's'}, ${date}, ${commit} |`
+  const from = `${runs.length} run${runs.length === 1 ? '' : 's'}, ${date}, ${commit}`
+  const claim = refusal === undefined ? from : `no claim (${refusal}): ${from}`
+  return `| ${name}, ${side} | ${cells.join(' | ')} | ${claim} |`
 }
