@@ -115,3 +115,15 @@ export class RunningValues {
     return order + this.#orders * capacity + this.column.list * own
   }
 }
+
+// Different values of a window are its records that no later one supersedes, that is, has the same value:
+//
+//   order:      a1  b2  a3  │ c4  a5  b6 │        3 in the window: c4, a5, b6
+//   superseded:  *   *   *                        a chain per bucket of hashes links the others: b6 → c4, a5
+//
+//   enter: the value's latest record before is found in its chain and superseded. The window has one value more if that record
+//          was not in it. A late record with a later one of its value is superseded at once.
+//   leave: the window has one value less if the record is not superseded; else the later one, which has not left, stands for it.
+//
+// So a record costs one look into a chain, however many windows there are. Records that have left the longest window are
+// dropped from chains when a look comes by.

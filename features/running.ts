@@ -139,3 +139,20 @@ export class Running {
     this.labels?.insert(cursor, index, record, recordMs)
   }
 }
+
+// A journal's records in order of time (`order`: by time, then as they came), and the windows of a group over them:
+//
+//                             head of 7d          head of 1d   head of 1h         near
+//   order:   r0  r1  r2  r3  │ r4  r5  r6  r7  r8 │ r9  r10 r11 │ r12 r13 r14 r15 │ r16
+//            left both       └──────────── counted in 7d ──────────────────────────┘ not reached yet: later than
+//                                                 └──── counted in 1d ─────────────┘ the transaction, or younger
+//                                                               └─ counted in 1h ──┘ than the group's delay
+//
+// For the next transaction, which must not be an earlier one, every head first passes what has left (`leave`), a record that
+// came is put at its place (`insert`), and near passes what is reached (`reach`). A record that came late is put in the
+// middle; heads and near behind it move on by one, and it counts at once where it lies between them. Whole numbers are
+// added and taken out, so the sums are those of the records between head and near, whatever the way there.
+//
+// Whatever else happens, the fold reads the records as if there were no running sums: an earlier transaction (late, or
+// again), a view that is older than what was taken in, a reversal, decline or label message in the exact tail, a journal
+// that has moved or was compacted. `first` is where the exact tail begins; when it moves on, the sums begin anew.

@@ -9,10 +9,8 @@ import { classBytes, classesMax, type Slab } from './slabs.ts'
 export const layoutShift = 6
 /** Longer journals have an index of their records at the end of their block; in shorter ones a scan is faster. */
 const scannedMax = 8
-/** From so many records on sums are kept: fewer are read as fast. */
+/** From so many records on sums are kept, of blocks and running ones: fewer are read as fast. */
 const summedMin = 64
-/** From so many on running sums are kept: fewer are read as fast as the sums are brought on. */
-const runningMin = 40
 /** An entry has sixteen bits for a record's position. */
 const indexedMax = 0xfffe
 
@@ -151,8 +149,9 @@ export class Layouts {
     for (let size = 8; size <= 1 << 17; size *= 2) {
       const index = bytes - size * 4
       const most = Math.floor(index / plan.width)
-      const sumBytes = plan.blockFloats > 0 && most >= summedMin ? plan.blockFloats * 8 : 0
-      const isRunning = most >= runningMin && plan.runningBytes(most) > 0
+      const isSummed = most >= summedMin
+      const sumBytes = isSummed ? plan.blockFloats * 8 : 0
+      const isRunning = isSummed && plan.runningBytes(most) > 0
       const sumsOf = (records: number): number => Math.floor(records / blockRecords) * sumBytes
       const runningOf = (records: number): number => (isRunning ? plan.runningBytes(records) : 0)
       const capacity = greatest(most, (records) => {

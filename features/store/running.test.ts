@@ -13,7 +13,7 @@ import { randomTransactions } from '../testing/random-transactions.ts'
 import { View } from '../view.ts'
 import { MemoryStore } from './memory.ts'
 
-test('journals that grow, move and are compacted give what whole ones give, with running sums from 24 records on', async () => {
+test('journals that grow, move and are compacted give what whole ones give, with running sums where they are longer', async () => {
   const features = everyFeature(['3s', '13s', '29s'])
   const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
   const plan = new Plan(catalog, everySchema, { caps: { card: 64, merchant: 100 } })

@@ -207,6 +207,6 @@ export const mutants: readonly Mutant[] = [
     to: 'if (running > 0 && slab.floats[(block >>> 3) + running] !== 2)',
     test: inStore,
     title:
-      'journals that grow, move and are compacted give what whole ones give, with running sums from 24 records on',
+      'journals that grow, move and are compacted give what whole ones give, with running sums where they are longer',
   },
 ]
