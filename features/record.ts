@@ -157,7 +157,8 @@ export class Encoder {
     text.add(transaction.entities[this.#plan.schema.primary] ?? null)
     text.add(transaction.id)
     if (transaction.kind !== Kind.transaction) {
-      text.number(transaction.atMs)
+      doubles[0] = transaction.atMs
+      text.doubles(1)
       text.byte(transaction.verdict)
     }
     this.#sip.hash64(text.bytes, text.length)
@@ -209,11 +210,12 @@ export class Encoder {
     const text = this.#text
     text.clear()
     text.byte(transaction.kind)
-    text.number(transaction.timeMs)
-    text.number(transaction.amountMinor)
-    text.number(transaction.latitude)
-    text.number(transaction.longitude)
-    if (transaction.kind !== Kind.transaction) text.number(transaction.atMs)
+    doubles[0] = transaction.timeMs
+    doubles[1] = transaction.amountMinor
+    doubles[2] = transaction.latitude
+    doubles[3] = transaction.longitude
+    doubles[4] = transaction.atMs
+    text.doubles(transaction.kind === Kind.transaction ? 4 : 5)
     // No iterators: what is allocated here is allocated for every transaction.
     const { entities, fields } = transaction
     for (let e = 0; e < entities.length; e++) text.add(entities[e]!)
@@ -222,9 +224,9 @@ export class Encoder {
   }
 }
 
-// Buffer's own way makes an object of each number.
-const double = new Float64Array(1)
-const doubleBytes = new Uint8Array(double.buffer)
+// Numbers on their way into a text: each would become an object where it is handed on as an argument.
+const doubles = new Float64Array(5)
+const doubleBytes = new Uint8Array(doubles.buffer)
 
 /** Values one after another, each text with its length first, so that no two lists look alike. They lie where they are hashed. */
 class TextBuffer {
@@ -240,10 +242,10 @@ class TextBuffer {
     this.bytes[this.length++] = value
   }
 
-  number(value: number): void {
-    this.#reserve(8)
-    double[0] = value
-    for (let i = 0; i < 8; i++) this.bytes[this.length++] = doubleBytes[i]!
+  /** The first `count` of `doubles`. */
+  doubles(count: number): void {
+    this.#reserve(8 * count)
+    for (let i = 0; i < 8 * count; i++) this.bytes[this.length++] = doubleBytes[i]!
   }
 
   raw(bytes: Uint8Array): void {
