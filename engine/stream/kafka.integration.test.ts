@@ -60,6 +60,30 @@ describe('what is sent', () => {
     await producer.disconnect()
   })
 
+  test('a request is written by us: kafkajs itself fails at a header without a value', async (t) => {
+    const topics = await TestTopics.make(t, 1)
+    const producer = topics.client.producer()
+    await producer.connect()
+    const many = Array.from({ length: 300 }, (_, at) => ({
+      key: `é${at}`,
+      value: `{"at":${at},"text":"${'€'.repeat(at)}"}`,
+      headers: { at: String(at), nothing: undefined },
+    }))
+    await send(producer, topics.decisions, 0, many)
+    await send(producer, topics.decisions, 0, many.slice(0, 1))
+    const read = await topics.read(topics.decisions, 0)
+    assert.deepEqual(
+      read.map(({ key, value, headers }) => [
+        key?.toString(),
+        value?.toString(),
+        headers['at']?.toString(),
+      ]),
+      [...many, many[0]!].map(({ key, value, headers }) => [key, value, headers.at]),
+    )
+    assert.equal(read[0]!.headers['nothing'], null)
+    await producer.disconnect()
+  })
+
   test('brokers that cannot be reached are said in our log, and the error is one to retry', async () => {
     const said: string[] = []
     const producer = makeClient('127.0.0.1:1', (message) => said.push(message)).producer()

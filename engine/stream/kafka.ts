@@ -9,6 +9,7 @@
 //   a consumer that ended is not used again: it is not let restart itself         (`consumer`; source.ts makes a new one)
 //   connections that kafkajs has forgotten, or opens after its end                (`Sockets`)
 //   commits are ours, behind acknowledgements, and their failures are not hidden  (source.ts)
+//   records copied seven times on their way into a request                        (kafka-internals.ts, produce-request.ts)
 //   1 ms timers, joins that do not ask, aborted records shown, quadratic headers, large batches refused
 //                                                                                 (kafka-internals.ts)
 import type { Socket } from 'node:net'
