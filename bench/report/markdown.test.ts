@@ -185,6 +185,18 @@ test('latency by load, the ledger and history are drawn, on paper of their own',
   assert.ok(has('plots/history.svg', '>aaa<', '>bbb<', '>pipeline, engine<'))
 })
 
+test('a ledger of many stages shows the ten largest, the rest as other, and other processes behind', async () => {
+  const stages = Array.from({ length: 14 }, (_, at) => [`stage_s${at}_cpu_us`, at + 1] as const)
+  const measures = { ...Object.fromEntries(stages), redis_cpu_us_per_decision: 20 }
+  const variants = [thrice('ledger/kafka', measures)]
+  const { files } = await drawPlots({ machine, flags: [], variants }, [])
+  const svg = files.get('plots/ledger-ledger.svg')!
+  const shown = [...svg.matchAll(/>(s\d+|other|Redis|broker)</g)].map(([, name]) => name)
+  const large = Array.from({ length: 10 }, (_, at) => `s${at + 4}`)
+  assert.deepEqual(shown, [...large, 'other', 'Redis'])
+  assert.ok(svg.includes('>125.0<'), 'the sum of all')
+})
+
 test('without Vega there are no plots, and the page says so', async () => {
   const results: Results = { machine, flags: [], variants: [thrice('load', {}, { series: curve })] }
   const plots = await drawPlots(results, [], ['vega', 'not-a-package-of-weir'])

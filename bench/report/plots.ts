@@ -43,7 +43,13 @@ export async function drawPlots(
   return { list: drawings.map(({ plot }) => plot), files, missing: null }
 }
 
-/** On paper of its own, so that it is legible on light and dark pages alike. Colours are told apart by colour-blind eyes too. */
+/** Colour-blind eyes tell the first eight apart. */
+const palette = [
+  ...['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7a5195', '#88a000'],
+  ...['#a0522d', '#00687a', '#b8a400', '#e07b91'],
+]
+
+/** On paper of its own, so that it is legible on light and dark pages alike. */
 const look: {
   readonly background: string
   readonly padding: number
@@ -77,12 +83,7 @@ const look: {
       offset: 16,
       columnPadding: 24,
     },
-    range: {
-      category: [
-        ...['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#7a5195', '#5c5c5c'],
-        ...['#88a000', '#a0522d', '#00687a', '#b8a400', '#9fb8c8', '#e07b91', '#4a3f6b', '#c0a080'],
-      ],
-    },
+    range: { category: palette },
   },
 }
 
@@ -166,72 +167,121 @@ function pointsOf(result: VariantResult): LoadPoint[] {
   })
 }
 
+/** More colours than these nobody tells apart. */
+const stagesShown = 10
+const otherStages = { name: 'other', color: '#c4c4be' }
 /** What stands behind the stages of the engine in a bar: other processes, by the measure of their CPU. */
-const beyond = { redis_cpu_us_per_decision: 'Redis', broker_cpu_us_per_decision: 'broker' }
+const beyond = [
+  { measure: 'redis_cpu_us_per_decision', name: 'Redis', color: '#7f1d1d' },
+  { measure: 'broker_cpu_us_per_decision', name: 'broker', color: '#333333' },
+] as const
 
-/** One picture a benchmark: a bar a variant, of its measures `stage_<name>_cpu_us`. */
+interface Part {
+  /** The variant's. */
+  readonly name: string
+  readonly stage: string
+  readonly us: number
+}
+
+/** One picture a benchmark: a bar a variant, of its measures `stage_<name>_cpu_us`; small ones are one. */
 function ledgers(variants: readonly VariantResult[]): Drawing[] {
-  const parts = variants.flatMap((variant) => {
-    const [benchmark] = variant.name.split('/') as [string]
-    const stages = measuresOf(variant).flatMap((measure): [string, string][] => {
-      const stage = /^stage_(\w+)_cpu_us$/.exec(measure)?.[1]
-      return stage === undefined ? [] : [[measure, words(stage)]]
-    })
-    if (stages.length === 0) return []
-    return [...stages, ...Object.entries(beyond)].flatMap(([measure, stage]) => {
-      const us = figureOf(variant, measure)?.median
-      return us === undefined ? [] : [{ benchmark, name: variant.name, stage, us }]
-    })
-  })
-  return [...new Set(parts.map(({ benchmark }) => benchmark))].map((benchmark) => {
-    const own = parts.filter((part) => part.benchmark === benchmark)
-    const last = Object.values(beyond)
-    const found = [...new Set(own.map(({ stage }) => stage))]
-    const stages = [
-      ...found.filter((one) => !last.includes(one)),
-      ...last.filter((one) => found.includes(one)),
-    ]
-    const values = own.map((part) => ({ ...part, place: stages.indexOf(part.stage) }))
+  const bars = variants.map((variant) => ({ variant, parts: partsOf(variant) }))
+  const full = bars.filter(({ parts }) => parts.length > 0)
+  const benchmarks = [...new Set(full.map(({ variant }) => variant.name.split('/')[0]!))]
+  return benchmarks.map((benchmark) => {
+    const own = full.filter(({ variant }) => variant.name.split('/')[0] === benchmark)
+    // In the order of the bar that has most of them.
+    const order = own.toSorted((one, two) => two.parts.length - one.parts.length)
+    const all = order.flatMap(({ parts }) => parts)
+    const stages = [...new Set(all.map(({ stage }) => stage))]
+    const most = (stage: string): number =>
+      Math.max(...all.filter((part) => part.stage === stage).map(({ us }) => us))
+    const large = stages
+      .filter((stage) => stage !== otherStages.name)
+      .toSorted((one, two) => most(two) - most(one))
+      .slice(0, stagesShown)
+    const shown = stages.filter((stage) => large.includes(stage))
+    const values = own.flatMap(({ variant, parts }) => [
+      ...parts.map((part) => {
+        return { ...part, stage: large.includes(part.stage) ? part.stage : otherStages.name }
+      }),
+      ...beyondOf(variant),
+    ])
     return {
       plot: {
         path: `plots/ledger-${benchmark}.svg`,
         title: `${benchmark}: CPU-µs a decision by stage, medians of the runs`,
         benchmark,
       },
-      spec: {
-        ...look,
-        data: { values },
-        width: 560,
-        height: { step: 44 },
-        encoding: {
-          y: { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260 } },
-        },
-        layer: [
-          {
-            mark: { type: 'bar' },
-            encoding: {
-              x: { field: 'us', type: 'quantitative', title: 'CPU-µs a decision', stack: 'zero' },
-              color: {
-                field: 'stage',
-                type: 'nominal',
-                title: null,
-                sort: stages,
-                legend: { columns: 6 },
-              },
-              order: { field: 'place', type: 'quantitative' },
-            },
-          },
-          {
-            mark: { type: 'text', align: 'left', dx: 6, color: '#333' },
-            encoding: {
-              x: { aggregate: 'sum', field: 'us', type: 'quantitative' },
-              text: { aggregate: 'sum', field: 'us', type: 'quantitative', format: '.1f' },
-            },
-          },
-        ],
-      },
+      spec: ledgerSpec(values, [
+        ...shown.map((name, at) => ({ name, color: palette[at]! })),
+        ...[otherStages, ...beyond].filter(({ name }) =>
+          values.some(({ stage }) => stage === name),
+        ),
+      ]),
     }
   })
+}
+
+function partsOf(variant: VariantResult): Part[] {
+  return measuresOf(variant).flatMap((measure) => {
+    const stage = /^stage_(\w+)_cpu_us$/.exec(measure)?.[1]
+    if (stage === undefined) return []
+    return [{ name: variant.name, stage: words(stage), us: figureOf(variant, measure)!.median }]
+  })
+}
+
+function beyondOf(variant: VariantResult): Part[] {
+  return beyond.flatMap(({ measure, name: stage }) => {
+    const us = figureOf(variant, measure)?.median
+    return us === undefined ? [] : [{ name: variant.name, stage, us }]
+  })
+}
+
+function ledgerSpec(
+  parts: readonly Part[],
+  stages: readonly { readonly name: string; readonly color: string }[],
+): TopLevelSpec {
+  const domain = stages.map(({ name }) => name)
+  const values = parts.map((part) => ({ ...part, place: domain.indexOf(part.stage) }))
+  return {
+    ...look,
+    data: { values },
+    width: 560,
+    height: { step: 44 },
+    encoding: {
+      y: { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260 } },
+    },
+    layer: [
+      {
+        mark: { type: 'bar' },
+        encoding: {
+          x: {
+            field: 'us',
+            aggregate: 'sum',
+            type: 'quantitative',
+            title: 'CPU-µs a decision',
+            stack: 'zero',
+          },
+          color: {
+            field: 'stage',
+            type: 'nominal',
+            title: null,
+            scale: { domain, range: stages.map(({ color }) => color) },
+            legend: { columns: 7 },
+          },
+          order: { field: 'place', type: 'quantitative' },
+        },
+      },
+      {
+        mark: { type: 'text', align: 'left', dx: 6, color: '#333' },
+        encoding: {
+          x: { aggregate: 'sum', field: 'us', type: 'quantitative' },
+          text: { aggregate: 'sum', field: 'us', type: 'quantitative', format: '.1f' },
+        },
+      },
+    ],
+  }
 }
 
 /** What is followed over commits: the CPU of the engine wherever it is measured. */
