@@ -2,6 +2,7 @@
 // wrong answers is none. It never takes part in deciding.
 import type { Assembly } from '../../engine/assemble.ts'
 import type { Message, Outcome } from '../../engine/core/ports.ts'
+import type { ByHand } from '../../features/by-hand.ts'
 import { HandJournals } from '../../features/hand-journals.ts'
 import type { Plan } from '../../features/plan.ts'
 import { Kind, Transaction } from '../../features/transaction.ts'
@@ -69,13 +70,12 @@ export class Audit {
   }
 
   #compare(decided: Decided, transaction: Transaction, journals: HandJournals): string | null {
-    const current = journals.record(transaction)
+    const hands = handsOf(journals, transaction)
     const approximate = new Set(decided.approximate)
     for (const feature of this.#assembly.plan.features) {
       const { name, entity } = feature
       if (entity === null || approximate.has(name)) continue
-      const expected =
-        journals.of(entity, transaction.tenant, current)?.value(feature).value ?? null
+      const expected = hands(entity)?.value(feature).value ?? null
       const found = decided.features[name]
       if (found !== expected) return `${name}: expected ${expected}, found ${found}`
     }
@@ -100,10 +100,10 @@ export function rowFaults(
   for (const [at, transaction] of transactions.entries()) {
     const record = journals.record(transaction)
     const row = faults.length < faultsMax ? sample.get(at) : undefined
+    const hands = handsOf(journals, transaction)
     for (const [f, feature] of row === undefined ? [] : plan.features.entries()) {
       if (feature.entity === null || row!.marks[f] === 1) continue
-      const hand = journals.of(feature.entity, transaction.tenant, record)
-      const expected = hand?.value(feature).value ?? Number.NaN
+      const expected = hands(feature.entity)?.value(feature).value ?? Number.NaN
       const found = row!.features[f]
       if (!Object.is(found, expected)) {
         faults.push(`${transaction.id}: ${feature.name}: expected ${expected}, found ${found}`)
@@ -112,4 +112,20 @@ export function rowFaults(
     journals.add(transaction.tenant, record)
   }
   return faults
+}
+
+/** By kind of entity, made where it is asked for, once: the features of one kind share a journal. */
+function handsOf(
+  journals: HandJournals,
+  transaction: Transaction,
+): (kind: string) => ByHand | null {
+  const current = journals.record(transaction)
+  const hands = new Map<string, ByHand | null>()
+  return (kind) => {
+    const known = hands.get(kind)
+    if (known !== undefined) return known
+    const hand = journals.of(kind, transaction.tenant, current)
+    hands.set(kind, hand)
+    return hand
+  }
 }
