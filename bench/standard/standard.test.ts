@@ -57,7 +57,7 @@ test('Weir admits the model, and its catalog has the forty features in their ord
   assert.equal(assembly.lineup.seats[0]?.model?.inputs.length, 40)
 })
 
-test('the oracle computes what features/by-hand.ts does, late ones included', () => {
+test('the oracle computes what features/by-hand.ts does, late ones, ties and edges of windows included', () => {
   const { features } = compileCatalogs([readDocument(work.catalog)])
   const crowded = standardOptions.population.map((one) => ({ ...one, count: 5 }))
   const oracle = new StandardOracle()

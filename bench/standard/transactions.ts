@@ -35,6 +35,8 @@ export interface StandardOptions {
   readonly seed: number
   /** Mean ms between two transactions in event time: decides how many records a window holds. */
   readonly stepMs: number
+  /** Event times are multiples of it, ms: a coarse one meets ties and the very edges of windows. */
+  readonly gridMs: number
   /** Share that comes late, most by seconds, one of ten by up to `latenessMsMax`. */
   readonly lateShare: number
   /** How many there are of each kind, and the exponent of their popularity. */
@@ -45,6 +47,7 @@ export interface StandardOptions {
 export const standardOptions: StandardOptions = {
   seed: 1,
   stepMs: 1000,
+  gridMs: 1,
   lateShare: 0.02,
   population: [
     { count: 20_000, exponent: 0.6 },
@@ -68,7 +71,8 @@ export function* standardTransactions(
   let nowMs = startMs
   for (let n = 0; ; n++) {
     nowMs += Math.floor(random.exponential(options.stepMs))
-    const timeMs = nowMs - lateness(random, options.lateShare)
+    const exactMs = nowMs - lateness(random, options.lateShare)
+    const timeMs = exactMs - (exactMs % options.gridMs)
     const amountMinor = Math.max(1, Math.floor(random.lognormal(3200, 1.1)))
     const entities = draws.map((draw, kind) => entityId(kind, draw(random.uniform())))
     const id = `t-${String(n).padStart(12, '0')}`
