@@ -11,6 +11,8 @@ import { featureCount, type RedisWay } from './redis-way.ts'
 import { SortedSets } from './sorted-sets.ts'
 
 export const heldBytesMax = 2 ** 28
+/** More than the busiest merchant has in a day: no window of the standard work reaches beyond the exact tail. */
+export const exactCap = 8192
 /** Whoever keeps packed totals in a hash keeps it in Redis' small form by it. */
 export const countersSetting = ['--hash-max-listpack-value', '200']
 
@@ -26,12 +28,14 @@ export function kindsOf(work: StandardWork): Readonly<Record<string, Kind>> {
     settings: [],
     open: async ({ port }) => new SortedSets(await RedisPipe.open(port), { isMulti }),
   })
+  const journals = (cap: { readonly cap?: number }): Kind => ({
+    settings: [],
+    open: ({ url }, partition) =>
+      Journals.open(work, { url, buckets: 1, heldBytesMax, partition, ...cap }),
+  })
   return {
-    journals: {
-      settings: [],
-      open: ({ url }, partition) =>
-        Journals.open(work, { url, buckets: 1, heldBytesMax, partition }),
-    },
+    journals: journals({}),
+    journals_exact: journals({ cap: exactCap }),
     sorted_sets: sortedSets(false),
     sorted_sets_atomic: sortedSets(true),
     counters: {

@@ -20,6 +20,8 @@ export interface JournalOptions {
   readonly url: string
   readonly buckets: number
   readonly heldBytesMax: number
+  /** Records of a journal's exact tail at least; the default of the plan where it is not given. */
+  readonly cap?: number
   /** Source partition of what this one observes: no two write one chain. */
   readonly partition: number
 }
@@ -52,8 +54,10 @@ export class Journals implements RedisWay {
   static async open(work: StandardWork, options: JournalOptions): Promise<Journals> {
     const catalog = compileCatalogs([readDocument(work.catalog)])
     const { schema } = compileMapping(readDocument(work.mapping), () => null)
-    const plan = new Plan(catalog, schema)
-    const { url, buckets, heldBytesMax, partition } = options
+    const { url, buckets, heldBytesMax, partition, cap } = options
+    const caps =
+      cap === undefined ? {} : Object.fromEntries(schema.entities.map((kind) => [kind, cap]))
+    const plan = new Plan(catalog, schema, { caps })
     const store = await RedisStore.open({
       ...{ url, buckets, heldBytesMax },
       plans: plan,

@@ -10,7 +10,7 @@ function redisWays(batch: number): Variant {
     quick: [String(batch), '6000', '960'],
     needs: ['redis'],
     about:
-      'The standard work’s forty windows kept in Redis as journals (Weir’s store, encoding and folding), as sorted sets that the client sums up, and as counters in Lua; each with a Redis of its own, in slices in turn, after a day of history. CPU of the client is all of the process around each batch, from parsed transactions to rows; of Redis, its whole process. Leaves out parsing, scoring and publishing. `differing_share`: rows that differ from the naive oracle, one of eight looked at; `unmarked`: those that do not say so. `sent_again`: the last slice once more, as behind a restart. `at_once_unseen`: eight writers on the same entities must see 0 to N − 1 earlier ones; the share of these numbers that nobody saw. A batch of a sorted set’s commands below 16 kB is atomic by the size of Redis’ reads alone.',
+      'The standard work’s forty windows kept in Redis as journals (Weir’s store, encoding and folding; `exact`: with an exact tail that holds every window), as sorted sets that the client sums up, and as counters in Lua; each with a Redis of its own, in slices in turn, after a day of history. CPU of the client is all of the process around each batch, from parsed transactions to rows; of Redis, its whole process. Leaves out parsing, scoring and publishing. `differing_share`: rows that differ from the naive oracle, one of eight looked at; `unmarked`: those that do not say so. `sent_again`: the last slice once more, as behind a restart. `at_once_unseen`: eight writers on the same entities must see 0 to N − 1 earlier ones; the share of these numbers that nobody saw.',
   }
 }
 
