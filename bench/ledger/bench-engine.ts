@@ -66,7 +66,7 @@ export class BenchEngine {
       url: redis.url,
       plans: assembly.plan,
       buckets: place === 'redis' ? 1 : clusterBuckets,
-      ttlMs: 600_000,
+      ttlMs: 86_400_000,
       heldBytesMax,
       commandTimeoutMs: 5000,
       chain: `bench-${process.pid}`,
