@@ -91,8 +91,8 @@ const csvLines = last.map(({ value }) => csvLine(rowOf(value)))
 const csvTransaction = new Transaction(mapping.schema.entities.length, mapping.schema.fields.length)
 const { policy } = lineup.seats[0]!
 
-/** Read by nobody: so that the loop over outcomes is not left out. */
-let reviewed = 0
+/** So that a loop over outcomes is not left out. */
+const chosen = new Set<string>()
 
 const bench = new Bench({ time: 500, warmupTime: 200 })
   .add('parse', parseAll)
@@ -157,7 +157,7 @@ function foldAll(): void {
 
 function policyAll(): void {
   for (let row = 0; row < batchCount; row++) {
-    if (outcomeOf(policy, known.scores[row]!) !== 'approve') reviewed++
+    chosen.add(outcomeOf(policy, known.scores[row]!))
   }
 }
 
@@ -176,7 +176,7 @@ function csvMapping(): Document {
 }
 
 function csvLine(row: GeneratedRow): Buffer {
-  const cells = Object.values(row).map((cell) => (cell === null ? '' : `"${String(cell)}"`))
+  const cells = Object.values(row).map((cell) => `"${cell}"`)
   return Buffer.from(cells.join(','))
 }
 
