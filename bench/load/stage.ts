@@ -68,8 +68,7 @@ export class Stage {
       const stage = new Stage({ kafka, redis, generator, reader, settings, closers })
       return await work(stage)
     } finally {
-      // Engines before what they need.
-      for (const close of closers.reverse()) await close()
+      await closeAll(closers.reverse())
     }
   }
 
@@ -118,4 +117,17 @@ export class Stage {
     if (!isWarm) throw new Error(`${engine.name} did not decide ${count} in ${settleMsMax} ms`)
     return engine
   }
+}
+
+/** Engines before what they need; what cannot end keeps nothing else running. Rejects with the first failure. */
+async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const close of closers) {
+    try {
+      await close()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }
