@@ -55,7 +55,7 @@ await kafka.stop()
 tell({
   measures,
   configuration: {
-    kafkajs: `${version('kafkajs')}, with Weir’s repairs (engine/stream/kafka-internals.ts)`,
+    kafkajs: `${version('kafkajs')}, with Weir’s repairs and its own encoding of what is sent (engine/stream/kafka-internals.ts)`,
     platformatic: `${version('@platformatic/kafka')}, its stream of messages, values as bytes`,
     broker: `Kafka 4.4.0, one node, ${partitions} partitions`,
     settings:
