@@ -124,7 +124,12 @@ export class RunningLabels {
     const list = order + capacity
     const count = floats[cursor.at + Head.labelled]!++
     let index = count
-    while (index > 0 && this.#arrivalMs(cursor, index - 1) > arrivalMs) index--
+    // By halves: a complaint comes before the confirmations of all that nobody complains about.
+    for (let from = 0; from < index; ) {
+      const middle = index === count ? index - 1 : (from + index) >>> 1
+      if (this.#arrivalMs(cursor, middle) > arrivalMs) index = middle
+      else from = middle + 1
+    }
     halves.copyWithin(list + index + 1, list + index, list + count)
     halves[list + index] = halves[order + at]!
     if (arrivalMs <= cursor.nowMs) floats[cursor.at + Head.arrived]!++
