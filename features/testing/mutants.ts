@@ -16,7 +16,6 @@ const fold = 'features/fold.test.js'
 const contract = 'engine/core/windows.test.js'
 const hops = 'features/hops.test.js'
 const running = 'features/running.test.js'
-const inStore = 'features/store/running.test.js'
 
 /** Changes to the functions in Redis are made where their text is put together. */
 function inRedis(from: string, to: string): Pick<Mutant, 'file' | 'from' | 'to'> {
@@ -102,8 +101,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a journal that is held is trusted, whatever stands in Redis',
     ...inRedis(
-      ' and sub(text, 9, 16) == incarnations[i] and sub(text, last + 1, last + 8) == identities[i]',
-      '',
+      'if claimedLow == low and claimedHigh == high and sub(text, last + 1, last + 8) == identity then',
+      'if true then',
     ),
     test: 'features/store/redis-faults.integration.test.js',
     title: 'a journal of 6 records found regrown with other records is read anew',
@@ -199,14 +198,5 @@ export const mutants: readonly Mutant[] = [
     to: 'view.runningOf === null',
     test: running,
     title: 'running sums of another catalog with the same records are not taken for one’s own',
-  },
-  {
-    name: 'running sums outlive a compaction',
-    file: 'features/store/layouts.js',
-    from: 'if (running > 0)',
-    to: 'if (running > 0 && slab.floats[(block >>> 3) + running] !== 2)',
-    test: inStore,
-    title:
-      'journals that grow, move and are compacted give what whole ones give, with running sums where they are longer',
   },
 ]
