@@ -46,7 +46,8 @@ export class Tail {
   readonly #windows: Uint8Array
   #listed = 0
   /** Where the records of the last transaction are to be listed from, if somebody asks. */
-  #carried: { readonly running: RunningWindows; readonly cursor: Cursor } | null = null
+  #carried: RunningWindows | null = null
+  #cursor: Cursor | null = null
   readonly #counted: readonly { readonly at: number; readonly set: DistinctSet }[]
   readonly #compared: readonly { readonly at: number; readonly matches: Float64Array }[]
 
@@ -85,9 +86,8 @@ export class Tail {
 
   /** Records whose columns count for the last transaction, newest first: how many; `windowOf` and `startOf` tell of each. */
   list(): number {
-    if (this.#carried !== null) {
-      const { running, cursor } = this.#carried
-      this.#listed = running.list(cursor, this.#starts, this.#windows)
+    if (this.#carried !== null && this.#cursor !== null) {
+      this.#listed = this.#carried.list(this.#cursor, this.#starts, this.#windows)
       this.#carried = null
     }
     return this.#listed
@@ -103,7 +103,8 @@ export class Tail {
 
   /** Takes what `running` counts, instead of adding records. */
   carry(running: RunningWindows, cursor: Cursor, record: DataView, recordAt: number): void {
-    this.#carried = { running, cursor }
+    this.#carried = running
+    this.#cursor = cursor
     running.show(cursor, this.#sums)
     for (const values of running.values) {
       const { column, at } = values.column

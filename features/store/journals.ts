@@ -39,6 +39,8 @@ import type { Whole } from './whole.ts'
 
 /** Slots of a call are counted in observe.lua: 1,024 for sixteen rows. */
 const kindsMax = 64
+/** More are copied faster at once. */
+const wordsByHandMax = 256
 const empty = new DataView(new ArrayBuffer(0))
 const noHops = new Float64Array(0)
 
@@ -354,13 +356,14 @@ export class Journals {
     const kind = (row[at + flagsAt]! & kindMask) >>> kindShift
     const sizeClass = this.#layouts.classFor(kind, length)
     assert(sizeClass !== -1, `a journal of ${length} records is too long to be held`)
-    const bytes = row[at + lengthAt]! * this.#plans[kind]!.width
-    const from = this.#slabs.slabs[row[at + placeAt]!]
-    const fromBlock = row[at + blockAt]!
-    this.#room.block(journal, sizeClass, (place, to) => {
-      if (bytes === 0) return
-      this.#slabs.slabs[place]!.bytes.set(from!.bytes.subarray(fromBlock, fromBlock + bytes), to)
-    })
+    const words = (row[at + lengthAt]! * this.#plans[kind]!.width) >>> 2
+    this.#room.take(journal, sizeClass)
+    const { place, at: to } = this.#slabs
+    if (words > 0) {
+      const from = this.#slabs.slabs[row[at + placeAt]!]!.words
+      copyWords(from, row[at + blockAt]! >>> 2, this.#slabs.slabs[place]!.words, to >>> 2, words)
+    }
+    this.#room.settle(journal, sizeClass, place, to)
     this.#rebuild(journal)
   }
 
@@ -390,4 +393,16 @@ export class Journals {
     if (row[at + sumsAt] === 0) row[at + sumsAt] = this.#room.sums.add(this.#plan(journal))
     return this.#room.sums.get(row[at + sumsAt]!)!
   }
+}
+
+/** Most journals are short, and a view of their words would be an object for each that grows. */
+function copyWords(
+  from: Uint32Array,
+  at: number,
+  to: Uint32Array,
+  toAt: number,
+  count: number,
+): void {
+  if (count > wordsByHandMax) to.set(from.subarray(at, at + count), toAt)
+  else for (let word = 0; word < count; word++) to[toAt + word] = from[at + word]!
 }

@@ -25,6 +25,7 @@ export type WhenFull = 'refuse' | 'forget'
 const nobody = 0x7fffffff
 export const bytesMaxLeast = 1 << 20
 const evictionsPerBlock = 32
+const limboNumbers = 3
 
 export class Room {
   readonly directory = new Directory()
@@ -37,7 +38,9 @@ export class Room {
   /** Observations begun and not ended, oldest first. */
   #observations: number[] = []
   #observation = 0
-  #limbo: { readonly place: number; readonly at: number; readonly observation: number }[] = []
+  /** Blocks that an open view may still show: place, byte and observation of each, `limboNumbers` apart. Kept at its length. */
+  readonly #limbo: number[] = []
+  #limboEnd = 0
 
   constructor(bytesMax: number, whenFull: WhenFull) {
     assert(bytesMax >= bytesMaxLeast)
@@ -60,15 +63,7 @@ export class Room {
   end(observation: number): void {
     const at = this.#observations.indexOf(observation)
     if (at !== -1) this.#observations.splice(at, 1)
-    if (this.#limbo.length > 0) {
-      const oldest = this.#observations[0] ?? Number.POSITIVE_INFINITY
-      this.#limbo = this.#limbo.filter((block) => {
-        // Observations that began after the move never saw the old block.
-        if (oldest <= block.observation) return true
-        this.slabs.give(block.place, block.at)
-        return false
-      })
-    }
+    if (this.#limboEnd > 0) this.#giveLimbo(this.#observations[0] ?? Number.POSITIVE_INFINITY)
     if (this.#observations.length === 0 && this.bytes > this.#bytesMax) this.#shrink()
   }
 
@@ -84,8 +79,8 @@ export class Room {
     return this.directory.insert(tenant, entity, key, keyAt)
   }
 
-  /** Gives a journal a block of a class instead of the one it has; its records are the caller's to copy before. */
-  block(journal: number, sizeClass: number, move: (place: number, at: number) => void): void {
+  /** Takes a block of a class for a journal: `slabs.place` and `slabs.at` say where. It is the journal's with `settle`. */
+  take(journal: number, sizeClass: number): void {
     const words = this.directory.words(journal)
     const row = this.directory.at(journal)
     // What is forgotten to make room must not be the one that it is made for.
@@ -95,8 +90,12 @@ export class Room {
     } finally {
       words[row + pinsAt]!--
     }
-    const { place, at } = this.slabs
-    move(place, at)
+  }
+
+  /** A journal has the block that was taken for it, instead of the one before, whose records the caller has copied. */
+  settle(journal: number, sizeClass: number, place: number, at: number): void {
+    const words = this.directory.words(journal)
+    const row = this.directory.at(journal)
     this.#giveBlock(journal)
     words[row + placeAt] = place
     words[row + blockAt] = at
@@ -201,9 +200,27 @@ export class Room {
     if (place === nowhere) return
     if (words[row + pinsAt]! > 0) {
       this.slabs.slabs[place]!.disown(at, nobody)
-      this.#limbo.push({ place, at, observation: this.#observation })
+      this.#limbo[this.#limboEnd] = place
+      this.#limbo[this.#limboEnd + 1] = at
+      this.#limbo[this.#limboEnd + 2] = this.#observation
+      this.#limboEnd += limboNumbers
     } else {
       this.slabs.give(place, at)
+    }
+  }
+
+  /** Of blocks whose journals moved before all observations that are open. */
+  #giveLimbo(oldest: number): void {
+    const limbo = this.#limbo
+    const end = this.#limboEnd
+    this.#limboEnd = 0
+    for (let from = 0; from < end; from += limboNumbers) {
+      // Observations that began after the move never saw the old block.
+      if (oldest > limbo[from + 2]!) this.slabs.give(limbo[from]!, limbo[from + 1]!)
+      else {
+        limbo.copyWithin(this.#limboEnd, from, from + limboNumbers)
+        this.#limboEnd += limboNumbers
+      }
     }
   }
 
