@@ -1,5 +1,6 @@
 // What belongs to one assignment of partitions: messages that wait to be decided, outcomes on their way out. It ends as a
 // whole: what is still there then is dropped, and whoever owns the partitions next derives it again.
+import { strict as assert } from 'node:assert'
 import type { Message, Outcome } from '../core/ports.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -33,8 +34,9 @@ export class Epoch {
   readonly #committed = new Map<number, number>()
   /** Where each partition was gone on from; null: where the group had committed. */
   readonly #resumed = new Map<number, number | null>()
-  #queue: Message[] = []
-  #taken = 0
+  /** What waits, by partition. */
+  readonly #queues = new Map<number, Queue>()
+  #waiting = 0
   #waitingBytes = 0
   #state: 'open' | 'draining' | 'ended' = 'open'
 
@@ -58,24 +60,31 @@ export class Epoch {
   receive(messages: readonly Message[]): void {
     if (!this.isOpen()) return
     for (const message of messages) {
-      this.#queue.push(message)
+      let queue = this.#queues.get(message.partition)
+      if (queue === undefined) this.#queues.set(message.partition, (queue = new Queue()))
+      queue.add(message)
       this.#waitingBytes += bytesOf(message)
     }
+    this.#waiting += messages.length
   }
 
-  /** What is already there, as one batch; empty while draining, or while outcomes are not acknowledged fast enough. */
+  /**
+   * What is already there, as one batch, the oldest of all partitions first: an entity that has transactions in several
+   * partitions then counts them as they were made, also where a backlog is read. Empty while draining, or while outcomes are
+   * not acknowledged fast enough.
+   */
   take(): readonly Message[] {
     if (!this.isOpen() || this.#isBlocked()) return []
     const { batchMax, backlogBatchMax } = this.#limits
     const waiting = this.#waiting
     const count = Math.min(waiting, waiting > backlogBatchMax ? backlogBatchMax : batchMax)
-    const batch = this.#queue.slice(this.#taken, this.#taken + count)
-    this.#taken += count
-    for (const message of batch) this.#waitingBytes -= bytesOf(message)
-    if (this.#taken >= waitingLow || this.#taken === this.#queue.length) {
-      this.#queue.splice(0, this.#taken)
-      this.#taken = 0
+    const batch: Message[] = []
+    while (batch.length < count) {
+      const message = this.#oldest().take()
+      this.#waitingBytes -= bytesOf(message)
+      batch.push(message)
     }
+    this.#waiting -= count
     return batch
   }
 
@@ -137,14 +146,21 @@ export class Epoch {
   /** Drops everything. Sends that are in flight go on; `Outbox.close` tells when they have ended. */
   end(): void {
     this.#state = 'ended'
-    this.#queue = []
-    this.#taken = 0
+    this.#queues.clear()
+    this.#waiting = 0
     this.#waitingBytes = 0
     for (const outbox of this.#outboxes.values()) void outbox.close()
   }
 
-  get #waiting(): number {
-    return this.#queue.length - this.#taken
+  /** Of the queues that have any, the one whose next message has the least time. */
+  #oldest(): Queue {
+    let oldest: Queue | null = null
+    for (const queue of this.#queues.values()) {
+      if (queue.isEmpty) continue
+      if (oldest === null || queue.nextMs < oldest.nextMs) oldest = queue
+    }
+    assert(oldest !== null, 'fewer messages than were counted')
+    return oldest
   }
 
   get #heldBytes(): number {
@@ -168,4 +184,32 @@ const messageBytesMore = 200
 
 function bytesOf({ key, value }: Message): number {
   return (key?.length ?? 0) + (value?.length ?? 0) + messageBytesMore
+}
+
+/** Messages of one partition, in its order. */
+class Queue {
+  #messages: Message[] = []
+  #taken = 0
+
+  get isEmpty(): boolean {
+    return this.#taken === this.#messages.length
+  }
+
+  /** When the next one was written, by the topic's clock. */
+  get nextMs(): number {
+    return this.#messages[this.#taken]!.timestampMs
+  }
+
+  add(message: Message): void {
+    this.#messages.push(message)
+  }
+
+  take(): Message {
+    const message = this.#messages[this.#taken++]!
+    if (this.isEmpty) this.#messages = []
+    else if (this.#taken >= waitingLow) this.#messages.splice(0, this.#taken)
+    else return message
+    this.#taken = 0
+    return message
+  }
 }

@@ -99,14 +99,14 @@ test('dead letters of a send go before it, and only those', async () => {
 
 const limits = { batchMax: 64, backlogBatchMax: 256, outboxMax: 1000 }
 
-function messages(count: number, bytes: number): Message[] {
+function messages(count: number, bytes: number, partition = 0, times: number[] = []): Message[] {
   const value = Buffer.alloc(bytes)
   return Array.from({ length: count }, (_, offset) => ({
-    partition: 0,
+    partition,
     offset,
     key: null,
     value,
-    timestampMs: 0,
+    timestampMs: times[offset] ?? 0,
     traceparent: null,
     answer: null,
   }))
@@ -153,6 +153,19 @@ test('what waits is taken in order: few at a time while it keeps up, more from a
     batches.flat().map(({ offset }) => offset),
     Array.from({ length: 1000 }, (_, offset) => offset),
   )
+})
+
+//   partition 0   10    20 15       40      its own order stays, though a time goes back
+//   partition 1      12         30
+test('of several partitions the oldest message is decided first, and each keeps its own order', () => {
+  const epoch = new Epoch({ ...limits, batchMax: 2 })
+  epoch.receive(messages(4, 10, 0, [10, 20, 15, 40]))
+  epoch.receive(messages(2, 10, 1, [12, 30]))
+  const taken: string[] = []
+  for (let batch = epoch.take(); batch.length > 0; batch = epoch.take()) {
+    for (const { partition, offset } of batch) taken.push(`${partition}:${offset}`)
+  }
+  assert.deepEqual(taken, ['0:0', '1:0', '0:1', '0:2', '1:1', '0:3'])
 })
 
 test('a draining epoch takes nothing more, an ended one publishes nothing more', () => {
