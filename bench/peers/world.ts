@@ -85,8 +85,12 @@ export class PeerWorld {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** The next `count`, by partition, ready to be produced. */
+  /**
+   * The next `count`, by partition, ready to be produced. Their create times are a ms apart in the order in which they were
+   * made, as of a backlog that grew while nobody read: whoever reads several partitions may go by them.
+   */
   make(count: number, check: DecisionCheck): Backlog {
+    const beganMs = Date.now() - count
     const backlog: NewRecord[][] = Array.from({ length: this.partitions }, () => [])
     for (let made = 0; made < count; made++) {
       const transaction = this.#transactions.next().value
@@ -94,7 +98,8 @@ export class PeerWorld {
       const [card] = transaction.entities
       const partition = Number(card!.slice(-6)) % this.partitions
       const key = Buffer.from(card!)
-      backlog[partition]!.push({ key, value: Buffer.from(transaction.json), headers: {} })
+      const value = Buffer.from(transaction.json)
+      backlog[partition]!.push({ key, value, headers: {}, timestampMs: beganMs + made })
     }
     return backlog
   }

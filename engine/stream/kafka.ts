@@ -91,6 +91,8 @@ export interface NewRecord {
   readonly timestampMs?: number
 }
 
+/** So that a fetch of a backlog brings some of every partition, which are decided by their times. */
+const partitionBytesMax = 256 * 1024
 /** How soon new partitions and moved leaders are noticed where no error tells of them. */
 const metadataMsMax = 5000
 /** A member's silence is noticed after the session timeout, a rebalance by its next heartbeat. */
@@ -122,7 +124,7 @@ export class KafkaClient {
       rebalanceTimeout: Math.max(options.sessionTimeoutMs, 10_000),
       metadataMaxAge: metadataMsMax,
       maxBytes: options.fetchBytesMax,
-      maxBytesPerPartition: Math.min(options.fetchBytesMax, 4 * 2 ** 20),
+      maxBytesPerPartition: Math.min(options.fetchBytesMax, partitionBytesMax),
       maxWaitTimeInMs: options.fetchWaitMs,
       partitionAssigners: [(of) => Object.assign(PartitionAssigners.roundRobin(of), hook)],
       readUncommitted: false,
