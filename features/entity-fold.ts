@@ -13,6 +13,7 @@ import { MessageSums } from './message-sums.ts'
 import { Running } from './running.ts'
 import type { RunningWindows } from './running-windows.ts'
 import { Tail } from './tail.ts'
+import type { Transaction } from './transaction.ts'
 import type { Hops, View } from './view.ts'
 import { WindowSums } from './window-sums.ts'
 import { WindowValues } from './window-values.ts'
@@ -103,15 +104,17 @@ export class EntityFold {
     view: View,
     record: DataView,
     recordAt: number,
-    timeMs: number,
+    transaction: Transaction,
     isPresentView: boolean,
     rows: Float64Array,
     rowAt: number,
     approximate: Uint8Array,
     approximateAt: number,
   ): void {
+    const { timeMs } = transaction
     const boundary = hopBoundary(view.ordinal, this.#plan.cap)
-    const running = this.#running?.bring(view, boundary, timeMs) === true ? this.#running : null
+    const running =
+      this.#running?.bring(view, boundary, transaction) === true ? this.#running : null
     const hasHappened = running === null && this.#lifecycle?.gather(view, boundary, timeMs) === true
     const lifecycle = hasHappened ? this.#lifecycle : null
     const hops = boundary > 0 ? this.#hopsAt(view, boundary) : null
@@ -134,7 +137,8 @@ export class EntityFold {
     }
     if (lifecycle !== null) this.#addLifecycle(lifecycle, timeMs, hops !== null)
     const word = wordOf(record, recordAt)
-    for (const { values } of this.#groups) values.begin(view.data, record, recordAt, timeMs, hops)
+    for (const { values } of this.#groups)
+      values.begin(view.data, record, recordAt, transaction, hops)
     for (const { feature, values } of this.#ofWindows) {
       const isIncluded = feature.isCurrentIncluded && isMet(word, feature.mask)
       rows[rowAt + feature.output] = values.of(feature, isIncluded ? 1 : 0)

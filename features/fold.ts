@@ -53,7 +53,7 @@ export class Fold {
         this.#view,
         batch.recordData,
         slot * batch.recordStride,
-        transaction.timeMs,
+        transaction,
         batch.applied[slot] === 1,
         rows,
         at,

@@ -18,6 +18,8 @@ export class Cursor {
   count = 0
   /** The transaction that the sums are brought to. */
   nowMs = 0
+  /** Of the record that is being put in order. A field, since a time handed over would be an object each. */
+  recordMs = 0
 
   /** Byte of the record at that place in order of time. */
   record(index: number): number {

@@ -44,8 +44,8 @@ export class RunningLabels {
   }
 
   /** A record was put at place `index` in order of time. */
-  insert(cursor: Cursor, index: number, record: number, recordMs: number): void {
-    const { floats } = cursor
+  insert(cursor: Cursor, index: number, record: number): void {
+    const { floats, recordMs } = cursor
     if ((wordOf(cursor.data, record) & verdictMask) !== 0) this.#list(cursor, index, record)
     for (let w = 0; w < this.#plan.labels.length; w++) {
       const window = this.#window(cursor, w)

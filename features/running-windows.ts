@@ -64,11 +64,11 @@ export class RunningWindows {
   }
 
   /** A record was put at place `index` in order of time: it counts at once where windows have passed that place. */
-  insert(cursor: Cursor, index: number, recordMs: number): void {
-    const { floats } = cursor
+  insert(cursor: Cursor, index: number): void {
+    const { floats, recordMs } = cursor
     const near = cursor.at + this.#plan.at
     const count = floats[near + Near.count]!
-    if (index < count) this.#enter(cursor, index, recordMs)
+    if (index < count) this.#enter(cursor, index)
     else if (index === count) floats[near + Near.nextMs] = recordMs
   }
 
@@ -79,7 +79,8 @@ export class RunningWindows {
     const nowMs = cursor.nowMs - this.#plan.group.delayMs
     while (floats[near + Near.nextMs]! <= nowMs) {
       const index = floats[near + Near.count]!
-      this.#enter(cursor, index, floats[near + Near.nextMs]!)
+      cursor.recordMs = floats[near + Near.nextMs]!
+      this.#enter(cursor, index)
       floats[near + Near.nextMs] = cursor.timeMs(index + 1)
     }
   }
@@ -170,8 +171,8 @@ export class RunningWindows {
   }
 
   /** Adds the record at place `index`, to which the windows reach or which lies before. */
-  #enter(cursor: Cursor, index: number, recordMs: number): void {
-    const { floats, data } = cursor
+  #enter(cursor: Cursor, index: number): void {
+    const { floats, data, recordMs } = cursor
     const { mask, delayMs } = this.#plan.group
     const { amount } = this.#layout
     const near = cursor.at + this.#plan.at

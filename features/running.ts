@@ -34,10 +34,10 @@ export class Running {
   }
 
   /**
-   * Brings the sums of the view's journal to a transaction at `timeMs` whose exact tail begins at ordinal `boundary`. False
+   * Brings the sums of the view's journal to a transaction whose exact tail begins at ordinal `boundary`. False
    * where there are none, where they are of a later view or time, or where something else than transactions is in the tail.
    */
-  bring(view: View, boundary: number, timeMs: number): boolean {
+  bring(view: View, boundary: number, { timeMs }: { readonly timeMs: number }): boolean {
     const floats = view.running
     if (floats === null || view.runningOf !== this.#plan) return false
     const at = view.runningAt
@@ -58,7 +58,8 @@ export class Running {
         return false
       }
     }
-    this.#open(view, floats, timeMs)
+    this.cursor.nowMs = timeMs
+    this.#open(view, floats)
     if (!isBegun) this.#begin(first)
     for (const windows of this.windows) windows.leave(this.cursor)
     this.labels?.leave(this.cursor)
@@ -75,7 +76,7 @@ export class Running {
     if (count > ordinal) this.#take(this.cursor.floats[this.cursor.at + Head.end]! + 1)
   }
 
-  #open(view: View, floats: Float64Array, timeMs: number): void {
+  #open(view: View, floats: Float64Array): void {
     const cursor = this.cursor
     cursor.data = view.data
     cursor.start = view.start
@@ -87,7 +88,6 @@ export class Running {
     cursor.capacity = view.runningCapacity
     cursor.bucketMask = bucketCount(view.runningCapacity) - 1
     cursor.count = floats[cursor.at + Head.end]! - floats[cursor.at + Head.first]!
-    cursor.nowMs = timeMs
   }
 
   /** Nothing is taken in; records count from position `first` on. */
@@ -135,8 +135,9 @@ export class Running {
     }
     halves[order + index] = position
     cursor.count++
-    for (const windows of this.windows) windows.insert(cursor, index, recordMs)
-    this.labels?.insert(cursor, index, record, recordMs)
+    cursor.recordMs = recordMs
+    for (const windows of this.windows) windows.insert(cursor, index)
+    this.labels?.insert(cursor, index, record)
   }
 }
 

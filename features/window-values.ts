@@ -42,14 +42,14 @@ export class WindowValues {
     data: DataView,
     record: DataView,
     recordAt: number,
-    timeMs: number,
+    transaction: { readonly timeMs: number },
     hops: Hops | null,
   ): void {
     const { amount } = this.#layout
     this.#data = data
     this.#record = record
     this.#recordAt = recordAt
-    this.#nowMs = timeMs - this.#group.delayMs
+    this.#nowMs = transaction.timeMs - this.#group.delayMs
     this.#hops = hops
     this.#own = amount >= 0 ? record.getFloat64(recordAt + amount, true) : Number.NaN
   }

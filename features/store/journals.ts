@@ -30,7 +30,7 @@ import {
 } from './directory.ts'
 import { Layouts } from './layouts.ts'
 import { Room, type WhenFull } from './room.ts'
-import { nowhere, type Slabs } from './slabs.ts'
+import { copyWords, nowhere, type Slabs } from './slabs.ts'
 import { adoptRecord, compareSources, hasSource } from './source.ts'
 import { StoreError } from './store.ts'
 import type { Sum } from './sums.ts'
@@ -39,8 +39,6 @@ import type { Whole } from './whole.ts'
 
 /** Slots of a call are counted in observe.lua: 1,024 for sixteen rows. */
 const kindsMax = 64
-/** More are copied faster at once. */
-const wordsByHandMax = 256
 const empty = new DataView(new ArrayBuffer(0))
 const noHops = new Float64Array(0)
 
@@ -393,16 +391,4 @@ export class Journals {
     if (row[at + sumsAt] === 0) row[at + sumsAt] = this.#room.sums.add(this.#plan(journal))
     return this.#room.sums.get(row[at + sumsAt]!)!
   }
-}
-
-/** Most journals are short, and a view of their words would be an object for each that grows. */
-function copyWords(
-  from: Uint32Array,
-  at: number,
-  to: Uint32Array,
-  toAt: number,
-  count: number,
-): void {
-  if (count > wordsByHandMax) to.set(from.subarray(at, at + count), toAt)
-  else for (let word = 0; word < count; word++) to[toAt + word] = from[at + word]!
 }

@@ -165,3 +165,18 @@ export class Slabs {
     }
   }
 }
+
+/** More are copied faster at once. */
+const wordsByHandMax = 256
+
+/** Most journals are short, and a view of their words would be an object for each that grows. */
+export function copyWords(
+  from: Uint32Array,
+  at: number,
+  to: Uint32Array,
+  toAt: number,
+  count: number,
+): void {
+  if (count > wordsByHandMax) to.set(from.subarray(at, at + count), toAt)
+  else for (let word = 0; word < count; word++) to[toAt + word] = from[at + word]!
+}
