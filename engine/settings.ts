@@ -230,7 +230,7 @@ export const settings = {
     buckets: integer(
       {
         initial: 1,
-        help: 'Groups of keys that one call can reach; fixed for a deployment. 1 on a single Redis, where each transaction is then one atomic step; 256 on a cluster, over whose nodes they are spread.',
+        help: 'Groups of keys that one call can reach; fixed for a deployment. 1 on a single Redis, where each transaction is then one atomic step; on a cluster about eight for each master that it will ever have.',
       },
       'buckets',
       { min: 1, max: 4096 },

@@ -52,6 +52,7 @@ export const goals: readonly Goal[] = [
     goal: 'at most 400 bytes allocated a decision between parsing and text',
     of: [['ledger/in-memory-64', 'allocated_bytes_per_decision']],
     atMost: 400,
+    why: 'about 130 are times handed on while folding, 110 the outcome itself, 100 journals that grow, 30 each what batches and sums of old records take.',
   },
   {
     goal: 'no more CPU a decision than Kafka Streams on one partition, all processes counted',
@@ -72,13 +73,19 @@ export const goals: readonly Goal[] = [
     atMost: 1,
   },
   {
-    goal: 'no decision that differs from the naive oracle',
+    goal: 'no decision that differs from the naive oracle and does not say so',
     of: [
-      ['peers/weir', 'differing_share'],
+      ['peers/weir', 'differing_unmarked_share'],
       ['stream/open-loop-500', 'differing_share'],
       ['sidecar/400', 'differing_share'],
     ],
     atMost: 0,
+  },
+  {
+    goal: 'the same over four partitions of a backlog',
+    of: [['peers/weir-four-partitions', 'differing_unmarked_share']],
+    atMost: 0,
+    why: 'a partition whose messages have all been taken is not waited for while others go on, also where Kafka has more of it.',
   },
   {
     goal: 'decision visible, with exactly-once effect, at a p50 of at most twice the echo’s',
