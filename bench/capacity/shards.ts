@@ -72,7 +72,7 @@ class Deployment {
   }
 
   #traffic(): number[] {
-    const { roundTrips, bytesSent } = this.journals
+    const { roundTrips, bytesSent } = this.journals.traffic
     return [roundTrips, bytesSent]
   }
 }

@@ -7,7 +7,7 @@ import { processUsage } from '../usage.ts'
 import { Counters } from './counters.ts'
 import { Journals } from './journals.ts'
 import { RedisPipe } from './redis-pipe.ts'
-import { featureCount, type RedisWay } from './redis-way.ts'
+import { featureCount, type RedisWay, type Traffic } from './redis-way.ts'
 import { SortedSets } from './sorted-sets.ts'
 
 export const heldBytesMax = 2 ** 28
@@ -89,7 +89,7 @@ export class Contender {
 
   /** From now on traffic counts. */
   begin(): void {
-    this.#before = trafficOf(this.way)
+    this.#before = trafficOf(this.way.traffic)
   }
 
   /** `expected`: features by hand, null where nobody looks. */
@@ -110,7 +110,7 @@ export class Contender {
 
   /** `all`: transactions that its Redis has taken since it was empty. */
   async measures(all: number): Promise<Record<string, number>> {
-    const traffic = trafficOf(this.way).map((value, at) => value - this.#before[at]!)
+    const traffic = trafficOf(this.way.traffic).map((value, at) => value - this.#before[at]!)
     const [roundTrips, bytesSent, bytesReceived] = traffic.map((value) => value / this.#decided)
     return {
       client_cpu_us_per_decision: this.#clientUs / this.#decided,
@@ -205,7 +205,7 @@ interface Own {
   readonly emptyBytes: number
 }
 
-function trafficOf({ roundTrips, bytesSent, bytesReceived }: RedisWay): number[] {
+function trafficOf({ roundTrips, bytesSent, bytesReceived }: Traffic): number[] {
   return [roundTrips, bytesSent, bytesReceived]
 }
 

@@ -8,7 +8,7 @@ import {
   windows,
 } from '../standard/transactions.ts'
 import { Packer, type RedisPipe, type ReplyReader } from './redis-pipe.ts'
-import { featureCount, type RedisWay } from './redis-way.ts'
+import { featureCount, type RedisWay, type Traffic } from './redis-way.ts'
 
 const functionName = 'rival_counters_v1'
 const rowBytes = 16
@@ -75,16 +75,8 @@ export class Counters implements RedisWay {
     return false
   }
 
-  get roundTrips(): number {
-    return this.#pipe.roundTrips
-  }
-
-  get bytesSent(): number {
-    return this.#pipe.bytesSent
-  }
-
-  get bytesReceived(): number {
-    return this.#pipe.bytesReceived
+  get traffic(): Traffic {
+    return this.#pipe
   }
 
   close(): Promise<void> {

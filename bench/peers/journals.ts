@@ -12,7 +12,7 @@ import { Transaction } from '../../features/transaction.ts'
 import type { StandardWork } from '../standard/standard.ts'
 import { latenessMsMax, type StandardTransaction, windows } from '../standard/transactions.ts'
 import { benchHashKey } from '../workload.ts'
-import { featureCount, type RedisWay } from './redis-way.ts'
+import { featureCount, type RedisWay, type Traffic } from './redis-way.ts'
 
 const fillRows = 64
 
@@ -117,16 +117,8 @@ export class Journals implements RedisWay {
     return transaction
   }
 
-  get roundTrips(): number {
-    return this.#store.stats().roundTrips
-  }
-
-  get bytesSent(): number {
-    return this.#store.stats().bytesSent
-  }
-
-  get bytesReceived(): number {
-    return this.#store.stats().bytesReceived
+  get traffic(): Traffic {
+    return this.#store.stats()
   }
 
   close(): Promise<void> {

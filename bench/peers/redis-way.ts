@@ -5,6 +5,12 @@ import { entityKinds, type StandardTransaction, windows } from '../standard/tran
 export const featuresPerEntity = 2 * windows.length
 export const featureCount = entityKinds.length * featuresPerEntity
 
+export interface Traffic {
+  readonly roundTrips: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
+
 export interface RedisWay {
   /** Takes history in, into the same state that observing it would leave. */
   fill(history: readonly StandardTransaction[]): Promise<void>
@@ -17,8 +23,7 @@ export interface RedisWay {
   rewind(count: number): void
   /** True where a row of the last batch says itself that it is approximate. */
   isMarked(row: number): boolean
-  readonly roundTrips: number
-  readonly bytesSent: number
-  readonly bytesReceived: number
+  /** So far. */
+  readonly traffic: Traffic
   close(): Promise<void>
 }

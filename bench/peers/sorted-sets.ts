@@ -8,7 +8,7 @@ import {
   windows,
 } from '../standard/transactions.ts'
 import { Packer, type RedisPipe, type ReplyReader } from './redis-pipe.ts'
-import { featuresPerEntity, type RedisWay } from './redis-way.ts'
+import { featuresPerEntity, type RedisWay, type Traffic } from './redis-way.ts'
 
 /** Amount, time, number of the transaction. */
 const memberBytes = 15
@@ -106,16 +106,8 @@ export class SortedSets implements RedisWay {
     return false
   }
 
-  get roundTrips(): number {
-    return this.#pipe.roundTrips
-  }
-
-  get bytesSent(): number {
-    return this.#pipe.bytesSent
-  }
-
-  get bytesReceived(): number {
-    return this.#pipe.bytesReceived
+  get traffic(): Traffic {
+    return this.#pipe
   }
 
   close(): Promise<void> {

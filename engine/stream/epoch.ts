@@ -34,8 +34,9 @@ export class Epoch {
   readonly #committed = new Map<number, number>()
   /** Where each partition was gone on from; null: where the group had committed. */
   readonly #resumed = new Map<number, number | null>()
-  /** What waits, by partition. */
+  /** What waits, by partition; and the same in a list, which is gone through for each message. */
   readonly #queues = new Map<number, Queue>()
+  readonly #listed: Queue[] = []
   #waiting = 0
   #waitingBytes = 0
   #state: 'open' | 'draining' | 'ended' = 'open'
@@ -61,7 +62,11 @@ export class Epoch {
     if (!this.isOpen()) return
     for (const message of messages) {
       let queue = this.#queues.get(message.partition)
-      if (queue === undefined) this.#queues.set(message.partition, (queue = new Queue()))
+      if (queue === undefined) {
+        queue = new Queue()
+        this.#queues.set(message.partition, queue)
+        this.#listed.push(queue)
+      }
       queue.add(message)
       this.#waitingBytes += bytesOf(message)
     }
@@ -147,6 +152,7 @@ export class Epoch {
   end(): void {
     this.#state = 'ended'
     this.#queues.clear()
+    this.#listed.length = 0
     this.#waiting = 0
     this.#waitingBytes = 0
     for (const outbox of this.#outboxes.values()) void outbox.close()
@@ -155,7 +161,7 @@ export class Epoch {
   /** Of the queues that have any, the one whose next message has the least time. */
   #oldest(): Queue {
     let oldest: Queue | null = null
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.#listed) {
       if (queue.isEmpty) continue
       if (oldest === null || queue.nextMs < oldest.nextMs) oldest = queue
     }
