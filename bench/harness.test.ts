@@ -50,10 +50,11 @@ test('each run keeps its raw values beside what the machine was worth before it'
   const configuration = { broker: 'Kafka 4' }
   const outcome = { measures: { p50_us: 1234.56789 }, series, configuration }
   const { variants } = await run([telling('one', outcome)])
-  const { measures, calibrationUs, stalls, ...rest } = variants[0]!.runs[0]!
+  const { measures, calibrationUs, stalls, seconds, ...rest } = variants[0]!.runs[0]!
   assert.deepEqual([measures, rest], [{ p50_us: 1234.57 }, { series, configuration }])
   assert.ok(calibrationUs !== null && calibrationUs > 100)
   assert.ok(stalls !== null && stalls.maxUs >= stalls.p99Us)
+  assert.ok(seconds !== undefined && seconds >= 1)
   assert.match(variants[0]!.commit, /^[0-9a-f]{7,}|^v\d/)
   assert.ok(variants[0]!.versions['onnxruntime-node'] !== undefined)
 })
@@ -107,6 +108,23 @@ test('stopping ends what runs, and nothing of it counts', async () => {
   })
   const { variants, failed } = await waiting
   assert.deepEqual([variants, failed, left()], [[], [], []])
+})
+
+test('stopped, what has run often enough for a claim is told, and nothing else', async () => {
+  const stop = new AbortController()
+  const variants = ['one', 'two', 'three'].map((name) => telling(name, { measures: { a: 1 } }))
+  const once = { ...telling('once', { measures: { a: 1 } }), rounds: 1 }
+  const measured = await run([...variants, once], 5, stop, (text) => {
+    if (text.startsWith('round 3/5: two')) stop.abort()
+  })
+  assert.deepEqual(
+    measured.variants.map(({ name, runs }) => [name, runs.length]),
+    [
+      ['one', 3],
+      ['two', 3],
+      ['once', 1],
+    ],
+  )
 })
 
 /** What these tests have started and still runs. */

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { processEnvironment } from '../engine/config.ts'
 import { describeCommit, describeVersions } from './machine.ts'
 import type { Probe } from './probe.ts'
+import { runsMin } from './report/statistics.ts'
 import type { Run, VariantResult } from './results.ts'
 import { nodeFlags, type Outcome, type Variant } from './variant.ts'
 
@@ -16,7 +17,7 @@ export interface Plan {
   readonly rounds: number
   /** Small sizes: what a variant calls `quick`. */
   readonly isQuick: boolean
-  /** Aborted to stop: what runs is ended, and what was measured is told. */
+  /** Aborted to stop: what runs is ended, and what has run often enough for a claim is told. */
   readonly stop: AbortSignal
   readonly progress: (text: string) => void
 }
@@ -27,7 +28,7 @@ export interface Failed {
 }
 
 export interface Measured {
-  /** Those with at least one run, in the order of `variants`. */
+  /** Those with at least one run, in the order of `variants`; stopped, with as many as a claim takes. */
   readonly variants: readonly VariantResult[]
   /** Not started again after the first failure, and none of their runs counts. */
   readonly failed: readonly Failed[]
@@ -39,14 +40,13 @@ export async function runRounds(variants: readonly Variant[], plan: Plan): Promi
   const facts = { commit: describeCommit(), date: today(), versions: describeVersions() }
   const runs = new Map<Variant, Run[]>(variants.map((variant) => [variant, []]))
   const failed = new Map<Variant, Failed>()
-  const clock = new Clock(
-    variants.reduce((sum, one) => sum + Math.min(one.rounds ?? rounds, rounds), 0),
-  )
+  const roundsOf = (variant: Variant): number => Math.min(variant.rounds ?? rounds, rounds)
+  const clock = new Clock(variants.reduce((sum, one) => sum + roundsOf(one), 0))
   for (let round = 0; round < rounds && !isStopped(); round++) {
     const order = round % 2 === 0 ? variants : variants.toReversed()
     for (const variant of order) {
       if (isStopped()) break
-      if (failed.has(variant) || round >= (variant.rounds ?? rounds)) continue
+      if (failed.has(variant) || round >= roundsOf(variant)) continue
       progress(`round ${round + 1}/${rounds}: ${variant.name}${clock.next()}`)
       try {
         const run = await runOnce(variant, plan)
@@ -60,9 +60,11 @@ export async function runRounds(variants: readonly Variant[], plan: Plan): Promi
       }
     }
   }
+  const countMin = (variant: Variant): number =>
+    isStopped() ? Math.min(runsMin, roundsOf(variant)) : 1
   return {
     variants: variants
-      .filter((variant) => !failed.has(variant) && runs.get(variant)!.length > 0)
+      .filter((one) => !failed.has(one) && runs.get(one)!.length >= countMin(one))
       .map((variant) => {
         const { name, about } = variant
         return { name, about, ...facts, runs: runs.get(variant)! }
@@ -100,6 +102,7 @@ async function runOnce(variant: Variant, { isQuick, stop }: Plan): Promise<Run> 
   const ms = isQuick ? probeMs.quick : probeMs.full
   const { calibrationUs, stalls } = await lastLine<Probe>('probe', [String(ms)], stop)
   const args = isQuick ? (variant.quick ?? variant.args) : variant.args
+  const beganMs = performance.now()
   const outcome = await lastLine<Outcome>(variant.script, args, stop)
   const told: Readonly<Record<string, unknown>> = outcome.measures
   const measures = Object.entries(told).map(([name, value]) => {
@@ -108,7 +111,8 @@ async function runOnce(variant: Variant, { isQuick, stop }: Plan): Promise<Run> 
       throw new Error(`${name}: expected a number, found ${JSON.stringify(value)}`)
     return [name, Number(value.toPrecision(digits))] as const
   })
-  return { ...outcome, measures: Object.fromEntries(measures), calibrationUs, stalls }
+  const seconds = Math.ceil((performance.now() - beganMs) / 1000)
+  return { ...outcome, measures: Object.fromEntries(measures), calibrationUs, stalls, seconds }
 }
 
 /** What is beyond was never measured. */

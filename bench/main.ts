@@ -48,8 +48,8 @@ process.exitCode =
 async function main(options: BenchOptions): Promise<number> {
   const { chosen, faults } = select(suite, options.names)
   if (faults.length > 0) return refuse(...faults.map((fault) => `argument [name...]: ${fault}`))
-  if (options.isList) return list(chosen)
   const archive = new Archive(options.out ?? usualFolder())
+  if (options.isList) return list(chosen, archive)
   let base: Base | null = null
   try {
     if (options.compare !== null) base = findBase(options.compare, archive)
@@ -75,10 +75,9 @@ async function measure(
   if (obstacle !== null) say(`${obstacle}; what is measured will only be printed`)
   const plan = { rounds, isQuick, stop: stop.signal, progress: say }
   const { variants, failed } = await runRounds(able, plan)
-  if (stop.signal.aborted) {
-    say('stopped: nothing is kept')
-    return 1
-  }
+  const isStopped = stop.signal.aborted
+  if (isStopped) say(`stopped: ${keptOf(variants)} is kept`)
+  if (isStopped && variants.length === 0) return 1
   const results = { machine: describeMachine(), flags: nodeFlags, variants }
   print(options, { results, skipped, failed }, base)
   if (!isQuick && obstacle === null && variants.length > 0) {
@@ -89,7 +88,14 @@ async function measure(
   for (const { name, why } of failed) say(`failed, ${name}: ${why}`)
   if (obstacle !== null) say(`not kept: ${obstacle}`)
   const isVoid = variants.some((variant) => soundRuns(variant).length === 0)
-  return variants.length === 0 || failed.length > 0 || isVoid || obstacle !== null ? 1 : 0
+  const isWhole = variants.length > 0 && failed.length === 0 && !isVoid && !isStopped
+  return isWhole && obstacle === null ? 0 : 1
+}
+
+/** Of a run that was stopped. */
+function keptOf(variants: Results['variants']): string {
+  if (variants.length === 0) return 'nothing'
+  return `what had run often enough for a claim, ${variants.map(({ name }) => name).join(', ')},`
 }
 
 /** Measures nothing: prints what is kept, and writes the page anew. */
@@ -192,12 +198,19 @@ function print(
   }
 }
 
-function list(chosen: readonly Variant[]): number {
+function list(chosen: readonly Variant[], archive: Archive): number {
   const lacks = lacksOf()
+  const known = archive.latest()?.variants ?? []
   for (const variant of chosen) {
     const { name, needs, about } = variant
     const lack = lacking(variant, lacks)
-    const what = needs.length === 0 ? '' : ` (needs ${needs.join(', ')})`
+    const took = known.find((one) => one.name === name)?.runs.map(({ seconds }) => seconds ?? 0)
+    const seconds = Math.max(0, ...(took ?? []))
+    const facts = [
+      ...(needs.length === 0 ? [] : [`needs ${needs.join(', ')}`]),
+      ...(seconds === 0 ? [] : [`took ${seconds} s a run`]),
+    ]
+    const what = facts.length === 0 ? '' : ` (${facts.join('; ')})`
     const state = lack === null ? '' : `\n  CANNOT RUN HERE: ${lack}`
     process.stdout.write(`${name}${what}\n  ${about}${state}\n`)
   }

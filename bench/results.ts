@@ -7,6 +7,8 @@ export interface Run extends Outcome {
   /** Just before it, CPU-µs of one unit of the calibration kernel; null where a result is older than the kernel. */
   readonly calibrationUs: number | null
   readonly stalls: Stalls | null
+  /** How long it took, getting ready included; a result of before has none. */
+  readonly seconds?: number
 }
 
 export interface VariantResult {
