@@ -14,6 +14,7 @@ import { TestTopics } from '../../engine/testing/topics.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import { writeStandard } from '../standard/standard.ts'
 import { standardTransactions } from '../standard/transactions.ts'
+import { TopicEnd } from '../topic-end.ts'
 import { processUsage } from '../usage.ts'
 import { tell } from '../variant.ts'
 
@@ -67,29 +68,18 @@ async function runEngines(size: number): Promise<Record<string, number>> {
   for (const [partition, values] of byPartition.entries()) await topics.produce(partition, values)
   const reader = new PartitionReader(topics.client)
   await reader.connect([topics.decisions])
-  const read = async (): Promise<number> => {
-    let outcomes = 0
-    for (let partition = 0; partition < partitions; partition++) {
-      outcomes += (await reader.range(topics.decisions, partition)).end
-    }
-    return outcomes
-  }
+  const decisions = new TopicEnd(reader, topics.decisions, partitions)
   const state = async (wanted: number): Promise<State> => {
-    for (;;) {
-      const outcomes = await read()
+    const outcomes = await decisions.reached(wanted, () => {
       requireRunning(engines)
-      if (outcomes < wanted) {
-        await sleep(20)
-        continue
-      }
-      const engineUs = engines.reduce((sum, { child }) => sum + processUsage(child.pid!).cpuUs, 0)
-      const redisUs = processUsage(redis.pid).cpuUs
-      const info = String(await client.call('INFO', 'all'))
-      const calls = Number(/^cmdstat_fcall:calls=(\d+)/m.exec(info)?.[1])
-      const bytesFromRedis = Number(/^total_net_output_bytes:(\d+)/m.exec(info)?.[1])
-      const atUs = systemClock.monotonicUs()
-      return { outcomes, engineUs, redisUs, atUs, calls, bytesFromRedis }
-    }
+    })
+    const engineUs = engines.reduce((sum, { child }) => sum + processUsage(child.pid!).cpuUs, 0)
+    const redisUs = processUsage(redis.pid).cpuUs
+    const info = String(await client.call('INFO', 'all'))
+    const calls = Number(/^cmdstat_fcall:calls=(\d+)/m.exec(info)?.[1])
+    const bytesFromRedis = Number(/^total_net_output_bytes:(\d+)/m.exec(info)?.[1])
+    const atUs = systemClock.monotonicUs()
+    return { outcomes, engineUs, redisUs, atUs, calls, bytesFromRedis }
   }
   const warm = await state(warmUp)
   const end = await state(count)

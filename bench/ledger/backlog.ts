@@ -1,12 +1,12 @@
 // `weir stream` as users run it, on a topic that was filled before, from a real broker to a real broker with journals in a real
 // Redis. It starts all of them and ends them; what is measured meanwhile is its caller's.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from '../../engine/core/ports.ts'
 import { PartitionReader } from '../../engine/stream/partition-reader.ts'
 import { EngineProcess } from '../../engine/testing/engine-process.ts'
 import { KafkaServer } from '../../engine/testing/kafka-server.ts'
 import { TestTopics } from '../../engine/testing/topics.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
+import { TopicEnd } from '../topic-end.ts'
 import { nodeFlags } from '../variant.ts'
 import type { Work } from './work.ts'
 
@@ -77,14 +77,12 @@ hash_key: 00112233445566778899aabbccddeeff
   }
 
   /** Waits until so many outcomes are in the decision topic; how many are. */
-  async reached(wanted: number): Promise<number> {
-    for (;;) {
-      const { end } = await this.#reader!.range(this.#topics.decisions, partition)
+  reached(wanted: number): Promise<number> {
+    const decisions = new TopicEnd(this.#reader!, this.#topics.decisions, 1)
+    return decisions.reached(wanted, () => {
       if (this.#engine!.child.exitCode !== null)
         throw new Error(`weir stream ended: ${this.#engine!.stderr}`)
-      if (end >= wanted) return end
-      await sleep(50)
-    }
+    })
   }
 
   /** The outcomes of messages, by the offset of each. */

@@ -8,6 +8,7 @@ import { PartitionReader } from '../../engine/stream/partition-reader.ts'
 import { KafkaServer } from '../../engine/testing/kafka-server.ts'
 import { TestTopics } from '../../engine/testing/topics.ts'
 import { standardTransactions } from '../standard/transactions.ts'
+import { TopicEnd } from '../topic-end.ts'
 import { tell } from '../variant.ts'
 import { KafkajsLog, type LogClient, PlatformaticLog, type Sender } from './log-client.ts'
 
@@ -190,12 +191,8 @@ function keepLeast(measure: string, us: number): void {
   measures[measure] = Math.min(measures[measure] ?? Number.POSITIVE_INFINITY, us)
 }
 
-async function endOf(topic: string): Promise<number> {
-  let end = 0
-  for (let partition = 0; partition < partitions; partition++) {
-    end += (await reader.range(topic, partition)).end
-  }
-  return end
+function endOf(topic: string): Promise<number> {
+  return new TopicEnd(reader, topic, partitions).now()
 }
 
 /** As the repository pins it: packages do not show their package.json. */

@@ -11,13 +11,13 @@ import { KafkaServer } from '../../engine/testing/kafka-server.ts'
 import { TestTopics } from '../../engine/testing/topics.ts'
 import { type StandardWork, writeStandard } from '../standard/standard.ts'
 import { standardTransactions } from '../standard/transactions.ts'
+import { TopicEnd } from '../topic-end.ts'
 import { processUsage } from '../usage.ts'
 import type { DecisionCheck } from './check.ts'
 import { brokerFlags } from './setups.ts'
 import { writeTrees } from './trees.ts'
 
 const fetchBytes = 2 ** 22
-const lookMs = 20
 /** No outcome for so long: nothing is under way. */
 const settleMs = 1500
 
@@ -47,6 +47,7 @@ export class PeerWorld {
   readonly partitions: number
   /** Where the decisions are read, as a subscriber does: what is committed. */
   readonly reader: PartitionReader
+  readonly #decisions: TopicEnd
   readonly #closers: (() => unknown)[]
   readonly #transactions = standardTransactions()
   readonly #nextRead: number[]
@@ -61,6 +62,7 @@ export class PeerWorld {
     this.folder = parts.folder
     this.partitions = parts.partitions
     this.reader = parts.reader
+    this.#decisions = new TopicEnd(parts.reader, parts.topics.decisions, parts.partitions)
     this.#closers = closers
     this.#nextRead = Array.from({ length: parts.partitions }, () => 0)
   }
@@ -112,7 +114,7 @@ export class PeerWorld {
   async settled(count: number, mustRun: () => void): Promise<number> {
     for (let before = -1; ; ) {
       mustRun()
-      const outcomes = await this.#outcomes()
+      const outcomes = await this.#decisions.now()
       if (outcomes >= count && outcomes === before) return outcomes
       before = outcomes
       await sleep(settleMs)
@@ -121,12 +123,7 @@ export class PeerWorld {
 
   /** What all have used until there are so many outcomes. */
   async usedUntil(count: number, engine: EnginePids, mustRun: () => void): Promise<Usage> {
-    for (;;) {
-      mustRun()
-      const outcomes = await this.#outcomes()
-      if (outcomes >= count) return this.usage(outcomes, engine)
-      await sleep(lookMs)
-    }
+    return this.usage(await this.#decisions.reached(count, mustRun), engine)
   }
 
   usage(outcomes: number, { pid, redisPid }: EnginePids): Usage {
@@ -137,14 +134,6 @@ export class PeerWorld {
       brokerCpuUs: processUsage(this.kafka.pid).cpuUs,
       redisCpuUs: redisPid === null ? 0 : processUsage(redisPid).cpuUs,
     }
-  }
-
-  async #outcomes(): Promise<number> {
-    let outcomes = 0
-    for (let partition = 0; partition < this.partitions; partition++) {
-      outcomes += (await this.reader.range(this.topics.decisions, partition)).end
-    }
-    return outcomes
   }
 
   /** What has come since the last time, as read-committed readers see it, of one partition; waits a moment for the first. */

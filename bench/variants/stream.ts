@@ -1,7 +1,6 @@
 // `weir stream` as users run it, from a real broker to a real broker with journals in a real Redis, catching up on a topic
 // that was filled before: what a decision costs, and whether memory grows.
 // Usage: stream.js <transactions> <warm-up> <bound of held journals>. Prints one line of JSON.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { shipped } from '../../engine/assemble.ts'
 import { systemClock } from '../../engine/clock.ts'
 import { PartitionReader } from '../../engine/stream/partition-reader.ts'
@@ -12,6 +11,7 @@ import { generate } from '../../features/generator/generator.ts'
 import { defaultParameters } from '../../features/generator/parameters.ts'
 import { writeRow } from '../../features/generator/row.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
+import { TopicEnd } from '../topic-end.ts'
 import { processUsage } from '../usage.ts'
 import { tell } from '../variant.ts'
 
@@ -64,19 +64,13 @@ async function reached(wanted: number): Promise<Reached> {
   const reader = new PartitionReader(topics.client)
   await reader.connect([topics.decisions])
   try {
-    for (;;) {
-      let outcomes = 0
-      for (let partition = 0; partition < partitions; partition++) {
-        outcomes += (await reader.range(topics.decisions, partition)).end
-      }
+    const decisions = new TopicEnd(reader, topics.decisions, partitions)
+    const outcomes = await decisions.reached(wanted, () => {
       if (engine.child.exitCode !== null) throw new Error(`weir stream ended: ${engine.stderr}`)
-      if (outcomes >= wanted) {
-        const { cpuUs, rssMb } = processUsage(pid)
-        const redisCpuUs = processUsage(redis.pid).cpuUs
-        return { outcomes, atUs: systemClock.monotonicUs(), cpuUs, redisCpuUs, rssMb }
-      }
-      await sleep(200)
-    }
+    })
+    const { cpuUs, rssMb } = processUsage(pid)
+    const redisCpuUs = processUsage(redis.pid).cpuUs
+    return { outcomes, atUs: systemClock.monotonicUs(), cpuUs, redisCpuUs, rssMb }
   } finally {
     await reader.close()
   }
