@@ -119,21 +119,21 @@ export class EntityFold {
     const lifecycle = hasHappened ? this.#lifecycle : null
     const hops = boundary > 0 ? this.#hopsAt(view, boundary) : null
     // A message in hops may be of a transaction that comes later.
-    const newestMs = hops === null || this.#lifecycle !== null ? Infinity : hops[0]!
+    const areTransactions = this.#lifecycle === null
     this.#labels.clear()
     this.#messages.clear()
     for (const { plan, sums, tail, series, running: windows } of this.#passes) {
       sums.clear()
       if (running !== null) tail.carry(windows!, running.cursor, record, recordAt)
-      else tail.add(view, boundary, timeMs, lifecycle, record, recordAt)
-      if (hops !== null) addHops(hops, plan, series, sums, timeMs, newestMs)
+      else tail.add(view, boundary, transaction, lifecycle, record, recordAt)
+      if (hops !== null) addHops(hops, plan, series, sums, transaction, areTransactions)
     }
     running?.labels?.show(running.cursor, this.#labels)
     this.#newestMs = running === null ? this.#groups[0]!.tail.newestMs : running.newestMs
     if (hops !== null) {
       this.#newestMs = Math.max(this.#newestMs, hops[0]!)
-      this.#labels.addHops(hops, this.#labelSeries, timeMs, newestMs)
-      this.#messages.addHops(hops, this.#messageSeries, timeMs)
+      this.#labels.addHops(hops, this.#labelSeries, transaction, areTransactions)
+      this.#messages.addHops(hops, this.#messageSeries, transaction)
     }
     if (lifecycle !== null) this.#addLifecycle(lifecycle, timeMs, hops !== null)
     const word = wordOf(record, recordAt)

@@ -3,24 +3,26 @@
 import { endFloats, locationFloats } from './ends.ts'
 import type { WindowGroup } from './entity-plan.ts'
 import { type PlacedSeries, Slice } from './hops.ts'
+import type { Timed } from './transaction.ts'
 import type { Hops } from './view.ts'
 import { squareFloats, type WindowSums } from './window-sums.ts'
 
 /**
- * Adds what the records in `hops` were to a transaction at `timeMs`. `series`: of each window of the group; `newestMs`: no
- * record in the hops is of a later time.
+ * Adds what the records in `hops` were to a transaction. `series`: of each window of the group; `areTransactions`:
+ * nothing else is in the hops, and no record is of a later time than they note.
  */
 export function addHops(
   hops: Hops,
   group: WindowGroup,
   series: readonly PlacedSeries[],
   sums: WindowSums,
-  timeMs: number,
-  newestMs: number,
+  transaction: Timed,
+  areTransactions: boolean,
 ): void {
+  const nowMs = transaction.timeMs - group.delayMs
   for (let w = 0; w < series.length; w++) {
-    if (newestMs <= timeMs - group.delayMs - series[w]!.windowMs) continue
-    addWindow(hops, group, series[w]!, sums, w, timeMs - group.delayMs)
+    if (areTransactions && hops[0]! <= nowMs - series[w]!.windowMs) continue
+    addWindow(hops, group, series[w]!, sums, w, transaction)
   }
 }
 
@@ -30,9 +32,10 @@ function addWindow(
   series: PlacedSeries,
   sums: WindowSums,
   w: number,
-  nowMs: number,
+  { timeMs }: Timed,
 ): void {
   const { at: seriesAt, size, sliceMs, sliceFloats, windowMs } = series
+  const nowMs = timeMs - group.delayMs
   const afterMs = nowMs - windowMs
   if (afterMs < hops[seriesAt]!) {
     sums.isApproximate[w] = 1

@@ -5,7 +5,7 @@ import { isMostlyInside } from './hop-sums.ts'
 import { type PlacedSeries, Slice } from './hops.ts'
 import { blockRecords } from './journal.ts'
 import { isMet, timeOf, wordOf } from './layout.ts'
-import { Verdict } from './transaction.ts'
+import { type Timed, Verdict } from './transaction.ts'
 import type { Hops } from './view.ts'
 
 /** Per label window. Sized once, emptied per view. */
@@ -82,13 +82,18 @@ export class LabelSums {
     }
   }
 
-  /** `newestMs`: no record in the hops is of a later time. */
-  addHops(hops: Hops, series: readonly PlacedSeries[], timeMs: number, newestMs: number): void {
+  /** `areTransactions`: nothing else is in the hops, and no record is of a later time than they note. */
+  addHops(
+    hops: Hops,
+    series: readonly PlacedSeries[],
+    { timeMs }: Timed,
+    areTransactions: boolean,
+  ): void {
     for (let w = 0; w < series.length; w++) {
       const { at: seriesAt, size, sliceFloats, delayMs, windowMs } = series[w]!
       const untilMs = timeMs - delayMs
       const afterMs = untilMs - windowMs
-      if (newestMs <= afterMs) continue
+      if (areTransactions && hops[0]! <= afterMs) continue
       if (afterMs < hops[seriesAt]!) this.isApproximate[w] = 1
       for (let slice = 0; slice < size; slice++) {
         const at = seriesAt + 1 + slice * sliceFloats

@@ -4,7 +4,7 @@ import { isMostlyInside } from './hop-sums.ts'
 import { type PlacedSeries, Slice } from './hops.ts'
 import { isMet } from './layout.ts'
 import type { Undone } from './lifecycle.ts'
-import { Kind } from './transaction.ts'
+import { Kind, type Timed } from './transaction.ts'
 import type { Hops } from './view.ts'
 
 /** Per message window. Sized once, emptied per view. */
@@ -40,7 +40,7 @@ export class MessageSums {
   }
 
   /** In hops every message counts, once the last of its slice has come; none replaces another, so all are approximate. */
-  addHops(hops: Hops, series: readonly PlacedSeries[], timeMs: number): void {
+  addHops(hops: Hops, series: readonly PlacedSeries[], { timeMs }: Timed): void {
     for (let w = 0; w < series.length; w++) {
       const { at: seriesAt, size, sliceFloats, delayMs, windowMs } = series[w]!
       const untilMs = timeMs - delayMs

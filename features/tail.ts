@@ -13,6 +13,7 @@ import { isMet, kindMask, nowhere, type RecordLayout } from './layout.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Cursor } from './running-cursor.ts'
 import type { RunningWindows } from './running-windows.ts'
+import type { Timed } from './transaction.ts'
 import type { View } from './view.ts'
 import type { WindowSums } from './window-sums.ts'
 
@@ -122,7 +123,7 @@ export class Tail {
   add(
     view: View,
     boundary: number,
-    timeMs: number,
+    transaction: Timed,
     lifecycle: Lifecycle | null,
     record: DataView,
     recordAt: number,
@@ -138,8 +139,8 @@ export class Tail {
       const at = blocks === null ? first : (next - 1) & -blockRecords
       const from = Math.max(first, at)
       const isWhole = blocks !== null && next - from === blockRecords
-      if (!isWhole || !this.#addBlock(view, blocks, from, timeMs)) {
-        this.#scan(data, start + from * width, start + next * width, timeMs, lifecycle)
+      if (!isWhole || !this.#addBlock(view, blocks, from, transaction)) {
+        this.#scan(data, start + from * width, start + next * width, transaction, lifecycle)
       }
       next = from
     }
@@ -152,7 +153,7 @@ export class Tail {
     data: DataView,
     start: number,
     end: number,
-    timeMs: number,
+    { timeMs }: Timed,
     lifecycle: Lifecycle | null,
   ): void {
     const { width, label, amount } = this.#layout
@@ -221,7 +222,7 @@ export class Tail {
   }
 
   /** Adds the block of 32 records from position `from` on by its sums; false where it lies across an edge. */
-  #addBlock(view: View, blocks: Float64Array, from: number, timeMs: number): boolean {
+  #addBlock(view: View, blocks: Float64Array, from: number, { timeMs }: Timed): boolean {
     const at = view.blocksAt + (from / blockRecords) * this.#blockFloats
     if (blocks[at + Block.others] !== 0) return false
     const nowMs = timeMs - this.#group.delayMs

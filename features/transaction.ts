@@ -45,6 +45,9 @@ export class Transaction {
   }
 }
 
+/** What is asked of a transaction's time takes it in this: a number as an argument is an object each time. */
+export type Timed = Pick<Transaction, 'timeMs'>
+
 /** Why a message is not a transaction. A value, never thrown. `found` is cut to 120 characters, card numbers masked. */
 export interface Reject {
   /** Stable snake_case code: one of `rejectReasons` (features/reject.ts). */

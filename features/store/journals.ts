@@ -141,9 +141,7 @@ export class Journals {
     const first = length < 2 * cap ? 0 : (Math.floor(length / cap) - 1) * cap
     const held = this.#slabs.slabs[row[at + placeAt]!]!.words
     const block = row[at + blockAt]! >>> 2
-    const low = words[from + 2]!
-    const high = words[from + 3]!
-    const position = this.#layouts.find(layout, held, block, first, length, low, high)
+    const position = this.#layouts.find(layout, held, block, first, length, words, from)
     return position === -1 ? -1 : this.#directory.base(journal) + position
   }
 
@@ -353,7 +351,8 @@ export class Journals {
     const at = this.#directory.at(journal)
     const kind = (row[at + flagsAt]! & kindMask) >>> kindShift
     const sizeClass = this.#layouts.classFor(kind, length)
-    assert(sizeClass !== -1, `a journal of ${length} records is too long to be held`)
+    // No text with the number in it: it would be written for each journal that grows.
+    assert(sizeClass !== -1, 'a journal is too long to be held')
     const words = (row[at + lengthAt]! * this.#plans[kind]!.width) >>> 2
     this.#room.take(journal, sizeClass)
     const { place, at: to } = this.#slabs

@@ -96,16 +96,19 @@ export class Layouts {
     out.runningOf = this.#plans[layout >>> layoutShift]!
   }
 
-  /** Position of the record with an identity, from `first` on; -1 when there is none. */
+  /** Position of the record with the identity of the one at `words[at]`, from `first` on; -1 when there is none. */
   find(
     layout: number,
     held: Uint32Array,
     block: number,
     first: number,
     length: number,
-    low: number,
-    high: number,
+    words: Uint32Array,
+    at: number,
   ): number {
+    // Read here: as an argument, every second word would be an object.
+    const low = words[at + 2]!
+    const high = words[at + 3]!
     const stride = this.widths[layout]! >>> 2
     const size = this.indexSizes[layout]!
     if (size === 0) {
