@@ -23,17 +23,19 @@ export interface Place {
 const partitionsMax = 65_536
 
 export class Chains {
-  readonly #name: string
+  readonly #primaries: string
+  readonly #others: string
   readonly #positions = new Map<number, Position>()
 
   /** `name` is of the stream that offsets belong to: topic, or what else tells it from a recreated one. */
   constructor(name: string) {
-    this.#name = name
+    this.#primaries = `p:${name}:`
+    this.#others = `o:${name}:`
   }
 
   /** Before the partition, the field of a bucket's chain. */
   prefix(role: Role): string {
-    return `${role === Role.others ? 'o' : 'p'}:${this.#name}:`
+    return role === Role.others ? this.#others : this.#primaries
   }
 
   field({ role, partition }: Place): string {

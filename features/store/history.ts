@@ -15,15 +15,18 @@ export class History {
   readonly #wire: Wire
   readonly #packer: Packer
   readonly #nothing: Observation
+  readonly #call: Call
   readonly #ttlS: number
   readonly #buckets: readonly number[]
-  #hasBegun = false
+  /** True once `begin` has nothing to do. */
+  hasBegun = false
 
   constructor(plans: JournalPlans, keys: Keys, journals: Journals, wire: Wire, ttlS: number) {
     this.#keys = keys
     this.#wire = wire
     this.#packer = new Packer(plans, keys, journals)
     this.#nothing = new Observation(0, plans.journals.length, 8)
+    this.#call = new Call(Role.all, plans.journals.length)
     this.#ttlS = ttlS
     this.#buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket)
   }
@@ -33,7 +36,7 @@ export class History {
    * with its first record anyway; several must not each have a beginning of their own. Rejects with StoreError.
    */
   async begin({ timeMs, count }: Observation): Promise<void> {
-    if (this.#hasBegun) return
+    if (this.hasBegun) return
     const buckets = this.#buckets
     if (buckets.length > 1) {
       const found = await this.#wire.run(
@@ -43,7 +46,7 @@ export class History {
       const unopened = buckets.filter((bucket) => found[bucket] === null)
       await this.#say(unopened, Math.min(...timeMs.subarray(0, count)), false)
     }
-    this.#hasBegun = true
+    this.hasBegun = true
   }
 
   /** Something before `sinceMs` is missing: no bucket's history reaches further back. Rejects with StoreError. */
@@ -71,8 +74,9 @@ export class History {
   #pack(buckets: readonly number[], sinceMs: number, isAnew: boolean): [Buffer, PackedCall[]] {
     this.#packer.begin(new Uint32Array(0))
     const calls = buckets.map((bucket) => {
-      const start = this.#packer.packed.length
-      this.#packer.pack(new Call(bucket, Role.all), this.#nothing, {
+      const start = this.#packer.length
+      this.#call.begin(bucket)
+      this.#packer.pack(this.#call, this.#nothing, {
         chainKey: this.#keys.chain(bucket),
         prefix: '',
         renew: isAnew,
@@ -80,7 +84,7 @@ export class History {
         ttlS: this.#ttlS,
         incarnation: new Uint8Array(8),
       })
-      return { bucket, start, end: this.#packer.packed.length }
+      return { bucket, start, end: this.#packer.length }
     })
     return [this.#packer.packed, calls]
   }

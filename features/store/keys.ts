@@ -18,6 +18,7 @@ export class Keys {
   readonly deployment: string
   readonly covered: string
   readonly #buckets: readonly string[]
+  readonly #chains: readonly string[]
   readonly #recorder: string
   readonly #kinds: readonly string[]
   /** Key text before the hash, by bucket, kind and tenant: few, and costly to build for each entity. */
@@ -36,6 +37,7 @@ export class Keys {
       { length: buckets },
       (_, bucket) => `w:${plans.namespace}:{b${bucket.toString(16).padStart(digits, '0')}}`,
     )
+    this.#chains = this.#buckets.map((name) => `${name}:chain`)
     this.#kinds = plans.journals.map((journal) => journal.kind)
     this.#prefixes = Array.from(
       { length: buckets * this.#kinds.length },
@@ -49,7 +51,7 @@ export class Keys {
   }
 
   chain(bucket: number): string {
-    return `${this.#buckets[bucket]!}:chain`
+    return this.#chains[bucket]!
   }
 
   recorder(topic: string): string {

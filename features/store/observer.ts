@@ -3,10 +3,11 @@
 import { strict as assert } from 'node:assert'
 import { randomFillSync } from 'node:crypto'
 import type { JournalPlans } from '../journal.ts'
-import { type Observation, Seen } from '../observation.ts'
+import type { Observation } from '../observation.ts'
 import type { View } from '../view.ts'
-import { type Call, Calls } from './call.ts'
-import { anew, Chains, type Place, Role } from './chain.ts'
+import type { Call } from './call.ts'
+import { GatheredCalls } from './calls.ts'
+import { anew, Chains, type Place, type Role } from './chain.ts'
 import { Compactor } from './compactor.ts'
 import { History } from './history.ts'
 import { Journals } from './journals.ts'
@@ -41,6 +42,7 @@ export class Observer {
   readonly #options: ObserverOptions
   readonly #wire: Wire
   readonly #packer: Packer
+  readonly #gathered: GatheredCalls
   readonly #unpacker: Unpacker
   readonly #chains: Chains
   readonly #ttlS: number
@@ -60,6 +62,7 @@ export class Observer {
   #words: Uint32Array = new Uint32Array(0)
   readonly #random = new Uint8Array(randomBytes)
   #randomAt = randomBytes
+  readonly #incarnation = new Uint8Array(incarnationBytes)
 
   constructor(options: ObserverOptions, wire: Wire) {
     this.#options = options
@@ -69,6 +72,7 @@ export class Observer {
     this.journals = new Journals(options.plans, options.heldBytesMax, 'forget')
     this.#packer = new Packer(options.plans, this.keys, this.journals)
     this.#unpacker = new Unpacker(options.plans, this.journals)
+    this.#gathered = new GatheredCalls(options.plans, this.keys)
     this.compactor = new Compactor(options.plans, this.keys, this.journals, wire, options.log)
     this.#chains = new Chains(options.chain)
     this.#ttlS = Math.max(1, Math.ceil(options.ttlMs / 1000))
@@ -82,7 +86,7 @@ export class Observer {
     this.#observations.set(batch, this.journals.begin())
     this.#clearAnswers(batch)
     try {
-      await this.history.begin(batch)
+      if (!this.history.hasBegun) await this.history.begin(batch)
       await this.#observeAll(batch)
     } catch (error) {
       this.release(batch)
@@ -112,7 +116,6 @@ export class Observer {
 
   /** From the beginning whenever Redis turns out to have lost records: what was answered before may rest on them. */
   async #observeAll(batch: Observation): Promise<void> {
-    const isAtomic = this.keys.buckets === 1
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       if (this.#hasLost()) {
         this.#unpinAnswers(batch)
@@ -122,8 +125,10 @@ export class Observer {
         this.compactor.forget()
         this.#lossesHandled = this.#losses
       }
-      await this.#run(this.#primaryCalls(batch, isAtomic), batch)
-      if (!isAtomic && !this.#hasLost()) await this.#run(this.#otherCalls(batch), batch)
+      await this.#run(this.#gathered.primaries(batch), batch)
+      if (this.keys.buckets > 1 && !this.#hasLost()) {
+        await this.#run(this.#gathered.others(batch), batch)
+      }
       if (!this.#hasLost()) return
     }
     throw new StoreError('observing: Redis keeps losing records', true)
@@ -152,40 +157,6 @@ export class Observer {
     batch.historySinceMs.fill(Number.NEGATIVE_INFINITY, 0, batch.count)
   }
 
-  /** Every row at its primary's bucket; with one bucket, whole rows. */
-  #primaryCalls(batch: Observation, isWhole: boolean): Call[] {
-    const { primary } = this.#options.plans
-    const grouped = new Calls(isWhole ? Role.all : Role.primaries)
-    for (let row = 0; row < batch.count; row++) {
-      const first = row * batch.entityCount
-      assert(batch.present[first + primary] === 1)
-      const bucket = this.keys.bucketOf(batch.key[(first + primary) * 4]!)
-      const call = grouped.at(bucket, row, batch.partition[row]!)
-      call.addSlot(first + primary)
-      for (let entity = 0; isWhole && entity < batch.entityCount; entity++) {
-        if (entity !== primary && batch.present[first + entity] === 1) call.addSlot(first + entity)
-      }
-    }
-    return grouped.all
-  }
-
-  /** The other entities of rows that are new or come again: a duplicate touches no other journal. */
-  #otherCalls(batch: Observation): Call[] {
-    const grouped = new Calls(Role.others)
-    for (let row = 0; row < batch.count; row++) {
-      const seen = batch.seen[row]
-      if (seen === Seen.duplicate || seen === Seen.conflict) continue
-      const first = row * batch.entityCount
-      for (let entity = 0; entity < batch.entityCount; entity++) {
-        const slot = first + entity
-        if (entity === this.#options.plans.primary || batch.present[slot] === 0) continue
-        const bucket = this.keys.bucketOf(batch.key[slot * 4]!)
-        grouped.at(bucket, row, batch.partition[row]!).addSlot(slot)
-      }
-    }
-    return grouped.all
-  }
-
   /** Sends calls until each is answered, or records were lost. What was refused goes again, in order, on what Redis said it has. */
   async #run(calls: readonly Call[], batch: Observation): Promise<void> {
     let pending = calls
@@ -194,7 +165,7 @@ export class Observer {
       if (refusals === attemptsMax) {
         throw new StoreError('observing: offsets kept changing; is a partition read twice?', true)
       }
-      await this.#readPositions(pending)
+      if (!this.#isPositioned(pending)) await this.#readPositions(pending)
       if (this.#hasLost()) return
       try {
         const words = this.#wordsOf(batch)
@@ -208,7 +179,10 @@ export class Observer {
         else refusals++
       } finally {
         for (const call of calls) {
-          for (const position of call.positions) position.expected = position.acknowledged
+          for (let at = 0; at < call.partitionCount; at++) {
+            const position = call.positions[at]
+            if (position !== undefined) position.expected = position.acknowledged
+          }
         }
         this.#unpacker.unpin(calls)
       }
@@ -218,26 +192,27 @@ export class Observer {
 
   #pack(call: Call, batch: Observation): void {
     const isRenewed = this.#renewed.has(call.bucket)
-    // After a loss, what is older than the newest of these transactions may be missing.
-    const farther = isRenewed ? Math.max : Math.min
-    let sinceMs = batch.timeMs[call.rows[0]!]!
-    for (const row of call.rows) sinceMs = farther(sinceMs, batch.timeMs[row]!)
-    call.positions.length = 0
-    for (const partition of call.partitions) {
-      call.positions.push(this.#chains.get(call.bucket, call.role, partition)!)
+    let [sinceMs, untilMs] = [Infinity, -Infinity]
+    for (let at = 0; at < call.rowCount; at++) {
+      sinceMs = Math.min(sinceMs, batch.timeMs[call.rows[at]!]!)
+      untilMs = Math.max(untilMs, batch.timeMs[call.rows[at]!]!)
     }
-    call.start = this.#packer.packed.length
+    for (let at = 0; at < call.partitionCount; at++) {
+      call.positions[at] = this.#chains.get(call.bucket, call.role, call.partitions[at]!)!
+    }
+    call.start = this.#packer.length
     this.#packer.pack(call, batch, {
       chainKey: this.keys.chain(call.bucket),
       prefix: this.#chains.prefix(call.role),
       renew: isRenewed,
-      sinceMs,
+      // After a loss, what is older than the newest of these transactions may be missing.
+      sinceMs: isRenewed ? untilMs : sinceMs,
       ttlS: this.#ttlS,
-      incarnation: this.#incarnation(),
+      incarnation: this.#nextIncarnation(),
     })
-    call.end = this.#packer.packed.length
-    this.journalReads += call.held.length
-    for (const held of call.held) if (held > 0) this.heldReads++
+    call.end = this.#packer.length
+    this.journalReads += call.journalCount
+    for (let at = 0; at < call.journalCount; at++) if (call.held[at]! > 0) this.heldReads++
   }
 
   /** Takes in the replies of `calls`; returns those to send again, and which of them failed. */
@@ -269,7 +244,7 @@ export class Observer {
   }
 
   /** Learns from Redis where the call's partitions stand. */
-  #follow({ bucket, role, partitions }: Call, answer: Answer): void {
+  #follow({ bucket, role, partitions, partitionCount }: Call, answer: Answer): void {
     if (!answer.refused) this.#renewed.delete(bucket)
     if (answer.isBehind) {
       this.#noteLoss(
@@ -278,7 +253,7 @@ export class Observer {
         'Redis has less of a journal than it had: the history of its bucket starts anew',
       )
     }
-    for (let at = 0; at < partitions.length; at++) {
+    for (let at = 0; at < partitionCount; at++) {
       this.#learn(bucket, role, partitions[at]!, answer.stored[at]!)
     }
   }
@@ -304,6 +279,17 @@ export class Observer {
     this.#losses++
     if (!this.#renewed.has(bucket)) log.error({ bucket, chain, ...found }, message)
     this.#renewed.add(bucket)
+  }
+
+  /** Whether all that calls state is known of what is behind the present connections. */
+  #isPositioned(calls: readonly Call[]): boolean {
+    for (const { bucket, role, partitions, partitionCount } of calls) {
+      if (!this.#isVerified(bucket)) return false
+      for (let at = 0; at < partitionCount; at++) {
+        if (this.#chains.get(bucket, role, partitions[at]!) === undefined) return false
+      }
+    }
+    return true
   }
 
   /** Asks for the positions of partitions that are new here, and for all behind a connection that is new. */
@@ -342,8 +328,8 @@ export class Observer {
 
   #unknown(calls: readonly Call[]): Place[] {
     const places = new Map<string, Place>()
-    for (const { bucket, role, partitions } of calls) {
-      for (const partition of partitions) {
+    for (const { bucket, role, partitions, partitionCount } of calls) {
+      for (const partition of partitions.subarray(0, partitionCount)) {
         if (this.#chains.get(bucket, role, partition) !== undefined) continue
         places.set(`${bucket}:${partition}`, { bucket, role, partition })
       }
@@ -373,12 +359,15 @@ export class Observer {
     return this.#words
   }
 
-  #incarnation(): Uint8Array {
+  /** Valid until the next. */
+  #nextIncarnation(): Uint8Array {
     if (this.#randomAt === randomBytes) {
       randomFillSync(this.#random)
       this.#randomAt = 0
     }
-    this.#randomAt += incarnationBytes
-    return this.#random.subarray(this.#randomAt - incarnationBytes, this.#randomAt)
+    for (let byte = 0; byte < incarnationBytes; byte++) {
+      this.#incarnation[byte] = this.#random[this.#randomAt++]!
+    }
+    return this.#incarnation
   }
 }

@@ -7,6 +7,7 @@ import type { Call } from './call.ts'
 import { Role } from './chain.ts'
 import type { Journals } from './journals.ts'
 import type { Keys } from './keys.ts'
+import { rowsPerCallMax } from './store.ts'
 
 const functionName = 'observe_v2'
 export const libraryName = 'weir_observe_v2'
@@ -42,7 +43,8 @@ export class Packer {
   readonly #plans: JournalPlans
   readonly #keys: Keys
   readonly #journals: Journals
-  readonly #placeOf = new Map<number, number>()
+  /** A hash table from journals to their places in the present call, plus one: at most half full. */
+  readonly #places: Int32Array
   #words: Uint32Array = new Uint32Array(0)
   #out = Buffer.alloc(0)
   #data = new DataView(this.#out.buffer)
@@ -52,12 +54,19 @@ export class Packer {
     this.#plans = plans
     this.#keys = keys
     this.#journals = journals
+    const slotsMax = rowsPerCallMax * plans.journals.length
+    this.#places = new Int32Array(2 ** Math.ceil(Math.log2(2 * slotsMax)))
   }
 
   /** Begins a pipeline for rows of a batch whose records are `words`. */
   begin(words: Uint32Array): void {
     this.#words = words
     this.#to = 0
+  }
+
+  /** Bytes packed since `begin`. */
+  get length(): number {
+    return this.#to
   }
 
   /** What was packed since `begin`. Valid until the next one. */
@@ -74,18 +83,19 @@ export class Packer {
   pack(call: Call, batch: Observation, statement: Statement): void {
     this.#open(call, batch)
     this.#reach(call, batch)
-    let argument = headBytes + call.partitions.length * partitionBytes
-    argument += call.journals.length * journalBytes + call.rows.length * rowBytes
-    argument += call.slots.length * slotBytes + this.#hints(call) * hintBytes
+    let argument = headBytes + call.partitionCount * partitionBytes
+    argument += call.journalCount * journalBytes + call.rowCount * rowBytes
+    argument += call.slotCount * slotBytes + this.#hints(call) * hintBytes
     let records = 0
-    for (const slot of call.slots) records += this.#width(batch, slot)
+    for (let at = 0; at < call.slotCount; at++) records += this.#width(batch, call.slots[at]!)
     argument += records
-    const keyCount = call.journals.length + 1
+    const keyCount = call.journalCount + 1
     const start = `*${keyCount + 5}\r\n$5\r\nFCALL\r\n${bulk(functionName)}${bulk(String(keyCount))}${bulk(statement.chainKey)}`
     const middle = `${bulk(statement.prefix)}$${argument}\r\n`
     this.#reserve(3 * (start.length + middle.length) + keyCount * this.#keys.bulkMax + argument)
     this.#to += this.#out.write(start, this.#to)
-    for (const slot of call.firstSlots) {
+    for (let place = 0; place < call.journalCount; place++) {
+      const slot = call.firstSlots[place]!
       const tenant = batch.tenant[Math.floor(slot / batch.entityCount)]!
       const entity = slot % batch.entityCount
       const { key } = batch
@@ -109,33 +119,43 @@ export class Packer {
 
   /** Finds the call's journals, pins each once, and looks for the rows' records in what is held of them. */
   #open(call: Call, batch: Observation): void {
-    this.#placeOf.clear()
-    call.firstSlots.length = 0
-    call.held.length = 0
-    call.forgotten.length = 0
-    call.journalOf.length = 0
-    call.located.length = 0
-    assert(call.journals.length === 0)
-    for (const slot of call.slots) {
+    this.#places.fill(0)
+    assert(call.journalCount === 0)
+    for (let at = 0; at < call.slotCount; at++) {
+      const slot = call.slots[at]!
       const row = Math.floor(slot / batch.entityCount)
       const tenant = this.#journals.tenant(batch.tenant[row]!)
       const journal = this.#journals.open(tenant, slot % batch.entityCount, batch.key, slot * 4)
-      let place = this.#placeOf.get(journal)
-      if (place === undefined) {
-        place = call.journals.length
-        this.#placeOf.set(journal, place)
+      const place = this.#placeIn(call, journal)
+      if (place === call.journalCount) {
         this.#journals.pin(journal)
-        call.journals.push(journal)
-        call.firstSlots.push(slot)
-        call.held.push(this.#journals.count(journal))
-        call.forgotten.push(0)
+        call.journals[place] = journal
+        call.firstSlots[place] = slot
+        call.held[place] = this.#journals.count(journal)
+        call.forgotten[place] = 0
+        call.journalCount++
       }
-      call.journalOf.push(place)
+      call.journalOf[at] = place
       const isHeld = call.held[place]! > 0
       const word = (slot * batch.recordStride) >>> 2
-      call.located.push(isHeld ? this.#journals.locate(journal, this.#words, word) : -1)
+      call.located[at] = isHeld ? this.#journals.locate(journal, this.#words, word) : -1
     }
-    for (let at = 0; at < call.slots.length; at++) this.#forgetSourceless(call, batch, at)
+    for (let at = 0; at < call.slotCount; at++) this.#forgetSourceless(call, batch, at)
+  }
+
+  /** The place of a journal in the call; the next one where it has none yet. */
+  #placeIn(call: Call, journal: number): number {
+    const mask = this.#places.length - 1
+    let slot = journal & mask
+    while (true) {
+      const place = this.#places[slot]! - 1
+      if (place === -1) {
+        this.#places[slot] = call.journalCount + 1
+        return call.journalCount
+      }
+      if (call.journals[place] === journal) return place
+      slot = (slot + 1) & mask
+    }
   }
 
   /**
@@ -160,10 +180,10 @@ export class Packer {
 
   /** How far the call takes each of its partitions. */
   #reach(call: Call, batch: Observation): void {
-    call.lasts.length = 0
-    for (let place = 0; place < call.partitions.length; place++) call.lasts.push(-1)
-    for (const row of call.rows) {
-      const place = call.partitions.indexOf(batch.partition[row]!)
+    call.lasts.fill(-1)
+    for (let at = 0; at < call.rowCount; at++) {
+      const row = call.rows[at]!
+      const place = call.placeOf(batch.partition[row]!)
       if (place !== -1) call.lasts[place] = Math.max(call.lasts[place]!, batch.offset[row]!)
     }
   }
@@ -181,10 +201,10 @@ export class Packer {
     let to = this.#to
     data.setUint8(to, layoutVersion)
     data.setUint8(to + 1, statement.renew ? 1 : 0)
-    data.setUint16(to + 2, call.partitions.length, true)
-    data.setUint16(to + 4, call.journals.length, true)
-    data.setUint16(to + 6, call.rows.length, true)
-    data.setUint16(to + 8, call.slots.length, true)
+    data.setUint16(to + 2, call.partitionCount, true)
+    data.setUint16(to + 4, call.journalCount, true)
+    data.setUint16(to + 6, call.rowCount, true)
+    data.setUint16(to + 8, call.slotCount, true)
     data.setUint16(to + 10, this.#hints(call), true)
     data.setUint32(to + 12, records, true)
     data.setUint32(to + 16, statement.ttlS, true)
@@ -192,22 +212,23 @@ export class Packer {
     this.#out.set(statement.incarnation, to + 28)
     to = this.#writePartitions(call, to + headBytes)
     to = this.#writeJournals(call, batch, to)
-    for (let at = 0; at < call.rows.length; at++, to += rowBytes) {
+    for (let at = 0; at < call.rowCount; at++, to += rowBytes) {
       const row = call.rows[at]!
-      data.setUint16(to, call.partitions.indexOf(batch.partition[row]!) + 1, true)
+      data.setUint16(to, call.placeOf(batch.partition[row]!) + 1, true)
       data.setFloat64(to + 2, batch.offset[row]!, true)
       data.setUint16(to + 10, call.slotsOf[at]! * shapes + this.#shape(call, batch, row), true)
     }
-    for (let at = 0; at < call.slots.length; at++, to += slotBytes) {
+    for (let at = 0; at < call.slotCount; at++, to += slotBytes) {
       data.setUint16(to, call.journalOf[at]! + 1, true)
     }
-    for (let at = 0; at < call.slots.length; at++) {
+    for (let at = 0; at < call.slotCount; at++) {
       if (!this.#isHinted(call, at)) continue
       data.setUint16(to, at + 1, true)
       data.setFloat64(to + 2, this.#hint(call, batch, at), true)
       to += hintBytes
     }
-    for (const slot of call.slots) {
+    for (let at = 0; at < call.slotCount; at++) {
+      const slot = call.slots[at]!
       const first = (slot * batch.recordStride) >>> 2
       const last = first + (this.#width(batch, slot) >>> 2)
       for (let word = first; word < last; word++, to += 4) {
@@ -219,7 +240,7 @@ export class Packer {
 
   #writePartitions(call: Call, from: number): number {
     let to = from
-    for (let at = 0; at < call.partitions.length; at++, to += partitionBytes) {
+    for (let at = 0; at < call.partitionCount; at++, to += partitionBytes) {
       const position = call.positions[at]!
       this.#data.setUint32(to, call.partitions[at]!, true)
       this.#data.setFloat64(to + 4, position.expected, true)
@@ -231,7 +252,7 @@ export class Packer {
 
   #writeJournals(call: Call, batch: Observation, from: number): number {
     let to = from
-    for (let place = 0; place < call.journals.length; place++, to += journalBytes) {
+    for (let place = 0; place < call.journalCount; place++, to += journalBytes) {
       const plan = this.#plans.journals[call.firstSlots[place]! % batch.entityCount]!
       const held = call.held[place]!
       this.#data.setUint16(to, plan.width, true)
@@ -245,7 +266,7 @@ export class Packer {
 
   #hints(call: Call): number {
     let count = 0
-    for (let at = 0; at < call.slots.length; at++) if (this.#isHinted(call, at)) count++
+    for (let at = 0; at < call.slotCount; at++) if (this.#isHinted(call, at)) count++
     return count
   }
 

@@ -67,13 +67,13 @@ export class Unpacker {
     const sinceMs = data.getFloat64(1, true)
     let at = headBytes
     const stored: number[] = []
-    for (; stored.length < call.partitions.length; at += 8) stored.push(data.getFloat64(at, true))
+    for (; stored.length < call.partitionCount; at += 8) stored.push(data.getFloat64(at, true))
     this.#isBehind = false
     this.#wanted = nothingWanted
     if (status !== Status.refused) {
-      const answers = at + call.journals.length
+      const answers = at + call.journalCount
       const isAdded = status === Status.added
-      const rows = isAdded ? 0 : call.rows.length + call.slots.length * 8
+      const rows = isAdded ? 0 : call.rowCount + call.slotCount * 8
       this.#place(call, batch, data, at, answers + rows)
       if (isAdded) this.#add(call, batch, sinceMs)
       else this.#answer(call, batch, data, answers, sinceMs)
@@ -85,15 +85,17 @@ export class Unpacker {
   /** The calls are over, answered or not. */
   unpin(calls: readonly Call[]): void {
     for (const call of calls) {
-      for (const journal of call.journals) this.#journals.unpin(journal)
-      call.journals.length = 0
+      for (let place = 0; place < call.journalCount; place++) {
+        this.#journals.unpin(call.journals[place]!)
+      }
+      call.journalCount = 0
     }
-    this.#replaced.clear()
+    if (this.#replaced.size > 0) this.#replaced.clear()
   }
 
   /** Places the bytes of a reply, whose journals begin at `modes` and go on at `from`. */
   #place(call: Call, batch: Observation, data: DataView, modes: number, from: number): void {
-    const count = call.journals.length
+    const count = call.journalCount
     let whole = from
     let generation = 0
     let text = 0
@@ -195,9 +197,9 @@ export class Unpacker {
   }
 
   #answer(call: Call, batch: Observation, data: DataView, from: number, sinceMs: number): void {
-    const values = from + call.rows.length
+    const values = from + call.rowCount
     let at = 0
-    for (let index = 0; index < call.rows.length; index++) {
+    for (let index = 0; index < call.rowCount; index++) {
       const row = call.rows[index]!
       const seen = data.getUint8(from + index) as Seen
       if (call.role !== Role.others) batch.seen[row] = seen
@@ -216,12 +218,12 @@ export class Unpacker {
 
   /** All records are new: each follows the one before it in its journal. */
   #add(call: Call, batch: Observation, sinceMs: number): void {
-    for (let index = 0; index < call.rows.length; index++) {
+    for (let index = 0; index < call.rowCount; index++) {
       const row = call.rows[index]!
       if (call.role !== Role.others) batch.seen[row] = Seen.fresh
       batch.historySinceMs[row] = Math.max(batch.historySinceMs[row]!, sinceMs)
     }
-    for (let at = 0; at < call.slots.length; at++) {
+    for (let at = 0; at < call.slotCount; at++) {
       this.#answerSlot(call, batch, at, call.befores[call.journalOf[at]!]!++)
     }
   }
