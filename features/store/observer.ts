@@ -87,7 +87,15 @@ export class Observer {
     this.#clearAnswers(batch)
     try {
       if (!this.history.hasBegun) await this.history.begin(batch)
-      await this.#observeAll(batch)
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        if (this.#hasLost()) this.#beginAnew(batch)
+        await this.#run(this.#gathered.primaries(batch), batch)
+        if (this.keys.buckets > 1 && !this.#hasLost()) {
+          await this.#run(this.#gathered.others(batch), batch)
+        }
+        if (!this.#hasLost()) return
+      }
+      throw new StoreError('observing: Redis keeps losing records', true)
     } catch (error) {
       this.release(batch)
       throw error
@@ -114,24 +122,14 @@ export class Observer {
     this.journals.view(handle, ordinal, out)
   }
 
-  /** From the beginning whenever Redis turns out to have lost records: what was answered before may rest on them. */
-  async #observeAll(batch: Observation): Promise<void> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      if (this.#hasLost()) {
-        this.#unpinAnswers(batch)
-        this.#clearAnswers(batch)
-        this.journals.clear()
-        this.#verified.fill(null)
-        this.compactor.forget()
-        this.#lossesHandled = this.#losses
-      }
-      await this.#run(this.#gathered.primaries(batch), batch)
-      if (this.keys.buckets > 1 && !this.#hasLost()) {
-        await this.#run(this.#gathered.others(batch), batch)
-      }
-      if (!this.#hasLost()) return
-    }
-    throw new StoreError('observing: Redis keeps losing records', true)
+  /** Whenever Redis turns out to have lost records: what was answered before may rest on them. */
+  #beginAnew(batch: Observation): void {
+    this.#unpinAnswers(batch)
+    this.#clearAnswers(batch)
+    this.journals.clear()
+    this.#verified.fill(null)
+    this.compactor.forget()
+    this.#lossesHandled = this.#losses
   }
 
   #hasLost(): boolean {

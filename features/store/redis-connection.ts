@@ -126,23 +126,31 @@ export class Connection {
   /** Sends `calls` packed calls in one write; each one's reply or failure in its place. */
   send(packed: Buffer, calls: number): Promise<(Buffer | StoreError)[]> {
     this.#traffic.bytesSent += packed.length
-    const replies: Promise<Buffer | StoreError>[] = []
-    for (let call = 0; call < calls; call++) {
-      // The first command writes the bytes of all; the others only wait for their replies.
-      const command = new PackedCommand(packed)
-      if (call === 0) this.#redis.sendCommand(command)
-      else this.#redis.sendCommand(command, nowhere)
-      replies.push(
+    return new Promise((resolve) => {
+      const replies = new Array<Buffer | StoreError>(calls)
+      let missing = calls
+      const settle = (call: number, reply: Buffer | StoreError): void => {
+        replies[call] = reply
+        if (--missing > 0) return
+        this.#noticeSilence(replies)
+        resolve(replies)
+      }
+      for (let call = 0; call < calls; call++) {
+        // The first command writes the bytes of all; the others only wait for their replies.
+        const command = new PackedCommand(packed)
+        if (call === 0) this.#redis.sendCommand(command)
+        else this.#redis.sendCommand(command, nowhere)
         command.promise.then(
           (reply: Buffer) => {
             this.#traffic.bytesReceived += reply.length
-            return reply
+            settle(call, reply)
           },
-          (error: unknown) => toStoreError(`observing at ${this.address}`, error),
-        ),
-      )
-    }
-    return this.#noticeSilence(replies)
+          (error: unknown) => {
+            settle(call, toStoreError(`observing at ${this.address}`, error))
+          },
+        )
+      }
+    })
   }
 
   /** The same with one call for keys that are on their way to this node. */
@@ -190,15 +198,12 @@ export class Connection {
     return new StoreError(`connecting to ${this.address}: ${reason}`, true)
   }
 
-  async #noticeSilence<Reply>(
-    replies: readonly Promise<Reply | StoreError>[],
-  ): Promise<(Reply | StoreError)[]> {
-    const settled = await Promise.all(replies)
-    // Without a reply, and yet connected: a peer that is gone without a word would never be noticed otherwise.
-    if (settled.some((reply) => reply instanceof StoreError && codeOf(reply.cause) === null)) {
+  /** Without a reply, and yet connected: a peer that is gone without a word would never be noticed otherwise. */
+  #noticeSilence(replies: readonly (Buffer | StoreError)[]): void {
+    for (const reply of replies) {
+      if (!(reply instanceof StoreError) || codeOf(reply.cause) !== null) continue
       if (this.isReady) this.#redis.stream.destroy()
     }
-    return settled
   }
 }
 
