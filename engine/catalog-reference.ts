@@ -2,6 +2,7 @@
 // editors. Written by write-reference.ts; a test holds the files to what is made here.
 import { aggregateRules, aggregates, bases, ruleOf } from '../features/aggregate.ts'
 import { calendars } from '../features/catalog.ts'
+import { exactDefault, exactMax, exactMin } from '../features/catalog-exact.ts'
 
 const ofTexts = {
   none: '–',
@@ -35,7 +36,14 @@ export function catalogSchema(): string {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'catalog of features',
     type: 'object',
-    properties: { features: { type: 'array', minItems: 1, items: { anyOf: features() } } },
+    properties: {
+      features: { type: 'array', minItems: 1, items: { anyOf: features() } },
+      exact: {
+        type: 'object',
+        description: `records of a journal that are at least kept one by one, by kind of entity; ${exactDefault} where not named`,
+        additionalProperties: { type: 'integer', minimum: exactMin, maximum: exactMax },
+      },
+    },
     required: ['features'],
     additionalProperties: false,
   }

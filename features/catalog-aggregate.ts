@@ -13,13 +13,13 @@ import type { DocumentReader, Path } from './document.ts'
 type Fields = Record<string, unknown>
 
 /** Kinds that one entity may be made of. */
-const partsMax = 3
+export const partsMax = 3
 const nameMax = 64
 /** Cases that smoothing adds. */
 const weightMin = 0.000_001
 const weightMax = 1e9
 /** In no name: what is joined is never a name, nor the same as other names joined. */
-const joint = '+'
+export const joint = '+'
 const currents = ['included', 'excluded'] as const
 
 /** What a feature says of its window; of one without a window, nothing. */

@@ -1,5 +1,5 @@
 // Holds a catalog against the mapping that it is used with: what a feature asks for has to be there.
-import { type Catalog, draftFeatures } from './catalog.ts'
+import { type Catalog, draftExact, draftFeatures } from './catalog.ts'
 import { closest, type Document, DocumentReader, type Path } from './document.ts'
 import { type Lack, lacksOf } from './plan.ts'
 import type { TransactionSchema } from './transaction.ts'
@@ -15,12 +15,22 @@ export function refuseLacking(
 ): void {
   const reader = new DocumentReader(document)
   const tolerated = new Map(shipped.features.map(({ name, definition }) => [name, definition]))
-  for (const [index, feature] of draftFeatures(document).entries()) {
+  const features = draftFeatures(document)
+  for (const [index, feature] of features.entries()) {
     if (tolerated.get(feature.name) === feature.definition) continue
     for (const lack of lacksOf(feature, schema)) {
       // What is no name was told as such.
       if (lack.found !== '') tell(reader, ['features', index, lack.key], lack)
     }
+  }
+  const kinds = [
+    ...new Set([...schema.entities, ...features.flatMap(({ entity }) => entity || [])]),
+  ]
+  for (const kind of Object.keys(draftExact(document))) {
+    if (kinds.includes(kind)) continue
+    const near = closest(kind, kinds)
+    const hint = near === null ? 'or leave it out' : `did you mean ${near}?`
+    reader.fault(['exact', kind], `an entity that there is: ${kinds.join(', ')}`, kind, hint)
   }
   reader.finish()
 }

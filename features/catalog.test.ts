@@ -341,7 +341,7 @@ describe('what is wrong with a catalog', () => {
     const said = (text: string): string[] =>
       faultsOf(() => compileCatalog(parseDocument('catalog.yaml', text)))
     assert.deepEqual(said(''), [
-      'catalog.yaml:1: (document): expected an object with features, found null',
+      'catalog.yaml:1: (document): expected an object with features, exact, found null',
     ])
     assert.deepEqual(said('features: { a: 1 }'), [
       'catalog.yaml:1: features: expected a list, found {"a":1}',
@@ -352,5 +352,52 @@ describe('what is wrong with a catalog', () => {
     assert.deepEqual(said('features: [5]'), [
       'catalog.yaml:1: features[0]: expected an object with name, value, calendar, between, tz, aggregate, entity, of, window, delay, current, basis, where, short, smoothing, found 5',
     ])
+  })
+})
+
+describe('exact tails', () => {
+  const of = (exact: string, ...features: readonly string[]): Catalog =>
+    compileCatalog(
+      parseDocument(
+        'catalog.yaml',
+        ['features:', ...[`name: f, ${count}`, ...features].map((f) => `  - { ${f} }`), exact].join(
+          '\n',
+        ),
+      ),
+    )
+
+  test('are read by kind, several together in any order; what is the default is as if it were not said', () => {
+    assert.deepEqual(of('exact: { merchant: 4096, merchant+card: 16, ip: 512 }').exact, {
+      'card+merchant': 16,
+      merchant: 4096,
+    })
+    assert.deepEqual(of('').exact, {})
+  })
+
+  test('belong to the hash, whatever their order; a catalog without them has the hash that it always had', () => {
+    const plain = of('').hash
+    assert.equal(plain, 'f234f7ea07bfc317')
+    assert.equal(of('exact: { card: 512 }').hash, plain)
+    const hash = of('exact: { card: 64, merchant: 4096 }').hash
+    assert.notEqual(hash, plain)
+    assert.equal(of('exact: { merchant: 4096, card: 64 }').hash, hash)
+    assert.notEqual(of('exact: { merchant: 4096, card: 65 }').hash, hash)
+  })
+
+  test('that are none are told with their lines, what was expected and what was found', () => {
+    const faults = faultsOf(() =>
+      of('exact:\n  card: 15\n  merchant: 8193\n  ip: "64"\n  device id: 64\n  ""  : 64'),
+    )
+    assert.deepEqual(faults, [
+      'catalog.yaml:4: exact.card: expected a whole number from 16 to 8192, found 15',
+      'catalog.yaml:5: exact.merchant: expected a whole number from 16 to 8192, found 8193',
+      'catalog.yaml:6: exact.ip: expected a whole number from 16 to 8192, found "64"',
+      'catalog.yaml:7: exact.device id: expected a name of letters, digits and _, at most 64, found "device id"',
+      'catalog.yaml:8: exact.: expected a text, found ""',
+    ])
+    assert.match(
+      faultsOf(() => of('exact: 4096'))[0]!,
+      /^catalog\.yaml:3: exact: expected an object such as \{ merchant: 4096 \}, found 4096$/,
+    )
   })
 })

@@ -2,6 +2,7 @@
 // journal is features/plan.ts, what they compute is features/fold.ts.
 import { createHash } from 'node:crypto'
 import { type AggregateParts, readAggregate } from './catalog-aggregate.ts'
+import { type Exact, readExact } from './catalog-exact.ts'
 import { type Document, DocumentReader, type Path } from './document.ts'
 import { filtersMax } from './layout.ts'
 import { isZone } from './zone.ts'
@@ -23,12 +24,16 @@ export interface Feature extends AggregateParts {
   readonly tz: string
 }
 
+const rootKeys = ['features', 'exact'] as const
+
 /** The column that rows of features begin with. */
 export const idColumn = 'transaction_id'
 
 export interface Catalog {
   readonly features: readonly Feature[]
-  /** 16 hex digits over names and definitions, in order. */
+  /** Journals whose exact tail is not of the default length. */
+  readonly exact: Exact
+  /** 16 hex digits over names and definitions, in order, and exact tails. */
   readonly hash: string
 }
 
@@ -50,12 +55,13 @@ export const featureKeys = {
   ],
 } as const
 
-/** Compiles a catalog document (`features: [...]`). Throws DocumentError with all its faults. */
+/** Compiles a catalog document (`features: [...]` and, if need be, `exact: {...}`). Throws DocumentError with all its faults. */
 export function compileCatalog(document: Document): Catalog {
   const reader = new DocumentReader(document)
-  const root = reader.object(document.value, [], ['features']) ?? {}
+  const root = reader.object(document.value, [], rootKeys) ?? {}
   const list = reader.list(root['features'], ['features'])
   const features = list.map((item, index) => readFeature(reader, item, ['features', index]))
+  const exact = readExact(reader, root['exact'])
   if (list.length === 0) reader.fault(['features'], 'at least one feature', list)
   const seen = new Set<string>()
   for (const [index, { name }] of features.entries()) {
@@ -71,10 +77,13 @@ export function compileCatalog(document: Document): Catalog {
     reader.fault(path, expected, (list[index] as Record<string, unknown>)['where'])
   }
   reader.finish()
-  return Object.freeze({
-    features,
-    hash: hash16(features.map(({ name, definition }) => [name, definition])),
-  })
+  return Object.freeze({ features, exact, hash: hashOf(features, exact) })
+}
+
+/** Of a catalog with these features and exact tails. */
+export function hashOf(features: readonly Feature[], exact: Exact): string {
+  const definitions = features.map(({ name, definition }) => [name, definition])
+  return hash16(Object.keys(exact).length === 0 ? definitions : [definitions, exact])
 }
 
 /**
@@ -83,9 +92,15 @@ export function compileCatalog(document: Document): Catalog {
  */
 export function draftFeatures(document: Document): Feature[] {
   const reader = new DocumentReader(document)
-  const root = reader.object(document.value, [], ['features']) ?? {}
+  const root = reader.object(document.value, [], rootKeys) ?? {}
   const list = reader.list(root['features'], ['features'])
   return list.map((item, index) => readFeature(reader, item, ['features', index]))
+}
+
+/** The exact tails as far as they are sound, as `draftFeatures`. */
+export function draftExact(document: Document): Exact {
+  const reader = new DocumentReader(document)
+  return readExact(reader, (reader.object(document.value, [], rootKeys) ?? {})['exact'])
 }
 
 /** A record has a bit for each condition; true for the first features that have none left. */

@@ -100,3 +100,21 @@ test('a name that two catalogs define differently is a fault that names both fil
     },
   )
 })
+
+test('of exact tails the longest holds that a catalog has which reads the journal, said or not', () => {
+  const merchants = 'name: m, entity: merchant, aggregate: count, window: 1d'
+  const sized = (file: string, exact: string, ...features: readonly string[]): Document =>
+    parseDocument(
+      file,
+      ['features:', ...features.map((one) => `  - { ${one} }`), `exact: ${exact}`].join('\n'),
+    )
+  const exactOf = (...documents: readonly Document[]): object => compileCatalogs(documents).exact
+  const cards = document('a.yaml', count)
+  const short = sized('b.yaml', '{ card: 64, merchant: 64 }', merchants)
+  const long = sized('c.yaml', '{ merchant: 4096 }', merchants)
+  // a.yaml reads cards and says nothing of them: 512.
+  assert.deepEqual(exactOf(cards, short), { merchant: 64 })
+  assert.deepEqual(exactOf(short, long), { card: 64, merchant: 4096 })
+  assert.equal(compileCatalogs([long]).hash, compileCatalog(long).hash)
+  assert.notEqual(compileCatalogs([cards, long]).hash, compileCatalogs([cards, short]).hash)
+})

@@ -1,7 +1,7 @@
 // Several catalogs at once, as champion and challenger have them: one union, so that what they share is kept, read and computed
 // once. It never decides which of two definitions of a name counts: that is a fault.
-import { createHash } from 'node:crypto'
-import { type Catalog, compileCatalog, type Feature, isCrowded } from './catalog.ts'
+import { type Catalog, compileCatalog, type Feature, hashOf, isCrowded } from './catalog.ts'
+import { uniteExact } from './catalog-exact.ts'
 import { type Document, DocumentError, type Fault } from './document.ts'
 import { filtersMax } from './layout.ts'
 
@@ -48,9 +48,13 @@ export function compileCatalogs(documents: readonly Document[]): CatalogUnion {
   }
   if (faults.length > 0) throw new DocumentError(faults)
   const features = [...declared.values()].map(({ feature }) => feature)
-  const content = JSON.stringify(features.map(({ name, definition }) => [name, definition]))
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
-  return Object.freeze({ features, hash, parts })
+  const exact = uniteExact(
+    parts.map((part) => ({
+      exact: part.exact,
+      kinds: new Set(part.features.flatMap(({ entity }) => entity ?? [])),
+    })),
+  )
+  return Object.freeze({ features, exact, hash: hashOf(features, exact), parts })
 }
 
 function compileOne(document: Document, faults: Fault[]): Catalog | null {

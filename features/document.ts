@@ -87,13 +87,19 @@ export class DocumentReader {
   }
 
   /** An object with free keys, each a name such as `merchant` or `mcc`. */
-  names(value: unknown, path: Path): Record<string, unknown> {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      this.#faultHollow(path, 'an object of names', value)
-      return {}
+  names(value: unknown, path: Path): Readonly<Record<string, unknown>> {
+    const object = this.record(value, path, 'an object of names')
+    for (const key of Object.keys(object)) this.name(key, [...path, key])
+    return object
+  }
+
+  /** An object with free keys, for the caller to check. */
+  record(value: unknown, path: Path, expected: string): Readonly<Record<string, unknown>> {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>
     }
-    for (const key of Object.keys(value)) this.name(key, [...path, key])
-    return value as Record<string, unknown>
+    this.#faultHollow(path, expected, value)
+    return {}
   }
 
   /** A name of ours: letters, digits and underscores. */

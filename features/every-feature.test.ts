@@ -80,7 +80,7 @@ function transactionOf(of: Made<typeof base>, made: Made<typeof step>): Transact
 for (const cap of [2, 512]) {
   test(`what is not marked approximate equals the naive twin, whatever the history; cap ${cap}`, () => {
     const caps = { card: cap, merchant: cap, 'card+merchant': cap }
-    const plan = new Plan(catalog, everySchema, { caps })
+    const plan = new Plan({ ...catalog, exact: caps }, everySchema)
     fc.assert(
       fc.property(history, ({ bases, steps }) => {
         const run = new FoldRun(plan)
@@ -112,7 +112,7 @@ test('over hundreds of records and sums of them: the same with blocks and withou
   const options = { seed: 41, count: 420, entities: 2, stepMs: 300, lifecycle: 0 }
   for (const cap of [64, 512]) {
     const caps = { card: cap, merchant: cap, 'card+merchant': cap }
-    const plan = new Plan(catalog, everySchema, { caps })
+    const plan = new Plan({ ...catalog, exact: caps }, everySchema)
     const run = new FoldRun(plan)
     const oracle = new Oracle(plan.features, everySchema)
     for (const transaction of randomTransactions(everySchema, options)) {
@@ -131,7 +131,7 @@ test('over hundreds of records and sums of them: the same with blocks and withou
 function last(declared: object, steps: readonly Partial<Transaction>[]): [number, number] {
   const feature = { name: 'f', entity: 'card', window: '29s', ...declared }
   const catalog = compileCatalog({ file: 'test', value: { features: [feature] }, lineOf: () => 1 })
-  const run = new FoldRun(new Plan(catalog, everySchema, { caps: { card: 2 } }))
+  const run = new FoldRun(new Plan({ ...catalog, exact: { card: 2 } }, everySchema))
   let row = [Number.NaN]
   for (const step of steps) {
     const transaction = new Transaction(2, 2)

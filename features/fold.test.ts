@@ -28,8 +28,8 @@ function makePlan(
   cap = 512,
 ): Plan {
   const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
-  const caps = { card: cap, merchant: cap, device: cap }
-  return new Plan(catalog, { ...schema, ...change }, { caps })
+  const exact = { card: cap, merchant: cap, device: cap }
+  return new Plan({ ...catalog, exact }, { ...schema, ...change })
 }
 
 const windows = ['1s', '10s', '1m', '10m']

@@ -54,12 +54,8 @@ function features(aggregatesOf: readonly Aggregate[], windows: readonly string[]
 }
 
 function planOf(all: readonly Feature[], cap: number, hasKinds: boolean): Plan {
-  const catalog = { features: all, hash: '' }
-  return new Plan(
-    catalog,
-    { ...schema, kinds: hasKinds ? messageKinds : [] },
-    { caps: { card: cap, merchant: cap } },
-  )
+  const catalog = { features: all, exact: { card: cap, merchant: cap }, hash: '' }
+  return new Plan(catalog, { ...schema, kinds: hasKinds ? messageKinds : [] })
 }
 
 interface Tally {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compileCatalog } from './catalog.ts'
-import { Plan, type PlanOptions } from './plan.ts'
+import { Plan } from './plan.ts'
 import { Kind, messageKinds, type TransactionSchema } from './transaction.ts'
 
 const schema: TransactionSchema = {
@@ -19,11 +19,11 @@ type Declared = Readonly<Record<string, unknown>>
 function planOf(
   features: readonly Declared[],
   change: Partial<TransactionSchema> = {},
-  options: PlanOptions = {},
+  exact: Readonly<Record<string, number>> = {},
 ): Plan {
   const named = features.map((feature, index) => ({ name: `f${index}`, ...feature }))
   const document = { file: 'catalog', value: { features: named }, lineOf: () => 1 }
-  return new Plan(compileCatalog(document), { ...schema, ...change }, options)
+  return new Plan({ ...compileCatalog(document), exact }, { ...schema, ...change })
 }
 
 const count = (entity: string, window = '1h'): Declared => ({ entity, aggregate: 'count', window })
@@ -126,8 +126,8 @@ test('no kind is taken for several together, however they are called', () => {
 })
 
 test('the namespace changes with layouts, windows and caps, not with names or features of the row', () => {
-  const of = (features: readonly Declared[], options?: PlanOptions): string =>
-    planOf(features, {}, options).namespace
+  const of = (features: readonly Declared[], exact?: Readonly<Record<string, number>>): string =>
+    planOf(features, {}, exact).namespace
   const one = of([count('merchant')])
   assert.match(one, /^[0-9a-f]{8}$/)
   assert.equal(of([{ value: 'amount' }, { ...count('merchant'), name: 'other' }]), one)
@@ -140,17 +140,17 @@ test('the namespace changes with layouts, windows and caps, not with names or fe
     of([sum]),
     of([mccs]),
     of([cards]),
-    of([count('merchant')], { caps: { merchant: 256 } }),
+    of([count('merchant')], { merchant: 256 }),
   ]
   assert.equal(new Set(different).size, different.length)
 })
 
-test('caps are by entity kind, 512 where none is named, whatever the kind is called', () => {
+test('exact tails are by entity kind, 512 where none is named, whatever the kind is called', () => {
   const change = { entities: ['card', 'constructor'] }
-  const capsOf = (options: PlanOptions): number[] =>
-    planOf([count('constructor')], change, options).journals.map(({ cap }) => cap)
+  const capsOf = (exact: Readonly<Record<string, number>>): number[] =>
+    planOf([count('constructor')], change, exact).journals.map(({ cap }) => cap)
   assert.deepEqual(capsOf({}), [512, 512])
-  assert.deepEqual(capsOf({ caps: { card: 16 } }), [16, 512])
+  assert.deepEqual(capsOf({ card: 16 }), [16, 512])
 })
 
 test('a rate of declines needs declines in the mapping, not just any kind of message', () => {

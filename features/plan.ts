@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { ruleOf } from './aggregate.ts'
 import type { Catalog, Feature } from './catalog.ts'
+import { exactOf } from './catalog-exact.ts'
 import { type EntityPlan, planEntity } from './entity-plan.ts'
 import type { JournalPlans } from './journal.ts'
 import { Kind, type TransactionSchema } from './transaction.ts'
@@ -14,13 +15,6 @@ export interface RowFeature {
   readonly field: number
 }
 
-export interface PlanOptions {
-  /** Records between hop boundaries, by entity kind; 512 where not named. */
-  readonly caps?: Readonly<Record<string, number>>
-}
-
-const capDefault = 512
-
 export class Plan implements JournalPlans {
   readonly features: readonly Feature[]
   /** Features whose entity or field the mapping lacks: always absent. */
@@ -32,10 +26,9 @@ export class Plan implements JournalPlans {
   readonly namespace: string
   readonly schema: TransactionSchema
 
-  constructor(catalog: Catalog, schema: TransactionSchema, options: PlanOptions = {}) {
+  constructor(catalog: Catalog, schema: TransactionSchema) {
     this.schema = schema
     this.features = catalog.features
-    const caps = new Map(Object.entries(options.caps ?? {}))
     const absent = new Set(catalog.features.filter((f) => lacksOf(f, schema).length > 0))
     this.absent = [...absent].map(({ name }) => name)
     const present = catalog.features
@@ -55,7 +48,7 @@ export class Plan implements JournalPlans {
       .map(({ kind, schemaIndexes }) => {
         const own = present.filter(({ feature }) => feature.entity === kind)
         const isPrimary = schemaIndexes.length === 1 && schemaIndexes[0] === schema.primary
-        const cap = caps.get(kind) ?? capDefault
+        const cap = exactOf(catalog.exact, kind)
         return planEntity({ kind, schemaIndexes, isPrimary, cap }, own, schema)
       })
       .filter((entity) => entity.isPrimary || entity.features.length > 0)

@@ -14,9 +14,8 @@ const t0 = 1_700_000_000_000
 
 function planOf(features: readonly Declared[], cap = 512): Plan {
   const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
-  return new Plan(catalog, everySchema, {
-    caps: { card: cap, merchant: cap, 'card+merchant': cap },
-  })
+  const exact = { card: cap, merchant: cap, 'card+merchant': cap }
+  return new Plan({ ...catalog, exact }, everySchema)
 }
 
 for (const { seed, cap, lifecycle, share } of [

@@ -55,9 +55,9 @@ export class Journals implements RedisWay {
     const catalog = compileCatalogs([readDocument(work.catalog)])
     const { schema } = compileMapping(readDocument(work.mapping), () => null)
     const { url, buckets, heldBytesMax, partition, cap } = options
-    const caps =
+    const exact =
       cap === undefined ? {} : Object.fromEntries(schema.entities.map((kind) => [kind, cap]))
-    const plan = new Plan(catalog, schema, { caps })
+    const plan = new Plan({ ...catalog, exact }, schema)
     const store = await RedisStore.open({
       ...{ url, buckets, heldBytesMax },
       plans: plan,

@@ -42,6 +42,7 @@ export function catalogText(report: CatalogReport): string {
     journal.isPrimary ? `${journal.kind} (primary)` : journal.kind,
     `${journal.features.length}`,
     `${journal.width} B`,
+    formatCount(journal.cap),
     contentOf(journal),
   ])
   const lines = [
@@ -50,7 +51,10 @@ export function catalogText(report: CatalogReport): string {
     '',
     ...table(['feature', 'computes', 'definition', ...(isUnion ? ['catalog'] : [])], features),
     '',
-    ...table(['journal', 'features', 'record', 'kept besides time and identity'], journals),
+    ...table(
+      ['journal', 'features', 'record', 'exact', 'kept besides time and identity'],
+      journals,
+    ),
     '',
     ...absentLines(plan.absent),
     ...costLines(report),
@@ -188,7 +192,7 @@ function costLines(report: CatalogReport): string[] {
     '',
     ...table(['journal', 'entities', 'records each', 'B each', 'GB of Redis'], rows),
     `${(total / 1e9).toPrecision(3)} GB in all, and about ${tableBytes} B for each journal in the tables of Redis. A journal that is touched goes on growing up to`,
-    `${capsLong} caps of records, whatever the windows: only what nothing touches expires.`,
+    `${capsLong} times what \`exact\` says of records, whatever the windows: only what nothing touches expires.`,
   ]
 }
 

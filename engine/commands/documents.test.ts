@@ -92,6 +92,9 @@ test('what the mapping lacks is told together with the faults of the catalog its
     '  - { name: a, entity: crad, aggregate: count, window: 1 day }',
     '  - { name: b, entity: card, aggregate: distinct, of: mechant, window: 1d, where: { chanel: x } }',
     '  - { name: c, entity: [card, merchnt], aggregate: speed, window: 1d }',
+    'exact:',
+    '  merchnt: 4096',
+    '  shop: 4096',
   )
   const ended = await run('features --map good-map.yaml --catalog lacking.yaml')
   assert.equal(ended.exitCode, 2)
@@ -102,6 +105,8 @@ test('what the mapping lacks is told together with the faults of the catalog its
     'lacking.yaml:3: features[1].of',
     'lacking.yaml:4: features[2].entity',
     'lacking.yaml:4: features[2].aggregate',
+    'lacking.yaml:6: exact.merchnt',
+    'lacking.yaml:7: exact.shop',
   ])
   assert.match(ended.stderr, /\(did you mean card\?\)[^]*mean merchant\?/)
 })

@@ -78,8 +78,13 @@ class Deployment {
 
   constructor(features: readonly Json[], cap = 512) {
     const named = features.map((feature, index) => ({ name: `f${index}`, ...feature }))
-    const catalog = compileCatalog({ file: 'catalog', value: { features: named }, lineOf: () => 1 })
-    const plan = new Plan(catalog, mapping.schema, { caps: { card: cap, merchant: cap } })
+    const compiled = compileCatalog({
+      file: 'catalog',
+      value: { features: named },
+      lineOf: () => 1,
+    })
+    const catalog = { ...compiled, exact: { card: cap, merchant: cap } }
+    const plan = new Plan(catalog, mapping.schema)
     const lineup = scorelessLineup(defaultPolicy({ review: 0.5, deny: 0.9 }))
     this.#pipeline = makePipeline(
       { mapping, catalog, plan, lineup, engineVersion: '0' },
@@ -334,7 +339,7 @@ rule(
 //  n = 11, cap 4: c(11) = 4          n = 12: c(12) = 8
 //  ■■■■ ○○○○○○○ e                    ■■■■■■■■ ○○○○ e     ■ in sums
 rule(
-  'At ordinal n these are the first c(n) = max(0, ⌊n / cap⌋ − 1) · cap records, by slices of time, a 64th of the window each (cap is 512); all later ones are kept one by one.',
+  'At ordinal n these are the first c(n) = max(0, ⌊n / cap⌋ − 1) · cap records, by slices of time, a 64th of the window each (cap is 512, or what the catalog says in exact); all later ones are kept one by one.',
   async () => {
     const value: Json = { entity: 'card', of: 'merchant', window: '1d' }
     const share: Json = { ...value, aggregate: 'share' }

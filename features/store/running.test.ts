@@ -16,7 +16,7 @@ import { MemoryStore } from './memory.ts'
 test('journals that grow, move and are compacted give what whole ones give, with running sums where they are longer', async () => {
   const features = everyFeature(['3s', '13s', '29s'])
   const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
-  const plan = new Plan(catalog, everySchema, { caps: { card: 64, merchant: 100 } })
+  const plan = new Plan({ ...catalog, exact: { card: 64, merchant: 100 } }, everySchema)
   const store = new MemoryStore(plan, { bytesMax: 2 ** 30 })
   const encoder = new Encoder(plan, new Uint8Array(16))
   const fold = new Fold(plan)

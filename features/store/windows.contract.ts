@@ -47,7 +47,7 @@ export function windowsSuite(
   test(`${name}: ${valuesLeast.toLocaleString('en')} numbers of random transactions equal the naive twin's, each boundary ${boundariesLeast.toLocaleString('en')} times`, async (t: TestContext) => {
     const features = everyFeature(windows)
     const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
-    const plan = new Plan(catalog, everySchema, { caps })
+    const plan = new Plan({ ...catalog, exact: caps }, everySchema)
     const met = new Met(plan)
     for (let round = 0; round < rounds; round++) {
       const store = await open(plan)
