@@ -1,9 +1,11 @@
-// `npm run budget`, a part of `npm run check`: measures what a decision costs and holds it against budget.json. With `--update`
-// it writes a new budget instead, to be committed. Exit code 1: the budget is exceeded, or an answer was wrong; 2: asked wrongly.
+// `weir bench --check`, a part of `npm run check`: measures what a decision costs and holds it against budget.json. With `--update`
+// it writes a new budget instead, to be committed. Its only argument is the options of the command, as JSON. Exit code 1: the
+// budget is exceeded, or an answer was wrong.
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { BenchOptions } from '../../engine/commands/bench.ts'
 import { lacksOf } from '../needs.ts'
 import { nodeFlags, type Outcome } from '../variant.ts'
 import { budgetOf, compare, type Finding, type Limits, type Setting } from './budget.ts'
@@ -19,12 +21,8 @@ const settings: readonly Setting[] = (['memory', 'redis'] as const).flatMap((pla
   [16, 64].map((batch) => ({ place, batch })),
 )
 
-const words = process.argv.slice(2)
-if (words.some((word) => word !== '--update')) {
-  process.stderr.write(`expected nothing or --update, found: ${words.join(' ')}\n`)
-  process.exit(2)
-}
-process.exitCode = words.length === 0 ? await check() : await update()
+const { budget: asked } = JSON.parse(process.argv[2] ?? '{}') as Partial<BenchOptions>
+process.exitCode = asked === 'update' ? await update() : await check()
 
 async function check(): Promise<number> {
   const budget = JSON.parse(readFileSync(file, 'utf8')) as readonly Limits[]

@@ -159,8 +159,14 @@ function pointOf(trials: readonly Trial[]): Record<string, number> {
 
 /** Half the rate held, above it, half again. */
 async function overload(stage: Stage, weir: Engine, held: number): Promise<void> {
-  const rates = [0.5, settings.overload, 0.5].map((share) => held * share)
-  const phases = rates.map((perSecond) => ({ perSecond, seconds: phaseSeconds }))
+  const { overload: share } = settings
+  // A backlog of (share - 1) phases goes at half the rate held: in twice as many, and half as long again may pass.
+  const afterSeconds = phaseSeconds * Math.max(1, 3 * (share - 1))
+  const phases = [
+    { perSecond: held * 0.5, seconds: phaseSeconds },
+    { perSecond: held * share, seconds: phaseSeconds },
+    { perSecond: held * 0.5, seconds: afterSeconds },
+  ]
   const trial = await load(stage, weir, phases)
   claim(trial.late)
   const { beganNs } = trial.sent
@@ -174,18 +180,18 @@ async function overload(stage: Stage, weir: Engine, held: number): Promise<void>
     })
   const calm = await seenIn(settleSeconds, phaseSeconds)
   const above = await seenIn(phaseSeconds, 2 * phaseSeconds)
-  const all = await seenIn(0, 3 * phaseSeconds)
+  const all = await seenIn(0, 2 * phaseSeconds + afterSeconds)
   const lagMax = Math.max(...calm.lag.map(({ transactions }) => transactions))
   const recovery = recoverySeconds(all.lag, 2 * phaseSeconds, lagMax)
   if (recovery === null) {
-    reasons.add(`the lag of before the overload did not come back within ${phaseSeconds} s`)
+    reasons.add(`the lag of before the overload did not come back within ${afterSeconds} s`)
   }
-  measures['overload_share'] = settings.overload
+  measures['overload_share'] = share
   measures['overload_goodput_share'] = above.seenWithin / phaseSeconds / held
   measures['overload_lag_slope_per_second'] = above.lagSlopePerSecond
   measures['overload_p99_us'] = above.latencies.p99
   measures['overload_rss_mb_more'] = trial.rssMbMax - trial.rssMbBefore
-  measures['overload_recovery_seconds'] = recovery ?? phaseSeconds
+  measures['overload_recovery_seconds'] = recovery ?? afterSeconds
   series['overload_lag'] = all.lag.map((sample) => ({ ...sample }))
 }
 

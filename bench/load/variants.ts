@@ -82,6 +82,16 @@ export const loadVariants: readonly Variant[] = [
       'weir stream at half the rate that it holds (found as in stream/saturation), then at 120 % of it, then at half again, six seconds each: outcomes seen meanwhile as a share of the rate held, how fast the lag grows, memory, and how long after the drop the lag is what it was before.',
     rounds: 3,
   },
+  {
+    name: 'overload/stream-200',
+    script: 'load/saturation',
+    args: [JSON.stringify({ ...full, part: 'overload', seconds: 5, overload: 2 })],
+    quick: [JSON.stringify({ ...brief, part: 'overload', overload: 2 })],
+    needs: ['redis', 'kafka', 'two cores'],
+    about:
+      'As overload/stream, at 200 % of the rate that it holds, and eighteen seconds at half of it afterwards, since so much more waits by then. The generator takes its share of the cores for twice as many, which is in the outcomes seen.',
+    rounds: 3,
+  },
   ...[100, 400, 1000].map(sidecarAt),
 ]
 

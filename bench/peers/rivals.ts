@@ -21,7 +21,7 @@ export const rivals: readonly Variant[] = [
     name: 'rivals/kafka-clients',
     script: 'peers/kafka-clients',
     args: ['100000', '40000'],
-    quick: ['20000', '4000'],
+    quick: ['60000', '4000'],
     needs: ['kafka'],
     packages: ['@platformatic/kafka'],
     about:

@@ -80,7 +80,9 @@ result['rss_mb_before'] = rssBefore
 // The most of each quarter: what trying a large model takes goes back to the process, not to the system.
 for (const quarter of [0, 1, 2, 3]) {
   const [from, end] = [quarter, quarter + 1].map((part) => Math.floor((part * rssMb.length) / 4))
-  result[`rss_mb_quarter_${quarter + 1}`] = Math.max(...rssMb.slice(from, end))
+  const looks = rssMb.slice(from, end)
+  // A short run has fewer swaps than quarters.
+  if (looks.length > 0) result[`rss_mb_quarter_${quarter + 1}`] = Math.max(...looks)
 }
 result['rss_mb_after'] = await rss()
 const { code, stderr } = await weir.kill('SIGTERM')

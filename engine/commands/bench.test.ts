@@ -32,6 +32,7 @@ test('by default everything runs five times and is kept beside the sources', () 
       out: null,
       compare: null,
       isJson: false,
+      budget: null,
     },
     faults: '',
   })
@@ -61,6 +62,15 @@ test('what does not go together is told together', () => {
   assert.match(faults, /--compare: expected several rounds/)
   assert.match(faults, /--out: expected a folder, found .*base\.json/)
   assert.match(ask({ '--rounds': 'x' }).faults, /--rounds: expected a whole number from 0 to 1000/)
+})
+
+test('the budget is checked or written anew, alone', () => {
+  assert.equal(ask({ '--check': true }).options.budget, 'check')
+  assert.equal(ask({ '--check': true, '--update': true }).options.budget, 'update')
+  assert.match(ask({ '--update': true }).faults, /--update: expected --check beside it/)
+  const { faults } = ask({ '--check': true, '[name...]': 'pipeline', '--quick': true })
+  assert.match(faults, /\[name\.\.\.\]: expected no --check beside it/)
+  assert.match(faults, /--quick: expected no --check beside it/)
 })
 
 test('an unknown name ends with 2, all benchmarks and what was probably meant', limit, async () => {

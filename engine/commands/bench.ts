@@ -19,9 +19,21 @@ export interface BenchOptions {
   /** A file, absolute, or a commit. */
   readonly compare: string | null
   readonly isJson: boolean
+  /** Instead of measuring: hold the ledger against its budget, or write the budget anew. */
+  readonly budget: 'check' | 'update' | null
 }
 
 const roundsUsual = 5
+/** What `--check` has no use for. */
+const measuringFlags = [
+  '[name...]',
+  '--list',
+  '--rounds',
+  '--quick',
+  '--out',
+  '--compare',
+  '--json',
+]
 
 export const benchLine: CommandLine<BenchOptions> = {
   name: 'bench',
@@ -48,11 +60,17 @@ export const benchLine: CommandLine<BenchOptions> = {
       help: 'ratios to a results file, or to a commit whose results are kept',
     },
     { form: '--json', help: 'print raw values as JSON instead of tables' },
+    {
+      form: '--check',
+      help: 'hold what a decision costs against bench/ledger/budget.json, no more',
+    },
+    { form: '--update', help: 'beside --check: write that budget anew instead' },
   ],
   examples: [
     'weir bench --list',
     'weir bench pipeline store/batches-of-16',
     'weir bench pipeline --compare 19e04c8',
+    'weir bench --check',
   ],
   parse: (flags) => {
     const rounds = flags.count('--rounds', 0, 1000)
@@ -70,6 +88,11 @@ export const benchLine: CommandLine<BenchOptions> = {
     ) {
       flags.fault('--out', 'a folder', outFolder)
     }
+    const isCheck = flags.has('--check')
+    if (flags.has('--update') && !isCheck) flags.fault('--update', '--check beside it', 'none')
+    for (const other of isCheck ? measuringFlags : []) {
+      if (flags.has(other)) flags.fault(other, 'no --check beside it', '--check')
+    }
     const file = compare === null ? null : resolve(flags.folder, compare)
     return {
       names: flags.text('[name...]')?.split(',') ?? [],
@@ -79,6 +102,7 @@ export const benchLine: CommandLine<BenchOptions> = {
       out: outFolder,
       compare: file !== null && existsSync(file) ? file : compare,
       isJson: flags.has('--json'),
+      budget: !isCheck ? null : flags.has('--update') ? 'update' : 'check',
     }
   },
   next: ({ names, isList, isQuick }) => {
@@ -88,7 +112,7 @@ export const benchLine: CommandLine<BenchOptions> = {
 }
 
 export function runBench(options: BenchOptions, context: Context): Promise<number> {
-  return runScript('main', options, context)
+  return runScript(options.budget === null ? 'main' : 'ledger/check', options, context)
 }
 
 /**
