@@ -176,6 +176,10 @@ export const settings = {
       },
       { min: 1, max: 5 * second },
     ),
+    orderWaitMs: duration(
+      { name: 'order_wait', initial: second, help: 'Longest wait for a partition that has more.' },
+      { min: 0, max: minute },
+    ),
     outboxMax: integer(
       {
         initial: 20_000,

@@ -47,6 +47,7 @@ const driver = new StreamDriver({
   batchMax: budget.batchMax,
   backlogBatchMax: batchRowsMax,
   outboxMax: kafka.outboxMax,
+  orderWaitMs: kafka.orderWaitMs,
   sendBatchMax: kafka.sendBatchMax,
   commitIntervalMs: kafka.commitIntervalMs,
   drainMsMax: 1000,

@@ -9,7 +9,7 @@ import { Positions } from '../../engine/stream/positions.ts'
 import { RenewedProducer } from '../../engine/stream/renewed-producer.ts'
 import { KafkaSource, type SourceListener } from '../../engine/stream/source.ts'
 
-type Received = SourceListener['received']
+type Received = (messages: readonly Message[]) => void
 
 export interface Sender {
   send: (topic: string, ...rest: Parameters<OutboxPort['sendDecisions']>) => Promise<void>
@@ -45,6 +45,7 @@ export class KafkajsLog implements LogClient {
       assigned: (partitions) => Promise.resolve(new Map(partitions.map((one) => [one, 0]))),
       revoked: () => Promise.resolve(),
       received,
+      fetched: () => undefined,
       failed: (error) => {
         throw error
       },

@@ -125,6 +125,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     batchMax: budget.batchMax,
     backlogBatchMax: batchRowsMax,
     outboxMax: kafka.outboxMax,
+    orderWaitMs: kafka.orderWaitMs,
     sendBatchMax: kafka.sendBatchMax,
     commitIntervalMs: kafka.commitIntervalMs,
     // Whoever must leave partitions does so before its session ends.
@@ -181,11 +182,11 @@ async function openLabels(
 /** Behind each commit stands what the journals have as well. */
 function notingCoverage(source: KafkaSource, handover: Handover): SourceControl {
   return {
-    pause: () => {
-      source.pause()
+    pause: (partitions) => {
+      source.pause(partitions)
     },
-    resume: () => {
-      source.resume()
+    resume: (partitions) => {
+      source.resume(partitions)
     },
     commit: async (offsets) => {
       const [isCommitted] = await Promise.all([

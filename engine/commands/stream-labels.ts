@@ -82,6 +82,7 @@ export class LabelStream {
       batchMax: budget.batchMax,
       backlogBatchMax: batchRowsMax,
       outboxMax: kafka.outboxMax,
+      orderWaitMs: kafka.orderWaitMs,
       sendBatchMax: kafka.sendBatchMax,
       commitIntervalMs: kafka.commitIntervalMs,
       drainMsMax: parts.drainMsMax,

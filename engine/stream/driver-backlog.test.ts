@@ -27,6 +27,7 @@ function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriv
     batchMax: 2,
     backlogBatchMax: 256,
     outboxMax: 1000,
+    orderWaitMs: 1000,
     sendBatchMax: 1000,
     commitIntervalMs: 10_000,
     drainMsMax: 4000,
@@ -89,7 +90,7 @@ test('ready from the first assignment to the stop; the backlog is what waits, wh
     ],
     'nothing is acknowledged yet: where it goes on',
   )
-  driver.received([message(5), message(6), message(7)])
+  driver.received([message(5), message(6), message(7)], false)
   assert.equal(driver.backlog().waiting, 3)
   deciding.open()
   await sent.opened

@@ -41,6 +41,7 @@ class Engine implements SourceControl {
       batchMax,
       backlogBatchMax: 2 * batchMax,
       outboxMax,
+      orderWaitMs: 60_000,
       sendBatchMax: 10,
       commitIntervalMs: 1,
       drainMsMax: 60_000,
@@ -79,7 +80,7 @@ class Engine implements SourceControl {
     const from = this.#position
     const messages = Array.from({ length: count }, (_, index) => message(from + index))
     this.#position += count
-    if (count > 0) this.driver.received(messages)
+    if (count > 0) this.driver.received(messages, this.#position < end)
   }
 
   async #process(messages: readonly Message[]): Promise<readonly Outcome[]> {
@@ -196,6 +197,7 @@ test('a stop ends what is recorded before the first decision, and nothing is rea
     batchMax,
     backlogBatchMax: batchMax,
     outboxMax,
+    orderWaitMs: 60_000,
     sendBatchMax: 10,
     commitIntervalMs: 1,
     drainMsMax: 60_000,
@@ -224,6 +226,7 @@ test('partitions that come anew wait until what is recorded for the old ones has
     batchMax,
     backlogBatchMax: batchMax,
     outboxMax,
+    orderWaitMs: 60_000,
     sendBatchMax: 10,
     commitIntervalMs: 1,
     drainMsMax: 60_000,
@@ -256,7 +259,8 @@ test('a source that was paused over a backlog is let go on when the partitions c
   const random = Random.of(1, 'histories')
   const engine = new Engine(new DecisionLog(random), random, 0)
   await engine.join()
-  engine.driver.received(Array.from({ length: 5000 }, (_, offset) => message(offset)))
+  const backlog = Array.from({ length: 5000 }, (_, offset) => message(offset))
+  engine.driver.received(backlog, true)
   assert.equal(engine.isPaused, true)
   // What waited is dropped: only the source can bring it again.
   await engine.leave()

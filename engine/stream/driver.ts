@@ -55,10 +55,11 @@ export class StreamDriver implements SourceListener {
   #timer: NodeJS.Timeout | null = null
   /** Decided so far, for those who watch. */
   decided = 0
+  #givenUp = 0
 
   constructor(parts: DriverParts) {
     this.#parts = parts
-    this.#epoch = new Epoch(parts)
+    this.#epoch = this.#makeEpoch()
   }
 
   /** From the first assignment until the stop, whatever Kafka and Redis do meanwhile. */
@@ -66,8 +67,9 @@ export class StreamDriver implements SourceListener {
     return this.#isAdmitted && !this.#isStopping
   }
 
-  backlog(): Backlog {
-    return this.#epoch.backlog()
+  /** `givenUp`: how often a partition was waited for in vain, since the start. */
+  backlog(): Backlog & { readonly givenUp: number } {
+    return { ...this.#epoch.backlog(), givenUp: this.#givenUp }
   }
 
   /** Begins to process; resolves when stopped, rejects when it cannot go on. */
@@ -88,8 +90,10 @@ export class StreamDriver implements SourceListener {
 
   async assigned(partitions: readonly number[]): Promise<ReadonlyMap<number, number | null>> {
     this.#end(this.#epoch)
-    const epoch = new Epoch(this.#parts)
+    const epoch = this.#makeEpoch()
     this.#epoch = epoch
+    // Nothing waits any more: only the source can bring it again.
+    this.#source?.resume(partitions)
     const resume = new Map<number, number | null>()
     while (this.#isBusy && epoch.isOpen()) await this.#changed.next()
     if (!epoch.isOpen() || this.#isStopping) return resume
@@ -126,10 +130,15 @@ export class StreamDriver implements SourceListener {
     return resume
   }
 
-  received(messages: readonly Message[]): void {
-    this.#epoch.receive(messages)
+  received(messages: readonly Message[], hasMore: boolean): void {
+    this.#epoch.receive(messages, hasMore)
     this.#regulate(this.#epoch)
     this.#changed.tell()
+  }
+
+  fetched(partition: number, hasMore: boolean): void {
+    this.#epoch.fetched(partition, hasMore)
+    if (!hasMore) this.#changed.tell()
   }
 
   /** Waits until what was begun is acknowledged and committed, at most `drainMsMax` and a second; drops the rest. */
@@ -151,10 +160,12 @@ export class StreamDriver implements SourceListener {
     while (!this.#isStopping) {
       if (this.#failure !== null) throw this.#failure.error
       const epoch = this.#epoch
-      const batch = epoch.take()
+      const batch = epoch.take(performance.now())
       this.#regulate(epoch)
       if (batch.length === 0) {
-        await this.#changed.next()
+        const heldMs = epoch.heldMsLeft(performance.now())
+        if (heldMs === null) await this.#changed.next()
+        else await within(heldMs, this.#changed.next())
         continue
       }
       this.#isBusy = true
@@ -215,10 +226,19 @@ export class StreamDriver implements SourceListener {
     }
   }
 
-  /** Lets the source fetch or not, by what is here already. */
+  /** Lets the source fetch each partition or not, by what is here already. */
   #regulate(epoch: Epoch): void {
-    if (epoch.isOverfull) this.#source?.pause()
-    else if (epoch.isLow) this.#source?.resume()
+    const { pause, resume } = epoch.regulate()
+    if (pause.length > 0) this.#source?.pause(pause)
+    if (resume.length > 0) this.#source?.resume(resume)
+  }
+
+  #makeEpoch(): Epoch {
+    const { orderWaitMs, log } = this.#parts
+    return new Epoch(this.#parts, (partitions) => {
+      this.#givenUp += partitions.length
+      log.warn({ partitions, orderWaitMs }, 'more of these does not come: others are not held up')
+    })
   }
 
   #end(epoch: Epoch): void {

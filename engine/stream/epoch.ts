@@ -1,8 +1,8 @@
 // What belongs to one assignment of partitions: messages that wait to be decided, outcomes on their way out. It ends as a
 // whole: what is still there then is dropped, and whoever owns the partitions next derives it again.
-import { strict as assert } from 'node:assert'
 import type { Message, Outcome } from '../core/ports.ts'
 import type { Outbox } from './outbox.ts'
+import { PartitionQueue } from './partition-queue.ts'
 
 /** What is in hand, by partition where it can be. */
 export interface Backlog {
@@ -20,11 +20,19 @@ export interface EpochLimits {
   readonly backlogBatchMax: number
   /** Outcomes of one partition that are not acknowledged. */
   readonly outboxMax: number
+  /** How long others wait for the next fetch of a partition that has more; 0: not at all. */
+  readonly orderWaitMs: number
 }
 
+/** Which partitions are fetched from now on, and which are not. */
+export interface Regulation {
+  readonly pause: readonly number[]
+  readonly resume: readonly number[]
+}
+
+/** Shared by the partitions of which any wait; at half of its share a partition is fetched again. */
 const waitingMax = 4096
-const waitingLow = 1024
-/** Of messages and outcomes together; one fetch more may come when it is reached. */
+/** Of messages and outcomes together; one fetch more of each partition may come when it is reached. */
 const heldBytesMax = 64 * 2 ** 20
 
 export class Epoch {
@@ -35,19 +43,25 @@ export class Epoch {
   /** Where each partition was gone on from; null: where the group had committed. */
   readonly #resumed = new Map<number, number | null>()
   /** What waits, by partition; and the same in a list, which is gone through for each message. */
-  readonly #queues = new Map<number, Queue>()
-  readonly #listed: Queue[] = []
+  readonly #queues = new Map<number, PartitionQueue>()
+  readonly #listed: PartitionQueue[] = []
+  readonly #givenUp: (partitions: readonly number[]) => void
+  /** Since when there are messages and none may be taken. */
+  #heldSinceMs: number | null = null
   #waiting = 0
   #waitingBytes = 0
   #state: 'open' | 'draining' | 'ended' = 'open'
 
-  constructor(limits: EpochLimits) {
+  /** `givenUp` is told of partitions whose next fetch was waited for in vain. */
+  constructor(limits: EpochLimits, givenUp: (partitions: readonly number[]) => void) {
     this.#limits = limits
+    this.#givenUp = givenUp
   }
 
   open(outbox: Outbox, resumedAt: number | null): void {
     this.#outboxes.set(outbox.partition, outbox)
     this.#resumed.set(outbox.partition, resumedAt)
+    this.#queueOf(outbox.partition)
   }
 
   isOpen(): boolean {
@@ -58,39 +72,54 @@ export class Epoch {
     return this.#state === 'ended'
   }
 
-  receive(messages: readonly Message[]): void {
-    if (!this.isOpen()) return
+  /** Messages of one partition, as a fetch brought them, and whether Kafka has more of it behind them. */
+  receive(messages: readonly Message[], hasMore: boolean): void {
+    const [first] = messages
+    if (!this.isOpen() || first === undefined) return
+    const queue = this.#queueOf(first.partition)
     for (const message of messages) {
-      let queue = this.#queues.get(message.partition)
-      if (queue === undefined) {
-        queue = new Queue()
-        this.#queues.set(message.partition, queue)
-        this.#listed.push(queue)
-      }
       queue.add(message)
       this.#waitingBytes += bytesOf(message)
     }
+    queue.hasMore = hasMore
+    queue.isGivenUp = false
     this.#waiting += messages.length
+  }
+
+  /** What a fetch told of a partition without bringing any of it. */
+  fetched(partition: number, hasMore: boolean): void {
+    if (this.isOpen()) this.#queueOf(partition).hasMore = hasMore
   }
 
   /**
    * What is already there, as one batch, the oldest of all partitions first: an entity that has transactions in several
-   * partitions then counts them as they were made, also where a backlog is read. Empty while draining, or while outcomes are
-   * not acknowledged fast enough.
+   * partitions then counts them as they were made, also where a backlog is read. A partition that has more in Kafka and
+   * nothing here may have the oldest: nothing is taken until its next fetch is here, or `orderWaitMs` are over. Empty while
+   * draining, or while outcomes are not acknowledged fast enough. `nowMs` never goes back.
    */
-  take(): readonly Message[] {
+  take(nowMs: number): readonly Message[] {
     if (!this.isOpen() || this.#isBlocked()) return []
     const { batchMax, backlogBatchMax } = this.#limits
     const waiting = this.#waiting
     const count = Math.min(waiting, waiting > backlogBatchMax ? backlogBatchMax : batchMax)
     const batch: Message[] = []
     while (batch.length < count) {
-      const message = this.#oldest().take()
-      this.#waitingBytes -= bytesOf(message)
-      batch.push(message)
+      const queue = this.#oldest()
+      if (queue !== null) {
+        const message = queue.take()
+        this.#waitingBytes -= bytesOf(message)
+        batch.push(message)
+      } else if (batch.length > 0 || !this.#giveUp(nowMs)) break
     }
-    this.#waiting -= count
+    if (batch.length > 0 || count === 0) this.#heldSinceMs = null
+    this.#waiting -= batch.length
     return batch
+  }
+
+  /** How long messages may still wait for the next fetch of another partition; null while none do. */
+  heldMsLeft(nowMs: number): number | null {
+    if (this.#heldSinceMs === null) return null
+    return Math.max(0, this.#heldSinceMs + this.#limits.orderWaitMs - nowMs)
   }
 
   /** Hands outcomes to their outboxes; returns how many, none when the epoch has ended. */
@@ -101,14 +130,26 @@ export class Epoch {
     return outcomes.length
   }
 
-  /** More is here than should be: to be fetched no further. */
-  get isOverfull(): boolean {
-    return this.#waiting > waitingMax || this.#heldBytes > heldBytesMax
-  }
-
-  /** To be fetched again. */
-  get isLow(): boolean {
-    return this.#waiting < waitingLow && this.#heldBytes < heldBytesMax / 2
+  /**
+   * What has changed of what is to be fetched. Partition by partition, so that one of which much waits never keeps one that
+   * others wait for from being fetched: where nothing waits, it is fetched.
+   */
+  regulate(): Regulation {
+    const pause: number[] = []
+    const resume: number[] = []
+    let filled = 0
+    for (const { isEmpty } of this.#listed) if (!isEmpty) filled++
+    const share = waitingMax / Math.max(1, filled)
+    const bytes = this.#heldBytes
+    for (const queue of this.#listed) {
+      const { partition, size, isPaused } = queue
+      if (!isPaused && size > 0 && (size > share || bytes > heldBytesMax)) pause.push(partition)
+      else if (isPaused && (size === 0 || (size < share / 2 && bytes < heldBytesMax / 2)))
+        resume.push(partition)
+      else continue
+      queue.isPaused = !isPaused
+    }
+    return { pause, resume }
   }
 
   /** Outcomes on their way. */
@@ -158,15 +199,35 @@ export class Epoch {
     for (const outbox of this.#outboxes.values()) void outbox.close()
   }
 
-  /** Of the queues that have any, the one whose next message has the least time. */
-  #oldest(): Queue {
-    let oldest: Queue | null = null
+  /** The queue whose next message has the least time; null while that of another is not known. */
+  #oldest(): PartitionQueue | null {
+    let oldest: PartitionQueue | null = null
     for (const queue of this.#listed) {
-      if (queue.isEmpty) continue
-      if (oldest === null || queue.nextMs < oldest.nextMs) oldest = queue
+      if (queue.isEmpty) {
+        if (queue.isAwaited && this.#limits.orderWaitMs > 0) return null
+      } else if (oldest === null || queue.nextMs < oldest.nextMs) oldest = queue
     }
-    assert(oldest !== null, 'fewer messages than were counted')
     return oldest
+  }
+
+  /** True when it was waited long enough: until more of them comes, those partitions hold nobody up. */
+  #giveUp(nowMs: number): boolean {
+    this.#heldSinceMs ??= nowMs
+    if (nowMs - this.#heldSinceMs < this.#limits.orderWaitMs) return false
+    const awaited = this.#listed.filter(({ isAwaited }) => isAwaited)
+    for (const queue of awaited) queue.isGivenUp = true
+    this.#givenUp(awaited.map(({ partition }) => partition))
+    return true
+  }
+
+  #queueOf(partition: number): PartitionQueue {
+    let queue = this.#queues.get(partition)
+    if (queue === undefined) {
+      queue = new PartitionQueue(partition)
+      this.#queues.set(partition, queue)
+      this.#listed.push(queue)
+    }
+    return queue
   }
 
   get #heldBytes(): number {
@@ -190,32 +251,4 @@ const messageBytesMore = 200
 
 function bytesOf({ key, value }: Message): number {
   return (key?.length ?? 0) + (value?.length ?? 0) + messageBytesMore
-}
-
-/** Messages of one partition, in its order. */
-class Queue {
-  #messages: Message[] = []
-  #taken = 0
-
-  get isEmpty(): boolean {
-    return this.#taken === this.#messages.length
-  }
-
-  /** When the next one was written, by the topic's clock. */
-  get nextMs(): number {
-    return this.#messages[this.#taken]!.timestampMs
-  }
-
-  add(message: Message): void {
-    this.#messages.push(message)
-  }
-
-  take(): Message {
-    const message = this.#messages[this.#taken++]!
-    if (this.isEmpty) this.#messages = []
-    else if (this.#taken >= waitingLow) this.#messages.splice(0, this.#taken)
-    else return message
-    this.#taken = 0
-    return message
-  }
 }

@@ -22,6 +22,10 @@ export interface RawMessage {
 }
 
 export interface FetchedPartition {
+  /** The end of the partition. */
+  highWatermark?: string
+  /** The end of what no open transaction is before; absent where brokers do not tell. */
+  readonly lastStableOffset?: string
   abortedTransactions: { readonly producerId: string; readonly firstOffset: string }[] | null
   readonly messages: readonly RawMessage[]
 }
@@ -32,11 +36,18 @@ interface FetchResponse {
 
 /** A fetch's records of one partition, as kafkajs sorts them out. */
 export interface Batch {
+  readonly partition: number
   /** The offset that was asked for. */
   readonly fetchedOffset: string
+  /** The end of what readers see. */
+  readonly highWatermark: string
+  /** All that came; some may lie before the offset that was asked for. */
+  readonly rawMessages: readonly RawMessage[]
   readonly messages: readonly RawMessage[]
   /** With control records and aborted ones. */
   readonly messagesWithinOffset: readonly RawMessage[]
+  /** Of all that came, control records too. */
+  lastOffset(): string
 }
 
 export const RawBatch = require('kafkajs/src/consumer/batch.js') as new (
@@ -82,24 +93,34 @@ export const openSocket: ISocketFactory = (
   require('kafkajs/src/network/socketFactory.js') as () => ISocketFactory
 )()
 
-/** What an assigner of partitions may carry: called, and waited for, before a consumer joins its group, first or anew. */
-export interface JoinHook {
+/** What an assigner of partitions may carry, since kafkajs asks nobody. */
+export interface GroupHook {
+  /** Called, and waited for, before a consumer joins its group, first or anew: something may have to be finished first. */
   beforeJoin(): Promise<void>
+  /** Called before each fetch from a broker; what it returns gets all that came, batches without messages too. */
+  beforeFetch(): (batches: readonly Batch[]) => void
 }
 
-/** kafkajs joins a group anew without asking: whoever must finish something first is waited for here. */
-function callBeforeJoin(): void {
+function callGroupHooks(): void {
   interface ConsumerGroup {
-    readonly assigners: readonly Partial<JoinHook>[]
+    readonly assigners: readonly Partial<GroupHook>[]
     joinAndSync(): Promise<void>
+    fetch(nodeId: string): Promise<Batch[]>
   }
   const { prototype } = require('kafkajs/src/consumer/consumerGroup.js') as {
     prototype: ConsumerGroup
   }
-  const original: () => Promise<void> = Reflect.get(prototype, 'joinAndSync')
+  const joinAndSync: () => Promise<void> = Reflect.get(prototype, 'joinAndSync')
   prototype.joinAndSync = async function (this: ConsumerGroup): Promise<void> {
     for (const assigner of this.assigners) await assigner.beforeJoin?.()
-    return original.call(this)
+    return joinAndSync.call(this)
+  }
+  const fetch: (nodeId: string) => Promise<Batch[]> = Reflect.get(prototype, 'fetch')
+  prototype.fetch = async function (this: ConsumerGroup, nodeId: string): Promise<Batch[]> {
+    const tellings = this.assigners.map((assigner) => assigner.beforeFetch?.())
+    const batches = await fetch.call(this, nodeId)
+    for (const tell of tellings) tell?.(batches)
+    return batches
   }
 }
 
@@ -121,7 +142,7 @@ function quietTimers(): void {
 /**
  * kafkajs shows records of aborted transactions when several overlap (it expects the list of them in order of their
  * first offsets, and opens one per record) or when one of their keys looks like the marker of an abort. Here they become
- * what they are to a reader: records that only move the position on.
+ * what they are to a reader: records that only move the position on. And a partition ends where readers do.
  */
 function hideAborted(): void {
   interface Broker {
@@ -131,7 +152,13 @@ function hideAborted(): void {
   const original: (request: object) => Promise<FetchResponse> = Reflect.get(prototype, 'fetch')
   prototype.fetch = async function (this: Broker, request: object): Promise<FetchResponse> {
     const response = await original.call(this, request)
-    for (const { partitions } of response.responses) for (const one of partitions) hideIn(one)
+    for (const { partitions } of response.responses) {
+      for (const one of partitions) {
+        hideIn(one)
+        // Behind it nothing is handed out before the transaction ends.
+        if (Number(one.lastStableOffset ?? -1) >= 0) one.highWatermark = one.lastStableOffset!
+      }
+    }
     return response
   }
 }
@@ -294,7 +321,7 @@ export function asGroup<T extends { readonly partition: number }>(messages: T[])
 export function repairKafkajs(): void {
   writeSendsOnce()
   takeLargeBatches()
-  callBeforeJoin()
+  callGroupHooks()
   quietTimers()
   hideAborted()
   gatherHeaders()

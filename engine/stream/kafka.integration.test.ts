@@ -48,6 +48,8 @@ test('kafkajs is the version that its insides were read in', () => {
   assert.equal(version, kafkajsVersion)
 })
 
+const noHook = { beforeJoin: () => Promise.resolve(), beforeFetch: () => () => undefined }
+
 describe('what is sent', () => {
   test('a send is acknowledged for its one partition, or rejects', async (t) => {
     const topics = await TestTopics.make(t, 2)
@@ -134,7 +136,7 @@ describe('connections', () => {
     for (let round = 0; round < 8; round++) {
       const options = { sessionTimeoutMs: 2000, fetchBytesMax: 2 ** 20, fetchWaitMs: 20 }
       const group = `${topics.transactions}-${round}`
-      const consumer = topics.client.consumer({ group, ...options }, () => Promise.resolve())
+      const consumer = topics.client.consumer({ group, ...options }, noHook)
       const joining = (async () => {
         await consumer.connect()
         await consumer.subscribe({ topic: topics.transactions })

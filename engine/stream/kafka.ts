@@ -10,7 +10,7 @@
 //   connections that kafkajs has forgotten, or opens after its end                (`Sockets`)
 //   commits are ours, behind acknowledgements, and their failures are not hidden  (source.ts)
 //   records copied seven times on their way into a request                        (kafka-internals.ts, produce-request.ts)
-//   1 ms timers, joins that do not ask, aborted records shown, quadratic headers, large batches refused
+//   1 ms timers, joins and fetches that tell nobody, aborted records shown, quadratic headers, large batches refused
 //                                                                                 (kafka-internals.ts)
 import type { Socket } from 'node:net'
 import kafkajs, {
@@ -30,7 +30,7 @@ import { within } from './deadline.ts'
 import {
   asGroup,
   type Cluster,
-  type JoinHook,
+  type GroupHook,
   makeCluster,
   openSocket,
   repairKafkajs,
@@ -113,10 +113,9 @@ export class KafkaClient {
     return ending(this.#kafka(sockets).admin(), sockets)
   }
 
-  /** `beforeJoin` is waited for before the consumer joins its group, first or anew: what was its own is not any more. */
-  consumer(options: ConsumerOptions, beforeJoin: () => Promise<void>): Consumer {
+  /** The hook's `beforeJoin` is waited for before the consumer joins its group, first or anew: what was its own is not any more. */
+  consumer(options: ConsumerOptions, hook: GroupHook): Consumer {
     const sockets = new Sockets()
-    const hook: JoinHook = { beforeJoin }
     const consumer = this.#kafka(sockets).consumer({
       groupId: options.group,
       sessionTimeout: options.sessionTimeoutMs,

@@ -1,9 +1,8 @@
-// What one send carries, and how much may wait.
+// What one send carries.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Message, Outcome } from '../core/ports.ts'
+import type { Outcome } from '../core/ports.ts'
 import { plainDecision } from '../testing/decision-log.ts'
-import { Epoch } from './epoch.ts'
 import type { NewRecord } from './kafka.ts'
 import { Outbox, type OutboxPort } from './outbox.ts'
 
@@ -95,88 +94,4 @@ test('dead letters of a send go before it, and only those', async () => {
     [1],
   )
   assert.equal(all.flat().length, 3)
-})
-
-const limits = { batchMax: 64, backlogBatchMax: 256, outboxMax: 1000 }
-
-function messages(count: number, bytes: number, partition = 0, times: number[] = []): Message[] {
-  const value = Buffer.alloc(bytes)
-  return Array.from({ length: count }, (_, offset) => ({
-    partition,
-    offset,
-    key: null,
-    value,
-    timestampMs: times[offset] ?? 0,
-    traceparent: null,
-    answer: null,
-  }))
-}
-
-test('fetching pauses at 4,096 messages that wait, and goes on when a quarter is left', () => {
-  const epoch = new Epoch(limits)
-  epoch.receive(messages(4096, 10))
-  assert.equal(epoch.isOverfull, false)
-  epoch.receive(messages(1, 10))
-  assert.equal(epoch.isOverfull, true)
-  let left = 4097
-  while (!epoch.isLow) left -= epoch.take().length
-  assert.ok(left < 1024 && left > 700, String(left))
-})
-
-test('few large messages pause it as well, wherever they are on their way', () => {
-  const epoch = new Epoch({ ...limits, backlogBatchMax: 64 })
-  const never = new Promise<never>(() => undefined)
-  const port = { sendDecisions: () => never, sendDeadLetters: () => never, recover: () => never }
-  epoch.open(makeOutbox(port), null)
-  epoch.receive(messages(70, 2 ** 20))
-  assert.equal(epoch.isOverfull, true)
-  for (let batch = epoch.take(); batch.length > 0; batch = epoch.take()) {
-    epoch.publish(
-      batch.map((source) => ({ ...plainDecision(0, source.offset), type: 'rejected', source })),
-    )
-  }
-  assert.equal(epoch.unacknowledged, 64, 'decided no further while so much is not acknowledged')
-  assert.equal(epoch.isOverfull, true)
-  assert.equal(epoch.isLow, false)
-})
-
-test('what waits is taken in order: few at a time while it keeps up, more from a backlog', () => {
-  const epoch = new Epoch(limits)
-  epoch.receive(messages(1000, 10))
-  const batches: (readonly Message[])[] = []
-  for (let batch = epoch.take(); batch.length > 0; batch = epoch.take()) batches.push(batch)
-  assert.deepEqual(
-    batches.map(({ length }) => length),
-    [256, 256, 256, 64, 64, 64, 40],
-  )
-  assert.deepEqual(
-    batches.flat().map(({ offset }) => offset),
-    Array.from({ length: 1000 }, (_, offset) => offset),
-  )
-})
-
-//   partition 0   10    20 15       40      its own order stays, though a time goes back
-//   partition 1      12         30
-test('of several partitions the oldest message is decided first, and each keeps its own order', () => {
-  const epoch = new Epoch({ ...limits, batchMax: 2 })
-  epoch.receive(messages(4, 10, 0, [10, 20, 15, 40]))
-  epoch.receive(messages(2, 10, 1, [12, 30]))
-  const taken: string[] = []
-  for (let batch = epoch.take(); batch.length > 0; batch = epoch.take()) {
-    for (const { partition, offset } of batch) taken.push(`${partition}:${offset}`)
-  }
-  assert.deepEqual(taken, ['0:0', '1:0', '0:1', '0:2', '1:1', '0:3'])
-})
-
-test('a draining epoch takes nothing more, an ended one publishes nothing more', () => {
-  const epoch = new Epoch(limits)
-  const sends = new Sends()
-  epoch.open(makeOutbox(sends), null)
-  epoch.receive(messages(10, 10))
-  epoch.drain()
-  assert.equal(epoch.take().length, 0)
-  assert.equal(epoch.publish([plainDecision(0, 0)]), 1)
-  epoch.end()
-  assert.equal(epoch.publish([plainDecision(0, 1)]), 0)
-  assert.equal(sends.all.length, 1)
 })

@@ -14,6 +14,8 @@ import { KafkaSource, type SourceListener } from './source.ts'
 class Listener implements SourceListener {
   readonly assignments: (readonly number[])[] = []
   readonly messages: Message[] = []
+  /** What was told last of what is behind them. */
+  readonly more = new Map<number, boolean>()
   readonly failures: EngineError[] = []
   readonly warnings: string[] = []
   revocations = 0
@@ -33,8 +35,13 @@ class Listener implements SourceListener {
     await this.begun
   }
 
-  received(messages: readonly Message[]): void {
+  received(messages: readonly Message[], hasMore: boolean): void {
     this.messages.push(...messages)
+    this.more.set(messages[0]!.partition, hasMore)
+  }
+
+  fetched(partition: number, hasMore: boolean): void {
+    this.more.set(partition, hasMore)
   }
 
   failed(error: unknown): void {
@@ -257,11 +264,11 @@ describe('a source', { concurrency: 3 }, () => {
     await topics.produce(0, numbered(10))
     source.start()
     await until(() => listener.offsetLast === 9)
-    source.pause()
+    source.pause([0])
     await topics.produce(0, numbered(10))
     await new Promise((resolve) => setTimeout(resolve, 300))
     assert.equal(listener.offsetLast, 9)
-    source.resume()
+    source.resume([0])
     await until(() => listener.offsetLast === 19)
     assert.deepEqual(listener.offsets, range(0, 20))
   })

@@ -23,16 +23,19 @@ export interface SourceListener {
   assigned(partitions: readonly number[]): Promise<ReadonlyMap<number, number | null>>
   /** What was ours is about to be given to others, or to us again: resolves when what was begun of it has ended. */
   revoked(): Promise<void>
-  /** Messages in offset order of one partition. */
-  received(messages: readonly Message[]): void
+  /** Messages in offset order of one partition, and whether Kafka has more of it behind them. */
+  received(messages: readonly Message[], hasMore: boolean): void
+  /** Nothing of a partition yet; whether there is more of it to come, as its last fetch tells. */
+  fetched(partition: number, hasMore: boolean): void
   /** The source cannot go on. */
   failed(error: unknown): void
 }
 
 /** The driver's hold on its source. */
 export interface SourceControl {
-  pause(): void
-  resume(): void
+  /** Fetches these no more; of one whose fetch is under way nothing comes. */
+  pause(partitions: readonly number[]): void
+  resume(partitions: readonly number[]): void
   /** Commits the offsets to go on from. False when it failed, which is not the caller's to mend. */
   commit(offsets: ReadonlyMap<number, number>): Promise<boolean>
 }
@@ -40,6 +43,8 @@ export interface SourceControl {
 /** One assignment: where each of its partitions goes on. */
 interface Assignment {
   readonly positions: Promise<Map<number, number | null>>
+  /** Whether there is more behind the last fetch. */
+  readonly more: Map<number, boolean>
   isSettled: boolean
 }
 
@@ -47,6 +52,8 @@ const rejoinMs = 500
 const heartbeatMs = 200
 /** A join that is under way at a stop: once joined, the group can be left, and others need not wait for our session. */
 const joinMsMax = 2000
+/** Beyond the wait for a first message. What was asked longer ago, as by a process that was frozen, tells nothing of now. */
+const answerMsMax = 1000
 
 export class KafkaSource implements SourceControl {
   readonly #client: KafkaClient
@@ -58,7 +65,6 @@ export class KafkaSource implements SourceControl {
   #assignment: Assignment | null = null
   /** The consumer while it has joined: kafkajs refuses to pause or to commit otherwise. */
   #joined: Consumer | null = null
-  #isPaused = false
   #isStopped = false
   #stop: () => void = () => undefined
   readonly #stopping = new Promise<void>((resolve) => {
@@ -96,17 +102,12 @@ export class KafkaSource implements SourceControl {
     await this.#running
   }
 
-  /** Stops fetching; what was fetched already still comes. */
-  pause(): void {
-    if (this.#isPaused) return
-    this.#isPaused = true
-    this.#joined?.pause([{ topic: this.#topic }])
+  pause(partitions: readonly number[]): void {
+    this.#joined?.pause([{ topic: this.#topic, partitions: [...partitions] }])
   }
 
-  resume(): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    this.#joined?.resume([{ topic: this.#topic }])
+  resume(partitions: readonly number[]): void {
+    this.#joined?.resume([{ topic: this.#topic, partitions: [...partitions] }])
   }
 
   async commit(offsets: ReadonlyMap<number, number>): Promise<boolean> {
@@ -128,7 +129,10 @@ export class KafkaSource implements SourceControl {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const consumer = this.#client.consumer(this.#options, () => this.#leave())
+      const consumer = this.#client.consumer(this.#options, {
+        beforeJoin: () => this.#leave(),
+        beforeFetch: () => this.#tellOfFetch(),
+      })
       try {
         await this.#consume(consumer)
       } catch (cause) {
@@ -175,10 +179,9 @@ export class KafkaSource implements SourceControl {
     if (this.#isStopped) return
     this.#joined = consumer
     this.#commitError = null
-    if (this.#isPaused) consumer.pause([{ topic: this.#topic }])
     const assigned = this.#listener.assigned(partitions)
     const positions = assigned.then((found) => new Map(found))
-    const assignment: Assignment = { positions, isSettled: false }
+    const assignment: Assignment = { positions, more: new Map(), isSettled: false }
     this.#assignment = assignment
     positions
       .catch((error: unknown) => {
@@ -195,6 +198,24 @@ export class KafkaSource implements SourceControl {
     if (!this.#isStopped) await this.#listener.revoked()
   }
 
+  /**
+   * kafkajs hands on only what has messages. What a fetch tells of the others is told here, and before that which have some:
+   * of several partitions none is then decided before the others are handed over.
+   */
+  #tellOfFetch(): (batches: readonly Batch[]) => void {
+    const assignment = this.#assignment
+    const trustedMs = performance.now() + this.#options.fetchWaitMs + answerMsMax
+    return (batches) => {
+      if (assignment === null || assignment !== this.#assignment) return
+      const isLate = performance.now() > trustedMs
+      for (const batch of batches) {
+        const hasMore = isLate || nextOf(batch) < Number(batch.highWatermark)
+        assignment.more.set(batch.partition, hasMore)
+        this.#listener.fetched(batch.partition, hasMore || batch.messages.length > 0)
+      }
+    }
+  }
+
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
     if (this.#commitError !== null) {
       const error = this.#commitError as Error
@@ -206,7 +227,8 @@ export class KafkaSource implements SourceControl {
     const isCurrent = assignment === this.#assignment && payload.isRunning() && !payload.isStale()
     if (positions === undefined || !isCurrent) return
     try {
-      await this.#hand(payload, positions, () => assignment === this.#assignment)
+      const hasMore = assignment?.more.get(payload.batch.partition) ?? true
+      await this.#hand(payload, positions, hasMore, () => assignment === this.#assignment)
     } catch (error) {
       // kafkajs would try again a few times before it says so.
       if (error instanceof EngineError && !error.isRetriable) this.#listener.failed(error)
@@ -230,6 +252,7 @@ export class KafkaSource implements SourceControl {
   async #hand(
     payload: EachBatchPayload,
     positions: Map<number, number | null>,
+    hasMore: boolean,
     isCurrent: () => boolean,
   ): Promise<void> {
     const { batch } = payload
@@ -256,14 +279,20 @@ export class KafkaSource implements SourceControl {
     }
     positions.set(partition, last + 1)
     payload.resolveOffset(batch.lastOffset())
-    if (fresh.length > 0) {
-      this.#listener.received(fresh.map((message) => toMessage(partition, message)))
-    }
+    const messages = fresh.map((message) => toMessage(partition, message))
+    if (messages.length > 0) this.#listener.received(messages, hasMore)
+    else this.#listener.fetched(partition, hasMore)
   }
 
   #seek(partition: number, offset: number): void {
     this.#joined?.seek({ topic: this.#topic, partition, offset: String(offset) })
   }
+}
+
+/** The offset that is fetched next. */
+function nextOf(batch: Batch): number {
+  const { fetchedOffset, rawMessages } = batch
+  return rawMessages.length === 0 ? Number(fetchedOffset) : Number(batch.lastOffset()) + 1
 }
 
 function toMessage(partition: number, message: KafkaMessage): Message {

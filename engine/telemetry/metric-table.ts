@@ -195,6 +195,11 @@ export const streamMetrics = {
     partition,
   ),
   waiting: gauge('weir_waiting_messages', 'messages', 'Messages fetched and not yet decided.'),
+  givenUp: counter(
+    'weir_order_waits_given_up_total',
+    'partitions',
+    'Partitions with more in Kafka that did not come within `kafka.order_wait`: younger messages of others were decided first. A leader may be away.',
+  ),
 } as const
 
 export const sidecarMetrics = {

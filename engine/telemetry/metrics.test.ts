@@ -171,7 +171,7 @@ test('a decision without a number of its model is of the rung rules', async () =
 test('whatever comes in, no series is added, and each label has a declared value', async () => {
   const { metrics, pipeline } = makeEngine()
   metrics.watchStream({
-    backlog: () => ({ waiting: 3, outboxes: new Map([[7, 11]]) }),
+    backlog: () => ({ waiting: 3, outboxes: new Map([[7, 11]]), givenUp: 0 }),
     lag: () => Promise.resolve(new Map([[7, 12]])),
   })
   const before = [...(await samples(metrics)).keys()]
@@ -214,11 +214,12 @@ test('a partition that is no longer ours has no series any more', async () => {
     [1, 6],
   ])
   const lag = (): Promise<Map<number, number>> => Promise.resolve(outboxes)
-  metrics.watchStream({ backlog: () => ({ waiting: 2, outboxes }), lag })
+  metrics.watchStream({ backlog: () => ({ waiting: 2, outboxes, givenUp: 3 }), lag })
   let found = await samples(metrics)
   assert.equal(found.get('weir_outbox_outcomes{partition="1"}'), 6)
   assert.equal(found.get('weir_lag_messages{partition="1"}'), 6)
   assert.equal(found.get('weir_waiting_messages'), 2)
+  assert.equal(found.get('weir_order_waits_given_up_total'), 3)
   outboxes = new Map([[1, 4]])
   found = await samples(metrics)
   assert.equal(found.get('weir_outbox_outcomes{partition="0"}'), undefined)

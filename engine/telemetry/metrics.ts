@@ -26,6 +26,8 @@ export interface Backlog {
   readonly waiting: number
   /** Decided and not yet acknowledged outcomes, by partition. */
   readonly outboxes: ReadonlyMap<number, number>
+  /** Partitions that others waited for in vain, each as often as it was. */
+  readonly givenUp: number
 }
 
 export interface WatchedStream {
@@ -134,6 +136,7 @@ export class Metrics implements Meter {
     this.#pull(streamMetrics.lag, async () => byPartition(await stream.lag()))
     this.#pull(streamMetrics.outbox, () => byPartition(stream.backlog().outboxes))
     this.#pull(streamMetrics.waiting, () => [[{}, stream.backlog().waiting]])
+    this.#pull(streamMetrics.givenUp, () => [[{}, stream.backlog().givenUp]])
   }
 
   /** From now on the sidecar is asked at each scrape. Once. */
