@@ -268,3 +268,44 @@ test('a source that was paused over a backlog is let go on when the partitions c
   assert.equal(engine.isPaused, false)
   await engine.driver.stop()
 })
+
+test('a partition whose next fetch does not come is waited for no longer than set, and that is told', async () => {
+  const warnings: string[] = []
+  const decided: number[] = []
+  const decisions = new DecisionLog(Random.of(1, 'histories'))
+  const driver = new StreamDriver({
+    processor: {
+      process: (messages) => {
+        decided.push(...messages.map(({ partition }) => partition))
+        return Promise.resolve(
+          messages.map(({ partition, offset }) => plainDecision(partition, offset)),
+        )
+      },
+    },
+    port: decisions.port(0),
+    resumeAt: () => Promise.resolve(0),
+    prepare: () => Promise.resolve(),
+    onAssigned: () => undefined,
+    isRetriable: () => false,
+    batchMax,
+    backlogBatchMax: batchMax,
+    outboxMax,
+    orderWaitMs: 30,
+    sendBatchMax: 10,
+    commitIntervalMs: 60_000,
+    drainMsMax: 60_000,
+    log: { ...log, warn: (_, text) => warnings.push(text) },
+  })
+  const control = { pause: () => undefined, resume: () => undefined }
+  const running = driver.run({ ...control, commit: () => Promise.resolve(true) })
+  await driver.assigned([0, 1])
+  driver.received([message(0)], false)
+  for (let left = 20; left > 0; left--) await setImmediate()
+  assert.deepEqual(decided, [])
+  while (decided.length === 0) await setImmediate()
+  assert.deepEqual(decided, [0])
+  assert.deepEqual(warnings, ['more of these does not come: others are not held up'])
+  assert.equal(driver.backlog().givenUp, 1)
+  await driver.stop()
+  await running
+})

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext } from 'node:test'
 import type { Message } from '../core/ports.ts'
 import { type EngineError } from '../errors.ts'
-import { KafkaProxy } from '../testing/kafka-proxy.ts'
+import { Api, KafkaProxy } from '../testing/kafka-proxy.ts'
 import { test } from '../testing/limited.ts'
 import { TestTopics } from '../testing/topics.ts'
 import { type ConsumerOptions, KafkaClient, send } from './kafka.ts'
@@ -14,7 +14,8 @@ import { KafkaSource, type SourceListener } from './source.ts'
 class Listener implements SourceListener {
   readonly assignments: (readonly number[])[] = []
   readonly messages: Message[] = []
-  /** What was told last of what is behind them. */
+  /** What was told of what is behind them, and the last of it by partition. */
+  readonly tells: [partition: number, hasMore: boolean][] = []
   readonly more = new Map<number, boolean>()
   readonly failures: EngineError[] = []
   readonly warnings: string[] = []
@@ -37,10 +38,11 @@ class Listener implements SourceListener {
 
   received(messages: readonly Message[], hasMore: boolean): void {
     this.messages.push(...messages)
-    this.more.set(messages[0]!.partition, hasMore)
+    this.fetched(messages[0]!.partition, hasMore)
   }
 
   fetched(partition: number, hasMore: boolean): void {
+    this.tells.push([partition, hasMore])
     this.more.set(partition, hasMore)
   }
 
@@ -69,6 +71,7 @@ async function makeSource(
   topics: TestTopics,
   brokers = topics.brokers,
   options: Partial<ConsumerOptions> = {},
+  requestTimeoutMs = 1000,
 ): Promise<Reading> {
   const listener = new Listener()
   const log = {
@@ -79,7 +82,7 @@ async function makeSource(
   const client = new KafkaClient({
     brokers: [brokers],
     clientId: 'test',
-    requestTimeoutMs: 1000,
+    requestTimeoutMs,
     ssl: null,
     sasl: null,
     log,
@@ -271,6 +274,30 @@ describe('a source', { concurrency: 3 }, () => {
     source.resume([0])
     await until(() => listener.offsetLast === 19)
     assert.deepEqual(listener.offsets, range(0, 20))
+  })
+
+  test('tells what there is more of, and takes nothing from an answer that was long on its way', async (t) => {
+    const topics = await TestTopics.make(t, 2)
+    const proxy = await KafkaProxy.start(topics.brokers)
+    t.after(() => proxy.stop())
+    const few = { fetchBytesMax: 64 * 1024 }
+    const { listener, source } = await makeSource(t, topics, proxy.brokers, few, 10_000)
+    await topics.produce(0, Array<string>(200).fill('x'.repeat(1000)))
+    source.start()
+    await until(() => listener.more.get(0) === false && listener.more.get(1) === false)
+    assert.equal(listener.offsetLast, 199)
+    const partition0 = listener.tells.filter(([partition]) => partition === 0)
+    assert.equal(partition0[0]?.[1], true, 'no fetch brings all')
+    proxy.set(({ api }) => (api === Api.fetch ? 'held' : 'pass'))
+    await until(() => proxy.met > 0)
+    // Longer than any answer may take, shorter than the request may.
+    await new Promise((resolve) => setTimeout(resolve, 1300))
+    listener.tells.length = 0
+    proxy.set(() => 'pass')
+    proxy.deliver()
+    await until(() => listener.tells.length >= 4)
+    const tells = listener.tells.slice(0, 4).map(([, hasMore]) => hasMore)
+    assert.deepEqual(tells, [true, true, false, false])
   })
 
   test('gives partitions away only when what was begun of them has ended', async (t) => {
