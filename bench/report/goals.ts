@@ -90,7 +90,6 @@ export const goals: readonly Goal[] = [
     goal: 'the same over four partitions of a backlog',
     of: [['peers/weir-four-partitions', 'differing_unmarked_share']],
     atMost: 0,
-    why: 'a partition whose messages have all been taken is not waited for while others go on, also where Kafka has more of it.',
   },
   {
     goal: 'decision visible, with exactly-once effect, at a p50 of at most twice the echo’s',
