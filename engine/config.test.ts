@@ -112,7 +112,7 @@ test('all faults come together, each with its line or its variable, expected and
   assert.deepEqual(faults, [
     `weir.yaml:1: source: expected a file that exists, found ${join(folder, 'missing.yaml')}`,
     'weir.yaml:3: kafka.broker: expected one of brokers, transactions, decisions, dead_letters, labels, group, client_id, ' +
-      'commit_interval, send_batch_max, fetch_bytes_max, fetch_wait, outbox_max, request_timeout, session_timeout, ' +
+      'commit_interval, send_batch_max, fetch_bytes_max, fetch_wait, order_wait, outbox_max, request_timeout, session_timeout, ' +
       'ssl, sasl, found broker (did you mean brokers?)',
     'weir.yaml:4: kafka.commit_interval: expected a duration within 50ms…1m, found "1 second"',
     'weir.yaml:5: kafka.group: expected 1 to 249 of letters, digits, dot, dash and underscore, found "with space"',

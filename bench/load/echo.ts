@@ -1,5 +1,6 @@
 // The echo: a null engine, in a process of its own. The stream of Weir with its client, its settings and its way of sending,
 // from Kafka to a decision topic, which decides nothing: what stands under everything that Weir can do on a machine.
+import { systemClock } from '../../engine/clock.ts'
 import { loadConfig } from '../../engine/config.ts'
 import { batchRowsMax } from '../../engine/core/limits.ts'
 import type { Message, Outcome } from '../../engine/core/ports.ts'
@@ -51,10 +52,19 @@ const driver = new StreamDriver({
   sendBatchMax: kafka.sendBatchMax,
   commitIntervalMs: kafka.commitIntervalMs,
   drainMsMax: 1000,
+  clock: systemClock,
   log: silent,
 })
 const options = { ...kafka, group: topics.transactions }
-const source = new KafkaSource(client, options, topics.transactions, positions, driver, silent)
+const source = new KafkaSource(
+  client,
+  options,
+  topics.transactions,
+  positions,
+  driver,
+  silent,
+  systemClock,
+)
 void driver.run(source)
 source.start()
 

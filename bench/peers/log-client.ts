@@ -1,6 +1,7 @@
 // Kafka as the stream driver needs it, through either client: kafkajs as Weir uses it, and @platformatic/kafka behind the same port.
 // Equal settings: idempotent, acknowledged by all in sync, one partition a send, offsets committed by whoever reads.
 import { Consumer, type Message as PlatformaticMessage, Producer } from '@platformatic/kafka'
+import { systemClock } from '../../engine/clock.ts'
 import type { Message } from '../../engine/core/ports.ts'
 import { type KafkaClient, type NewRecord } from '../../engine/stream/kafka.ts'
 import type { OutboxPort } from '../../engine/stream/outbox.ts'
@@ -51,7 +52,15 @@ export class KafkajsLog implements LogClient {
       },
     }
     const options = { group, sessionTimeoutMs, fetchBytesMax, fetchWaitMs }
-    const source = new KafkaSource(this.#client, options, topic, positions, listener, silent)
+    const source = new KafkaSource(
+      this.#client,
+      options,
+      topic,
+      positions,
+      listener,
+      silent,
+      systemClock,
+    )
     source.start()
     return async () => {
       await source.stop()

@@ -130,6 +130,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     commitIntervalMs: kafka.commitIntervalMs,
     // Whoever must leave partitions does so before its session ends.
     drainMsMax: Math.min(drainMsMax, kafka.sessionTimeoutMs / 2),
+    clock,
     log,
   })
   const lag = new Lag({
@@ -143,7 +144,7 @@ async function open(context: Context, closers: Closers): Promise<Engine> {
     isReady: () => driver.isReady,
     models: lineup,
   })
-  const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log)
+  const source = new KafkaSource(client, kafka, kafka.transactions, positions, driver, log, clock)
   const labels =
     kafka.labels === ''
       ? null

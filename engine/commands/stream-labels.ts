@@ -86,10 +86,11 @@ export class LabelStream {
       sendBatchMax: kafka.sendBatchMax,
       commitIntervalMs: kafka.commitIntervalMs,
       drainMsMax: parts.drainMsMax,
+      clock,
       log,
     })
     const positions = new Positions(reader, topics, log)
-    const source = new KafkaSource(client, options, kafka.labels, positions, driver, log)
+    const source = new KafkaSource(client, options, kafka.labels, positions, driver, log, clock)
     return new LabelStream(driver, source, sink)
   }
 

@@ -1,6 +1,7 @@
 // Claims about what the driver tells of itself: when it is ready, what is in hand, and where acknowledged outcomes end.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '../clock.ts'
 import type { Message, Outcome } from '../core/ports.ts'
 import { type Processor, StreamDriver } from './driver.ts'
 import type { SourceControl } from './source.ts'
@@ -31,6 +32,7 @@ function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriv
     sendBatchMax: 1000,
     commitIntervalMs: 10_000,
     drainMsMax: 4000,
+    clock: systemClock,
     log: silent,
   })
 }

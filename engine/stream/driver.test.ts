@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { Random } from '../../features/generator/random.ts'
+import { systemClock } from '../clock.ts'
 import type { Message, Outcome } from '../core/ports.ts'
 import { DecisionLog, plainDecision } from '../testing/decision-log.ts'
 import { StreamDriver } from './driver.ts'
@@ -45,6 +46,7 @@ class Engine implements SourceControl {
       sendBatchMax: 10,
       commitIntervalMs: 1,
       drainMsMax: 60_000,
+      clock: systemClock,
       log,
     })
     this.running = this.driver.run(this)
@@ -201,6 +203,7 @@ test('a stop ends what is recorded before the first decision, and nothing is rea
     sendBatchMax: 10,
     commitIntervalMs: 1,
     drainMsMax: 60_000,
+    clock: systemClock,
     log,
   })
   const engine = { pause: () => undefined, resume: () => undefined }
@@ -230,6 +233,7 @@ test('partitions that come anew wait until what is recorded for the old ones has
     sendBatchMax: 10,
     commitIntervalMs: 1,
     drainMsMax: 60_000,
+    clock: systemClock,
     log,
   })
   const hops = async (): Promise<void> => {
@@ -294,6 +298,7 @@ test('a partition whose next fetch does not come is waited for no longer than se
     sendBatchMax: 10,
     commitIntervalMs: 60_000,
     drainMsMax: 60_000,
+    clock: systemClock,
     log: { ...log, warn: (_, text) => warnings.push(text) },
   })
   const control = { pause: () => undefined, resume: () => undefined }

@@ -2,7 +2,7 @@
 // committed behind acknowledgements, and the rules of rebalance, failure and stop.
 //
 // Everything that belongs to one assignment lies in an Epoch. A rebalance ends it and makes a new one.
-import type { Log, Message, Outcome } from '../core/ports.ts'
+import type { Clock, Log, Message, Outcome } from '../core/ports.ts'
 import { Change, within } from './deadline.ts'
 import { type Backlog, Epoch, type EpochLimits } from './epoch.ts'
 import { Outbox, type OutboxPort } from './outbox.ts'
@@ -30,6 +30,7 @@ export interface DriverParts extends EpochLimits {
   readonly commitIntervalMs: number
   /** How long what is under way may take to end when partitions are taken away, or at a stop. */
   readonly drainMsMax: number
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -160,10 +161,10 @@ export class StreamDriver implements SourceListener {
     while (!this.#isStopping) {
       if (this.#failure !== null) throw this.#failure.error
       const epoch = this.#epoch
-      const batch = epoch.take(performance.now())
+      const batch = epoch.take(this.#nowMs())
       this.#regulate(epoch)
       if (batch.length === 0) {
-        const heldMs = epoch.heldMsLeft(performance.now())
+        const heldMs = epoch.heldMsLeft(this.#nowMs())
         if (heldMs === null) await this.#changed.next()
         else await within(heldMs, this.#changed.next())
         continue
@@ -231,6 +232,10 @@ export class StreamDriver implements SourceListener {
     const { pause, resume } = epoch.regulate()
     if (pause.length > 0) this.#source?.pause(pause)
     if (resume.length > 0) this.#source?.resume(resume)
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.monotonicUs() / 1000
   }
 
   #makeEpoch(): Epoch {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { Random } from '../../features/generator/random.ts'
+import { systemClock } from '../clock.ts'
 import type { Message } from '../core/ports.ts'
 import { plainDecision } from '../testing/decision-log.ts'
 import { test } from '../testing/limited.ts'
@@ -57,6 +58,7 @@ async function makeStream(
     sendBatchMax: 1000,
     commitIntervalMs: 60_000,
     drainMsMax: 1000,
+    clock: systemClock,
     log: silent,
   })
   const options = { group: topics.transactions, sessionTimeoutMs: 6000, fetchWaitMs: 20 }
@@ -67,6 +69,7 @@ async function makeStream(
     positions,
     driver,
     silent,
+    systemClock,
   )
   const running = driver.run(source)
   t.after(async () => {

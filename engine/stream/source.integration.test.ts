@@ -1,6 +1,7 @@
 // Where reading begins, goes on and ends, on a real broker: positions, rebalances, crashes, topics that change.
 import assert from 'node:assert/strict'
 import { describe, type TestContext } from 'node:test'
+import { systemClock } from '../clock.ts'
 import type { Message } from '../core/ports.ts'
 import { type EngineError } from '../errors.ts'
 import { Api, KafkaProxy } from '../testing/kafka-proxy.ts'
@@ -92,7 +93,15 @@ async function makeSource(
   const positions = new Positions(reader, topics, log)
   const group = topics.transactions
   const all = { group, sessionTimeoutMs: 2000, fetchBytesMax: 2 ** 20, fetchWaitMs: 20, ...options }
-  const source = new KafkaSource(client, all, topics.transactions, positions, listener, log)
+  const source = new KafkaSource(
+    client,
+    all,
+    topics.transactions,
+    positions,
+    listener,
+    log,
+    systemClock,
+  )
   t.after(async () => {
     await source.stop()
     await reader.close()

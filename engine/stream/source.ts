@@ -1,7 +1,7 @@
 // Messages of the partitions that the group gives us, from where the decision topic ends. Handed over at once, so that
 // the next fetch is not held up; committed only when the driver says that their outcomes were acknowledged. It never
 // hands over a message of an assignment that is no more, and never one after a gap.
-import type { Log, Message } from '../core/ports.ts'
+import type { Clock, Log, Message } from '../core/ports.ts'
 import { traceparentOf } from '../core/traceparent.ts'
 import { EngineError } from '../errors.ts'
 import { within } from './deadline.ts'
@@ -62,6 +62,7 @@ export class KafkaSource implements SourceControl {
   readonly #positions: Positions
   readonly #listener: SourceListener
   readonly #log: Log
+  readonly #clock: Clock
   #assignment: Assignment | null = null
   /** The consumer while it has joined: kafkajs refuses to pause or to commit otherwise. */
   #joined: Consumer | null = null
@@ -81,6 +82,7 @@ export class KafkaSource implements SourceControl {
     positions: Positions,
     listener: SourceListener,
     log: Log,
+    clock: Clock,
   ) {
     this.#client = client
     this.#options = options
@@ -88,6 +90,7 @@ export class KafkaSource implements SourceControl {
     this.#positions = positions
     this.#listener = listener
     this.#log = log
+    this.#clock = clock
   }
 
   /** Joins the group, and joins again whenever that ends, until it is stopped or refused. */
@@ -204,10 +207,10 @@ export class KafkaSource implements SourceControl {
    */
   #tellOfFetch(): (batches: readonly Batch[]) => void {
     const assignment = this.#assignment
-    const trustedMs = performance.now() + this.#options.fetchWaitMs + answerMsMax
+    const trustedMs = this.#clock.monotonicUs() / 1000 + this.#options.fetchWaitMs + answerMsMax
     return (batches) => {
       if (assignment === null || assignment !== this.#assignment) return
-      const isLate = performance.now() > trustedMs
+      const isLate = this.#clock.monotonicUs() / 1000 > trustedMs
       for (const batch of batches) {
         const hasMore = isLate || nextOf(batch) < Number(batch.highWatermark)
         assignment.more.set(batch.partition, hasMore)
