@@ -1,9 +1,11 @@
 // Claims about what the driver tells of itself: when it is ready, what is in hand, and where acknowledged outcomes end.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { systemClock } from '../clock.ts'
 import type { Message, Outcome } from '../core/ports.ts'
 import { type Processor, StreamDriver } from './driver.ts'
+import type { OutboxPort } from './outbox.ts'
 import type { SourceControl } from './source.ts'
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -13,7 +15,7 @@ const control: SourceControl = {
   commit: () => Promise.resolve(true),
 }
 
-function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriver {
+function makeDriver(processor: Processor, send: OutboxPort['sendDecisions']): StreamDriver {
   return new StreamDriver({
     processor,
     port: {
@@ -24,7 +26,7 @@ function makeDriver(processor: Processor, send: () => Promise<void>): StreamDriv
     resumeAt: (partition) => Promise.resolve(partition === 0 ? 5 : 0),
     prepare: () => Promise.resolve(),
     onAssigned: () => undefined,
-    isRetriable: () => false,
+    isRetriable: () => true,
     batchMax: 2,
     backlogBatchMax: 256,
     outboxMax: 1000,
@@ -107,4 +109,28 @@ test('ready from the first assignment to the stop; the backlog is what waits, wh
   assert.equal(driver.backlog().waiting, 0)
   assert.equal(driver.backlog().outboxes.get(0), 0)
   assert.equal(driver.backlog().next.get(0), 8)
+})
+
+test('what was decided goes out, though deciding the next of a backlog fails', async () => {
+  let decided = 0
+  let sent = 0
+  const process = (messages: readonly Message[]): Promise<Outcome[]> => {
+    if (decided > 0) return Promise.reject(new Error('the store is away'))
+    decided += messages.length
+    return Promise.resolve(messages.map(outcomeOf))
+  }
+  const driver = makeDriver({ process }, (_, records) => {
+    sent += records.length
+    return Promise.resolve()
+  })
+  const running = driver.run(control)
+  await driver.assigned([0])
+  driver.received(
+    Array.from({ length: 3000 }, (_, offset) => message(5 + offset)),
+    false,
+  )
+  while (sent === 0) await setImmediate()
+  assert.equal(sent, decided)
+  await driver.stop()
+  await running
 })

@@ -164,6 +164,7 @@ export class StreamDriver implements SourceListener {
       const batch = epoch.take(this.#nowMs())
       this.#regulate(epoch)
       if (batch.length === 0) {
+        epoch.flush()
         const heldMs = epoch.heldMsLeft(this.#nowMs())
         if (heldMs === null) await this.#changed.next()
         else await within(heldMs, this.#changed.next())
@@ -188,6 +189,7 @@ export class StreamDriver implements SourceListener {
       } catch (error) {
         if (!this.#parts.isRetriable(error)) throw error
         this.#parts.log.warn({ error, messages: batch.length }, 'deciding failed, trying again')
+        epoch.flush()
         await within(backoffMs, this.#closed(epoch))
         if (!epoch.isOpen()) return []
       }

@@ -235,6 +235,43 @@ test('however a backlog is fetched, it is decided as it was made', () => {
   }
 })
 
+/** Publishes what is taken; returns how many were sent together. */
+function makeSending() {
+  const sizes: number[] = []
+  const sendDecisions = (_: number, records: readonly unknown[]): Promise<void> => {
+    sizes.push(records.length)
+    return Promise.resolve()
+  }
+  const epoch = new Epoch(limits, () => undefined)
+  epoch.open(makeOutbox(0, { ...silent, sendDecisions }), null)
+  const decide = async (batches: number): Promise<void> => {
+    for (let left = batches; left > 0; left--) {
+      epoch.publish(epoch.take(0).map(({ offset }) => plainDecision(0, offset)))
+      for (let hops = 20; hops > 0; hops--) await Promise.resolve()
+    }
+  }
+  return { epoch, sizes, decide }
+}
+
+test('in a backlog the outcomes of a few batches go out together, near its end each batch’s at once', async () => {
+  const { epoch, sizes, decide } = makeSending()
+  epoch.receive(messages(3000, 10), false)
+  await decide(9)
+  // Four of 256 are more than a send carries; 3,000 less eight of them leave 952.
+  assert.deepEqual(sizes, [1000, 24, 1000, 24, 256])
+})
+
+test('what has gathered goes out when nothing follows, and before partitions are given away', async () => {
+  for (const end of ['flush', 'drain'] as const) {
+    const { epoch, sizes, decide } = makeSending()
+    epoch.receive(messages(3000, 10), false)
+    await decide(1)
+    assert.deepEqual(sizes, [])
+    epoch[end]()
+    assert.deepEqual(sizes, [256])
+  }
+})
+
 test('a draining epoch takes nothing more, an ended one publishes nothing more', () => {
   let sends = 0
   const epoch = new Epoch(limits, () => undefined)

@@ -34,6 +34,9 @@ export interface Regulation {
 const waitingMax = 4096
 /** Of messages and outcomes together; one fetch more of each partition may come when it is reached. */
 const heldBytesMax = 64 * 2 ** 20
+/** While so many wait, outcomes of a few batches go out together: over several partitions a batch is few of each. */
+const gatherWaitingMin = 1024
+const gatherBatchesMax = 4
 
 export class Epoch {
   readonly #limits: EpochLimits
@@ -50,6 +53,8 @@ export class Epoch {
   #heldSinceMs: number | null = null
   #waiting = 0
   #waitingBytes = 0
+  /** Batches whose outcomes are not flushed yet. */
+  #gathered = 0
   #state: 'open' | 'draining' | 'ended' = 'open'
 
   /** `givenUp` is told of partitions whose next fetch was waited for in vain. */
@@ -122,12 +127,23 @@ export class Epoch {
     return Math.max(0, this.#heldSinceMs + this.#limits.orderWaitMs - nowMs)
   }
 
-  /** Hands outcomes to their outboxes; returns how many, none when the epoch has ended. */
+  /**
+   * Hands outcomes to their outboxes; returns how many, none when the epoch has ended. In a backlog they may wait there for those
+   * of the next batches, until `flush`.
+   */
   publish(outcomes: readonly Outcome[]): number {
     if (this.hasEnded()) return 0
     for (const outcome of outcomes) this.#outboxes.get(outcome.partition)?.add(outcome)
-    for (const outbox of this.#outboxes.values()) outbox.flush()
+    this.#gathered++
+    const isBacklog = this.isOpen() && this.#waiting >= gatherWaitingMin
+    if (!isBacklog || this.#gathered >= gatherBatchesMax) this.flush()
     return outcomes.length
+  }
+
+  /** To be called when no batch follows at once: all that was published is sent. */
+  flush(): void {
+    this.#gathered = 0
+    for (const outbox of this.#outboxes.values()) outbox.flush()
   }
 
   /**
@@ -186,7 +202,9 @@ export class Epoch {
 
   /** From here on nothing more is taken; what was is finished. */
   drain(): void {
-    if (this.isOpen()) this.#state = 'draining'
+    if (!this.isOpen()) return
+    this.#state = 'draining'
+    this.flush()
   }
 
   /** Drops everything. Sends that are in flight go on; `Outbox.close` tells when they have ended. */

@@ -95,3 +95,22 @@ test('dead letters of a send go before it, and only those', async () => {
   )
   assert.equal(all.flat().length, 3)
 })
+
+test('what has gathered without being told to go waits, and goes along with what is', async () => {
+  const sends = new Sends()
+  const outbox = makeOutbox(sends)
+  const [one, two, three, four] = decisions(4)
+  outbox.add(one!)
+  outbox.flush()
+  outbox.add(two!)
+  outbox.flush()
+  outbox.add(three!)
+  while (outbox.size > 0) await Promise.resolve()
+  outbox.add(four!)
+  for (let left = 20; left > 0; left--) await Promise.resolve()
+  assert.deepEqual(
+    sends.all.map(({ length }) => length),
+    [1, 2],
+  )
+  assert.equal(outbox.size, 1)
+})

@@ -32,6 +32,8 @@ export class Outbox {
   #queue: Outcome[] = []
   /** Of each outcome in the queue, what its record takes. Measured once: it is a walk over the document. */
   #recordBytes: number[] = []
+  /** How many of the queue are to be sent; what gathers behind them goes along. */
+  #due = 0
   #isSending = false
   #isClosed = false
   #sent: Promise<void> = Promise.resolve()
@@ -66,8 +68,9 @@ export class Outbox {
     this.bytes += size + sourceBytes(outcome)
   }
 
-  /** Starts sending when nothing is in flight. */
+  /** All that is here is to be sent now: starts when nothing is in flight, or goes on behind that. */
   flush(): void {
+    this.#due = this.#queue.length
     if (this.#isSending || this.#isClosed || this.#queue.length === 0) return
     this.#isSending = true
     this.#sent = this.#sendAll()
@@ -84,7 +87,7 @@ export class Outbox {
 
   async #sendAll(): Promise<void> {
     try {
-      while (this.#queue.length > 0 && !this.#isClosed) await this.#sendFirst(this.#nextCount())
+      while (this.#due > 0 && !this.#isClosed) await this.#sendFirst(this.#nextCount())
     } catch (error) {
       this.#isClosed = true
       this.#listener.failed(error)
@@ -122,6 +125,7 @@ export class Outbox {
   #acknowledge(batch: readonly Outcome[]): void {
     this.acknowledged = batch.at(-1)!.offset
     this.#queue.splice(0, batch.length)
+    this.#due = Math.max(0, this.#due - batch.length)
     const sizes = this.#recordBytes.splice(0, batch.length)
     for (const [at, size] of sizes.entries()) this.bytes -= size + sourceBytes(batch[at]!)
     this.#listener.acknowledged()
