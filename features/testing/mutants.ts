@@ -199,4 +199,13 @@ export const mutants: readonly Mutant[] = [
     test: running,
     title: 'running sums of another catalog with the same records are not taken for one’s own',
   },
+  {
+    name: 'running sums take in what lies behind the end of a journal',
+    file: 'features/running.js',
+    from: 'if (count > ordinal)',
+    to: 'if (true)',
+    test: 'features/store/batches.test.js',
+    title:
+      'what comes again when its record has left the exact tail leaves nothing in running sums',
+  },
 ]
