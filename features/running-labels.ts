@@ -117,8 +117,8 @@ export class RunningLabels {
     floats[at + Head.nextArrivalMs] = isLast ? Infinity : this.#arrivalMs(cursor, arrived)
   }
 
-  /** Puts a labelled record in order of arrival. */
-  #list(cursor: Cursor, at: number, record: number): void {
+  /** Puts the labelled record at place `place` in order of time in order of arrival. */
+  #list(cursor: Cursor, place: number, record: number): void {
     const { floats, halves, order, capacity } = cursor
     const arrivalMs = cursor.data.getFloat64(record + this.#label, true)
     const list = order + capacity
@@ -131,7 +131,7 @@ export class RunningLabels {
       else from = middle + 1
     }
     halves.copyWithin(list + index + 1, list + index, list + count)
-    halves[list + index] = halves[order + at]!
+    halves[list + index] = halves[order + place]!
     if (arrivalMs <= cursor.nowMs) floats[cursor.at + Head.arrived]!++
     this.#next(cursor)
   }

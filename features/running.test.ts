@@ -108,6 +108,19 @@ test('a value that comes back counts once, and as long as its latest record is i
   assert.deepEqual(rows, [0, 1, 2, 2, 3, 3, 3, 2, 1, 1])
 })
 
+test('a value that comes back at the ms at which it leaves a shorter window is new there, and not in the longer one', () => {
+  const distinct = { ...minute, aggregate: 'distinct', of: 'mcc' }
+  const short = { ...distinct, name: 'short', window: '10s' }
+  const long = { ...distinct, name: 'long' }
+  const steps = [{}, {}, {}, {}, {}, { timeMs: t0 + 45_000 }]
+  // 0 ··· 10 ··· 20 ··· 30 ··· 40 · 45 s: the one ten seconds before is always just out of the short window.
+  const rows = rowsOf([short, long], steps)
+  const shorts = rows.map(([n]) => n)
+  assert.deepEqual(shorts, [0, 0, 0, 0, 0, 1])
+  const longs = rows.map(([, n]) => n)
+  assert.deepEqual(longs, [0, 1, 1, 1, 1, 1])
+})
+
 test('a label that comes while its transaction is in the running window counts from then on, and leaves with it', () => {
   const frauds = {
     entity: 'card',

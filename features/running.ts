@@ -11,6 +11,9 @@ import type { View } from './view.ts'
 /** After so many folds in turn of earlier transactions the sums begin anew. */
 const missedMax = 16
 
+const Course = { without: 0, anew: 1, on: 2 } as const
+type Course = (typeof Course)[keyof typeof Course]
+
 export class Running {
   readonly cursor = new Cursor()
   readonly windows: readonly RunningWindows[]
@@ -40,31 +43,17 @@ export class Running {
   bring(view: View, boundary: number, { timeMs }: { readonly timeMs: number }): boolean {
     const floats = view.running
     if (floats === null || view.runningOf !== this.#plan) return false
-    const at = view.runningAt
     const first = boundary - view.base
     const end = view.ordinal - view.base
-    const state = floats[at + Head.state]!
-    if (state === State.empty) {
-      floats[at + Head.state] = State.met
-      return false
-    }
-    let isBegun = state !== State.met
-    if (isBegun) {
-      if (first < floats[at + Head.first]! || end < floats[at + Head.end]!) return false
-      isBegun = first === floats[at + Head.first]
-      if (isBegun && state === State.broken) return false
-      if (isBegun && timeMs < floats[at + Head.nowMs]!) {
-        if (++floats[at + Head.missed]! > missedMax) floats[at + Head.state] = State.met
-        return false
-      }
-    }
     this.cursor.nowMs = timeMs
+    const course = this.#course(floats, view.runningAt, first, end)
+    if (course === Course.without) return false
     this.#open(view, floats)
-    if (!isBegun) this.#begin(first)
+    if (course === Course.anew) this.#begin(first)
     for (const windows of this.windows) windows.leave(this.cursor)
     this.labels?.leave(this.cursor)
-    floats[at + Head.nowMs] = timeMs
-    floats[at + Head.missed] = 0
+    floats[this.cursor.at + Head.nowMs] = timeMs
+    floats[this.cursor.at + Head.missed] = 0
     return this.#take(end)
   }
 
@@ -74,6 +63,24 @@ export class Running {
    */
   follow({ ordinal, count }: View): void {
     if (count > ordinal) this.#take(this.cursor.floats[this.cursor.at + Head.end]! + 1)
+  }
+
+  /** How sums that begin at `at` are of use to the time at hand, for records at positions [first, end). */
+  #course(floats: Float64Array, at: number, first: number, end: number): Course {
+    const state = floats[at + Head.state]!
+    if (state === State.met) return Course.anew
+    if (state === State.empty) {
+      floats[at + Head.state] = State.met
+      return Course.without
+    }
+    // They are of a later view.
+    if (first < floats[at + Head.first]! || end < floats[at + Head.end]!) return Course.without
+    // Some of their records are in hops now.
+    if (first > floats[at + Head.first]!) return Course.anew
+    if (state === State.broken) return Course.without
+    if (this.cursor.nowMs >= floats[at + Head.nowMs]!) return Course.on
+    if (++floats[at + Head.missed]! > missedMax) floats[at + Head.state] = State.met
+    return Course.without
   }
 
   #open(view: View, floats: Float64Array): void {

@@ -34,13 +34,18 @@ function* edgy(seed: number, count: number, lifecycle: number): Iterable<Transac
   const random = makeRandom(seed)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
   const recent: number[] = []
+  // On whole seconds, as windows are, what is not at an edge is at another one.
+  const grainMs = seed % 2 === 0 ? 1000 : 1
   const options = { seed, count, entities: 2, stepMs: 150, lifecycle }
   for (const transaction of randomTransactions(everySchema, options)) {
     const nearMs = (): number => pick(recent) + pick(spansMs) + pick([-1, 0, 0, 1])
     if (transaction.kind === Kind.transaction && recent.length > 0) {
-      if (random() < 0.3) transaction.timeMs = transaction.atMs = nearMs()
+      if (random() < 0.3) transaction.timeMs = nearMs()
       if (random() < 0.5) transaction.amountMinor = pick(amounts)
       if (transaction.verdict !== Verdict.none && random() < 0.7) transaction.labelMs = nearMs()
+      transaction.timeMs -= transaction.timeMs % grainMs
+      transaction.atMs = transaction.timeMs
+      transaction.labelMs -= transaction.labelMs % grainMs
     }
     recent.push(transaction.timeMs)
     if (recent.length > 20) recent.shift()

@@ -146,8 +146,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'running sums are used for an earlier transaction',
     file: 'features/running.js',
-    from: 'timeMs < floats[at + Head.nowMs]',
-    to: 'timeMs < 0',
+    from: 'this.cursor.nowMs >= floats[at + Head.nowMs]',
+    to: 'true',
     test: running,
     title: 'seed 51: whatever comes in between, running sums change no bit; cap 512, 0 % messages',
   },
@@ -170,8 +170,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'running sums keep what has become a hop',
     file: 'features/running.js',
-    from: 'isBegun = first === floats[at + Head.first]',
-    to: 'isBegun = true',
+    from: 'first > floats[at + Head.first]',
+    to: 'false',
     test: running,
     title: 'seed 54: whatever comes in between, running sums change no bit; cap 5, 0.2 % messages',
   },
@@ -207,5 +207,14 @@ export const mutants: readonly Mutant[] = [
     test: 'features/store/batches.test.js',
     title:
       'what comes again when its record has left the exact tail leaves nothing in running sums',
+  },
+  {
+    name: 'a value that comes back as it leaves a shorter running window is not new there',
+    file: 'features/running-values.js',
+    from: 'beforeMs <= afterMs)',
+    to: 'beforeMs < afterMs)',
+    test: running,
+    title:
+      'a value that comes back at the ms at which it leaves a shorter window is new there, and not in the longer one',
   },
 ]
