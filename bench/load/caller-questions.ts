@@ -31,6 +31,8 @@ export interface Called {
   readonly replyBytes: number
   /** Of the caller's process meanwhile. */
   readonly cpuUs: number
+  /** How it is run, in words: what a figure says depends on it. */
+  readonly priority: string
 }
 
 export type CallerQuestions = {

@@ -7,7 +7,7 @@ import type { Called, CallerQuestions, CallerSettings, Calls } from './caller-qu
 import { HandCheck } from './hand-check.ts'
 import { HttpCalls, type Reply, requestBytes } from './http-calls.ts'
 import { LatencyHistogram } from './latencies.ts'
-import { pace } from './paced-thread.ts'
+import { pace, preferThread } from './paced-thread.ts'
 import { nowNs } from './pacing.ts'
 import { schedule } from './schedule.ts'
 import { traffic } from './traffic.ts'
@@ -16,6 +16,7 @@ import { type Answered, checkAll } from './verification.ts'
 const settings = settingsOf() as CallerSettings
 const stream = traffic(settings.traffic, 1)
 const kept: Answered[] = []
+const priority = preferThread()
 /** A thread begins within this. */
 const leadNs = 100e6
 /** How long the last replies may take. */
@@ -93,6 +94,7 @@ async function callAll(
     found,
     replyBytes,
     cpuUs: cpu.user + cpu.system,
+    priority,
   }
 }
 

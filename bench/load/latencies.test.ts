@@ -35,3 +35,16 @@ test('a generator that was later than its share of the p99 claimed voids it, and
   const reason = tooLate('weir', of(0.9e6).summary(), claimed)
   assert.match(reason ?? '', /^weir: the generator was 900 µs late at p99, 90 % of the p99 claimed/)
 })
+
+test('each quantile is judged by the lateness at the same', () => {
+  const late = of(
+    ...Array.from({ length: 95 }, () => 10e3),
+    ...Array.from({ length: 5 }, () => 3e6),
+  )
+  const claimed = of(
+    ...Array.from({ length: 95 }, () => 2e5),
+    ...Array.from({ length: 5 }, () => 4e6),
+  )
+  assert.equal(tooLate('weir', late.summary(), claimed.summary(), 'p50'), null)
+  assert.match(tooLate('weir', late.summary(), claimed.summary()) ?? '', /75 % of the p99 claimed/)
+})

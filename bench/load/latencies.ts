@@ -42,13 +42,18 @@ export class LatencyHistogram {
   }
 }
 
-/** The most of a claimed latency that may be the generator's own lateness, both at p99. */
+/** The most of a claimed latency that may be the generator's own lateness, both at the same quantile. */
 export const lateShareMax = 0.5
 
 /** Why a latency cannot be claimed, or null. */
-export function tooLate(what: string, late: Latencies, claimed: Latencies): string | null {
-  const share = late.p99 / claimed.p99
+export function tooLate(
+  what: string,
+  late: Latencies,
+  claimed: Latencies,
+  at: 'p50' | 'p99' = 'p99',
+): string | null {
+  const share = late[at] / claimed[at]
   if (share <= lateShareMax) return null
   const percent = Math.round(share * 100)
-  return `${what}: the generator was ${Math.round(late.p99)} µs late at p99, ${percent} % of the p99 claimed, at most ${lateShareMax * 100} %`
+  return `${what}: the generator was ${Math.round(late[at])} µs late at ${at}, ${percent} % of the ${at} claimed, at most ${lateShareMax * 100} %`
 }

@@ -102,6 +102,6 @@ function sidecarAt(perSecond: number): Variant {
     args: ['10000', '2', String(perSecond)],
     quick: ['2000', '0.5', String(perSecond)],
     needs: ['redis', 'two cores'],
-    about: `weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: Poisson arrivals at ${perSecond} a second, each server four times two seconds, in turn, after 10,000 of history; from due to the end of the reply as a process of its own reads it, so the caller is in all of it. Engine, Redis and caller share the cores. A sample of decisions is computed again by hand.`,
+    about: `weir serve on a real Redis, on TCP and on a Unix socket, beside a node:http server that only reads and writes as many bytes: Poisson arrivals at ${perSecond} a second, each server four times two seconds, in turn, after 10,000 of history; from due to the end of the reply as a process of its own reads it, so the caller is in all of it; it sends on time to a few µs, at a higher priority than what it calls where the system allows that. A p99 is left out where half of it was the caller’s own lateness. Engine, Redis and caller share the cores. A sample of decisions is computed again by hand.`,
   }
 }
