@@ -18,6 +18,7 @@ import { type Model, ModelRefusal } from '../models/model.ts'
 import { type OpenOptions, openModel } from '../models/open.ts'
 import type { Deciders } from './core/decision.ts'
 import { GivenAnswers } from './core/given-answers.ts'
+import { DirectIntake, type Intake } from './core/intake.ts'
 import type { Lineup, Seat } from './core/lineup.ts'
 import { Pipeline, type PipelineParts } from './core/pipeline.ts'
 import {
@@ -209,6 +210,8 @@ function shippedCatalog(): CatalogUnion {
 
 export interface PipelineOptions {
   readonly store: Store
+  /** Whoever takes messages in, or the parser of those that are taken in here. */
+  readonly intake?: Intake
   readonly parser: Parser
   readonly hashKey: Uint8Array
   readonly mode: Deciders['mode']
@@ -239,9 +242,8 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
       addresser: new Addresser(hashKey, plan.primary),
     })
   return new Pipeline({
-    parser,
+    intake: options.intake ?? new DirectIntake(parser, new Encoder(plan, hashKey)),
     plan,
-    encoder: new Encoder(plan, hashKey),
     fold: new Fold(plan),
     store,
     lineup,

@@ -1,11 +1,14 @@
 // What a pipeline knows of the batch at hand. Only a place: who fills it and who reads it are in files of their own.
-import { Observation } from '../../features/observation.ts'
+import type { Observation } from '../../features/observation.ts'
 import type { Plan } from '../../features/plan.ts'
+import { Taken } from './intake.ts'
 import { batchRowsMax } from './limits.ts'
 import { Found } from './reasons.ts'
 
 /** What is known of a batch, one row per transaction. Owned by the pipeline, sized once, filled anew per batch. */
 export class Knowledge {
+  readonly taken: Taken
+  /** Of what was taken in. */
   readonly batch: Observation
   readonly featureCount: number
   /** Features of a row from row * featureCount on; NaN is absent. */
@@ -21,7 +24,8 @@ export class Knowledge {
   readonly found = new Found(batchRowsMax)
 
   constructor(plan: Plan) {
-    this.batch = new Observation(batchRowsMax, plan.journals.length, plan.recordStride)
+    this.taken = new Taken(plan)
+    this.batch = this.taken.batch
     this.featureCount = plan.features.length
     this.rows = new Float64Array(batchRowsMax * plan.features.length)
     this.approximate = new Uint8Array(batchRowsMax * plan.features.length)

@@ -4,11 +4,11 @@ import assert from 'node:assert'
 import type { Fold } from '../../features/fold.ts'
 import { type Observation, Seen } from '../../features/observation.ts'
 import type { Plan } from '../../features/plan.ts'
-import type { Encoder } from '../../features/record.ts'
 import type { Store } from '../../features/store/store.ts'
-import { Kind, type Parser, type Reject, Transaction } from '../../features/transaction.ts'
+import { Kind, type Reject, type Transaction } from '../../features/transaction.ts'
 import { type Deciders, type StandIn } from './decision.ts'
 import type { GivenAnswers } from './given-answers.ts'
+import { type Intake, noRow, type Taken } from './intake.ts'
 import { Knowledge } from './knowledge.ts'
 import { type Latency, latencyText } from './latency.ts'
 import { batchRowsMax } from './limits.ts'
@@ -19,9 +19,8 @@ import { Scoring, type SeatStats } from './scoring.ts'
 
 /** All that a pipeline is made of; chosen and checked at start-up. */
 export interface PipelineParts {
-  readonly parser: Parser
+  readonly intake: Intake
   readonly plan: Plan
-  readonly encoder: Encoder
   readonly fold: Fold
   readonly store: Store
   /** Until the first swap. */
@@ -49,8 +48,6 @@ export interface Recorded {
   readonly rejects: readonly { readonly offset: number; readonly reject: Reject }[]
 }
 
-const noRow = -1
-
 export class Pipeline {
   readonly #parts: PipelineParts
   /** Of the lineup that decides now. */
@@ -61,14 +58,11 @@ export class Pipeline {
   #next: (() => void) | null = null
 
   // Buffers, one row per transaction of the batch, sized once and filled anew by every `process`.
-  readonly #transactions: readonly Transaction[]
+  readonly #taken: Taken
   readonly #known: Knowledge
   readonly #batch: Observation
   readonly #scored = new Int32Array(batchRowsMax)
   #scoredCount = 0
-  /** Per message: its row, or -1 where `#rejects` says why it has none. */
-  readonly #rowOf = new Int32Array(batchRowsMax)
-  readonly #rejects = new Array<Reject | null>(batchRowsMax).fill(null)
   readonly #latency: Latency = {
     parse: 0,
     encode: 0,
@@ -81,14 +75,9 @@ export class Pipeline {
   #stageBeganUs = 0
 
   constructor(parts: PipelineParts) {
-    const { plan, parser } = parts
     this.#parts = parts
-    const { entities, fields } = parser.schema
-    this.#transactions = Array.from(
-      { length: batchRowsMax },
-      () => new Transaction(entities.length, fields.length),
-    )
-    this.#known = new Knowledge(plan)
+    this.#known = new Knowledge(parts.plan)
+    this.#taken = this.#known.taken
     this.#batch = this.#known.batch
     this.#scoring = this.#scoringOf(parts.lineup)
     this.#outcomes = this.#outcomesOf(this.#scoring)
@@ -123,8 +112,7 @@ export class Pipeline {
     assert(messages.length > 0 && messages.length <= batchRowsMax)
     const { clock, meter, store } = this.#parts
     const beganUs = clock === null ? 0 : clock.monotonicUs()
-    this.#parse(messages)
-    this.#encode()
+    this.#take(messages)
     this.#isBusy = true
     try {
       await this.#know(messages, beganUs)
@@ -153,11 +141,10 @@ export class Pipeline {
    */
   async record(messages: readonly Message[]): Promise<Recorded> {
     assert(messages.length > 0 && messages.length <= batchRowsMax)
-    this.#parse(messages)
-    this.#encode()
+    this.#take(messages)
     const batch = this.#batch
     const rejects = messages.flatMap(({ offset }, m) => {
-      const reject = this.#rejects[m] ?? null
+      const reject = this.#taken.rejects[m] ?? null
       return reject === null ? [] : [{ offset, reject }]
     })
     if (batch.count === 0) return { fresh: 0, repeated: 0, rejects }
@@ -171,33 +158,12 @@ export class Pipeline {
     }
   }
 
-  #parse(messages: readonly Message[]): void {
-    const batch = this.#batch
-    const { parser } = this.#parts
+  #take(messages: readonly Message[]): void {
+    const { intake } = this.#parts
     this.#stageUs()
-    batch.count = 0
-    for (let m = 0; m < messages.length; m++) {
-      const message = messages[m]!
-      const row = batch.count
-      const transaction = this.#transactions[row]!
-      const reject = parser.parse(message.value ?? noBytes, message.timestampMs, transaction)
-      this.#rejects[m] = reject
-      this.#rowOf[m] = reject === null ? row : noRow
-      if (reject !== null) continue
-      batch.tenant[row] = transaction.tenant
-      batch.partition[row] = message.partition
-      batch.offset[row] = message.offset
-      // Of a message about an earlier transaction its own time: history does not begin with what it speaks of.
-      batch.timeMs[row] = transaction.atMs
-      batch.count++
-    }
+    intake.parse(messages, this.#taken)
     this.#latency.parse = this.#stageUs()
-  }
-
-  #encode(): void {
-    for (let row = 0; row < this.#batch.count; row++) {
-      this.#parts.encoder.encode(this.#transactions[row]!, row, this.#batch)
-    }
+    intake.encode(this.#taken)
     this.#latency.encode = this.#stageUs()
   }
 
@@ -208,8 +174,9 @@ export class Pipeline {
     this.#scoredCount = 0
     if (this.#batch.count === 0) return
     const { store, given } = this.#parts
+    const { rowOf, transactions } = this.#taken
     await store.observe(this.#batch)
-    if (given !== null) await given.find(messages, this.#rowOf, this.#transactions, this.#batch)
+    if (given !== null) await given.find(messages, rowOf, transactions, this.#batch)
     this.#latency.observe = this.#stageUs()
     this.#fold()
     if (this.#scoredCount === 0) return
@@ -226,7 +193,7 @@ export class Pipeline {
     for (let row = 0; row < batch.count; row++) {
       if (!this.#isDecided(row)) continue
       this.#scored[this.#scoredCount++] = row
-      const transaction = this.#transactions[row]!
+      const transaction = this.#taken.transactions[row]!
       const at = row * featureCount
       lateMs[row] = fold.fill(transaction, row, batch, store, rows, at, approximate, at)
     }
@@ -236,18 +203,19 @@ export class Pipeline {
   #decide(messages: readonly Message[]): Outcome[] {
     const { clock, given, onRow } = this.#parts
     const { rows, featureCount } = this.#known
+    const { rowOf, rejects, transactions } = this.#taken
     const latency = clock && latencyText(this.#latency)
     const outcomes = new Array<Outcome>(messages.length)
     this.#outcomes.begin()
     for (let m = 0; m < messages.length; m++) {
       const message = messages[m]!
-      const row = this.#rowOf[m]!
+      const row = rowOf[m]!
       if (row === noRow) {
-        outcomes[m] = this.#outcomes.rejected(message, this.#rejects[m]!, null)
+        outcomes[m] = this.#outcomes.rejected(message, rejects[m]!, null)
         continue
       }
       const answer = given === null ? null : given.at(row)
-      const transaction = this.#transactions[row]!
+      const transaction = transactions[row]!
       if (onRow !== null && this.#isDecided(row)) onRow(transaction, rows, row * featureCount)
       outcomes[m] = this.#outcomes.of(message, row, transaction, answer, latency)
     }
@@ -260,7 +228,7 @@ export class Pipeline {
     if (seen === Seen.duplicate || seen === Seen.conflict) return false
     const { given } = this.#parts
     const isAnswered = given !== null && given.at(row) !== null
-    return !isAnswered && this.#transactions[row]!.kind === Kind.transaction
+    return !isAnswered && this.#taken.transactions[row]!.kind === Kind.transaction
   }
 
   #scoringOf(lineup: Lineup): Scoring {
@@ -295,5 +263,3 @@ export class Pipeline {
     return us
   }
 }
-
-const noBytes = new Uint8Array(0)
