@@ -9,7 +9,7 @@ import { refuseLacking } from '../features/catalog-lacks.ts'
 import { type CatalogUnion, compileCatalogs } from '../features/catalogs.ts'
 import { closest, type Document, DocumentError, type Fault } from '../features/document.ts'
 import { Fold } from '../features/fold.ts'
-import { compileMapping, type Mapping } from '../features/mapping.ts'
+import type { Mapping } from '../features/mapping.ts'
 import { Plan } from '../features/plan.ts'
 import { Encoder } from '../features/record.ts'
 import type { Store } from '../features/store/store.ts'
@@ -29,6 +29,7 @@ import {
 } from './core/policy.ts'
 import { type Answers, type Clock, type Log, type Meter, noMeter } from './core/ports.ts'
 import { compileVocabulary, type Vocabulary } from './core/reasons.ts'
+import { readCatalogs, readMapping } from './declarations.ts'
 import { parseDocument, readDocument } from './document.ts'
 
 /** The shipped parts, by their place in the repository. */
@@ -264,18 +265,6 @@ export function makePipeline(assembly: Assembly, options: PipelineOptions): Pipe
     onChallengerFailure: (name, error) => {
       log?.warn({ challenger: name, error }, 'a challenger failed: decided without it')
     },
-  })
-}
-
-function readCatalogs(files: string | readonly string[]): Document[] {
-  return [files].flat().map((file) => readDocument(file))
-}
-
-/** Rates are named relative to the mapping's folder. */
-function readMapping(file: string): Mapping {
-  return compileMapping(readDocument(file), (name) => {
-    const rates = resolve(dirname(file), name)
-    return existsSync(rates) ? readDocument(rates) : null
   })
 }
 

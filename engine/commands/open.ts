@@ -48,7 +48,7 @@ export function openAssembly(
   isGenerated: boolean,
   use: AssemblyUse,
 ): Promise<Assembled> {
-  const { source, catalog, models, modelsFolder, policy, rolloutBy } = loaded.config
+  const { catalog, models, modelsFolder, policy, rolloutBy } = loaded.config
   const isServed = catalog.length === 0 || hasShippedFeatures(catalog)
   const shippedModel = isServed ? [{ folder: shipped.model, share: 0 }] : []
   const isAsked = loaded.origins.get('models')?.startsWith('option') === true
@@ -62,13 +62,20 @@ export function openAssembly(
     )
   }
   const files = {
-    mapping: isGenerated && source === null ? shipped.mapping : source!,
-    catalog: catalog.length === 0 ? shipped.catalog : catalog,
+    ...declaredFiles(loaded.config, isGenerated),
     models: isScored ? named : [],
     policy,
   }
   const scoring = { ...scoringOptions(loaded.config, log), isForReplay: use !== 'live' }
   return assemble(files, { clock, rolloutBy, scoring })
+}
+
+/** Mapping and catalogs; the shipped ones where none are named. */
+export function declaredFiles({ source, catalog }: Config, isGenerated: boolean) {
+  return {
+    mapping: isGenerated && source === null ? shipped.mapping : source!,
+    catalog: catalog.length === 0 ? shipped.catalog : catalog,
+  }
 }
 
 /** How models are run, and a line in the log for each provider that is tried. */

@@ -4,9 +4,11 @@ import { MemoryStore } from '../../features/store/memory.ts'
 import { makePipeline } from '../assemble.ts'
 import { closeLineup } from '../core/lineup.ts'
 import { formatTally } from '../core/tally.ts'
+import type { Ahead } from '../replay/ahead.ts'
 import type { FactName } from '../replay/facts.ts'
 import { replay } from '../replay/replay.ts'
-import { type CommandLine, type Run, sharedFlags } from './command.ts'
+import { aheadBytesMin, startAhead } from './ahead.ts'
+import { type CommandLine, type Context, type Run, sharedFlags } from './command.ts'
 import { toStdout } from './flags.ts'
 import { historyInput, type Input, keepInput } from './input.ts'
 import {
@@ -95,10 +97,30 @@ export const replayLine: CommandLine<ReplayOptions> = {
 
 /** Decides the whole input with a store of its own; results in the named files, the count of outcomes on stderr. */
 export const runReplay: Run<ReplayOptions> = async (options, context) => {
+  const { config } = context.loaded
+  const hashKey = openHashKey(context, true)
+  const hasTexts = options.decisionsOut !== null || options.featuresOut !== null
+  const ahead = startAhead(options.input, config, hashKey, hasTexts, aheadBytesMin)
+  try {
+    return await runWith(ahead, hashKey, options, context)
+  } finally {
+    await ahead?.close()
+  }
+}
+
+async function runWith(
+  ahead: Ahead | null,
+  hashKey: Uint8Array,
+  options: ReplayOptions,
+  context: Context,
+): Promise<number> {
   const { input, messagesMax, decisionsOut, featuresOut, facts } = options
   const assembly = await openAssembly(context, input.kind === 'generator', 'replay')
   tellAbsent(assembly, context)
-  const { source, parser, name } = await openInput(input, assembly, messagesMax, 0, context)
+  const { source: file, parser, name } = await openInput(input, assembly, messagesMax, 0, context)
+  const { mapping, catalog, plan } = assembly
+  await ahead?.open(plan, `${mapping.hash} ${catalog.hash}`, file.total)
+  const source = ahead ?? file
   const decisions = decisionsOut === null ? null : await openLines(decisionsOut, context)
   const features =
     featuresOut === null
@@ -109,7 +131,8 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
   const pipeline = makePipeline(assembly, {
     store,
     parser,
-    hashKey: openHashKey(context, true),
+    ...(ahead === null ? {} : { intake: ahead }),
+    hashKey,
     mode: 'replay',
     source: name,
     hasFeatures: context.loaded.config.decisions.features === 'all',
@@ -136,7 +159,7 @@ export const runReplay: Run<ReplayOptions> = async (options, context) => {
     refuseAllRejected(tally.messages, tally.rejects)
     isWhole = !context.stop.aborted
   } finally {
-    await source.close()
+    await file.close()
     await store.close()
     await closeLineup(assembly.lineup)
     await Promise.all([decisions?.close(), features?.close(isWhole)])
