@@ -9,34 +9,17 @@ import { DirectIntake, Taken } from '../core/intake.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import { readCatalogs, readMapping } from '../declarations.ts'
 import { codeOf, describe, EngineError } from '../errors.ts'
-import { type AheadSays, parcelsMax } from '../replay/ahead.ts'
+import { type AheadSays, parcelsMax, Turns } from '../replay/ahead.ts'
 import { Parcel } from '../replay/parcel.ts'
 import { openFile } from '../stream/file-source.ts'
 import type { AheadOrder } from './ahead.ts'
 
 assert(parentPort !== null, 'a thread that somebody started')
 const port = parentPort
-const order = workerData as AheadOrder
-
-/** Parcels that nobody uses, and who waits for one. */
-const free: number[] = []
-let wake: (() => void) | null = null
-port.on('message', (parcel: number) => {
-  free.push(parcel)
-  wake?.()
-})
+const order = workerData as AheadOrder & { readonly turns: SharedArrayBuffer }
 
 function say(said: AheadSays): void {
   port.postMessage(said)
-}
-
-async function takeParcel(): Promise<number> {
-  while (free.length === 0) {
-    await new Promise<void>((resolve) => {
-      wake = resolve
-    })
-  }
-  return free.shift()!
 }
 
 async function run(): Promise<void> {
@@ -44,18 +27,18 @@ async function run(): Promise<void> {
   const catalog = compileCatalogs(readCatalogs(order.catalog))
   const plan = new Plan(catalog, mapping.schema)
   const parcels = Array.from({ length: parcelsMax }, () => new Parcel(plan, null))
-  for (let parcel = 0; parcel < parcelsMax; parcel++) free.push(parcel)
   const memories = parcels.map(({ memory }) => memory)
   say({ kind: 'ready', terms: `${mapping.hash} ${catalog.hash}`, memories })
   const hasTexts = order.hasTexts || plan.rowFeatures.some(({ field }) => field >= 0)
   const taken = new Taken(plan)
+  const turns = new Turns(order.turns)
   const source = await openFile(order.file, mapping, batchRowsMax, 0)
   const parser = mapping.parser(source.columns ?? undefined)
   const intake = new DirectIntake(parser, new Encoder(plan, order.hashKey))
   for await (const messages of source.batches()) {
     intake.parse(messages, taken)
     intake.encode(taken)
-    const parcel = await takeParcel()
+    const parcel = turns.take()
     const count = messages.length
     const slip = parcels[parcel]!.pack(taken, count, hasTexts)
     const { offset } = messages[0]!

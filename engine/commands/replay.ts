@@ -96,15 +96,20 @@ export const replayLine: CommandLine<ReplayOptions> = {
 }
 
 /** Decides the whole input with a store of its own; results in the named files, the count of outcomes on stderr. */
-export const runReplay: Run<ReplayOptions> = async (options, context) => {
-  const { config } = context.loaded
-  const hashKey = openHashKey(context, true)
-  const hasTexts = options.decisionsOut !== null || options.featuresOut !== null
-  const ahead = startAhead(options.input, config, hashKey, hasTexts, aheadBytesMin)
-  try {
-    return await runWith(ahead, hashKey, options, context)
-  } finally {
-    await ahead?.close()
+export const runReplay: Run<ReplayOptions> = replayFrom(aheadBytesMin)
+
+/** The same, with files of so many bytes and more read ahead. */
+export function replayFrom(bytesMin: number): Run<ReplayOptions> {
+  return async (options, context) => {
+    const hashKey = openHashKey(context, true)
+    const hasTexts = options.decisionsOut !== null || options.featuresOut !== null
+    const { config } = context.loaded
+    const ahead = startAhead(options.input, config, hashKey, hasTexts, bytesMin)
+    try {
+      return await runWith(ahead, hashKey, options, context)
+    } finally {
+      await ahead?.close()
+    }
   }
 }
 

@@ -7,17 +7,27 @@ import type { Message, Source } from '../core/ports.ts'
 import { EngineError, type ErrorCode } from '../errors.ts'
 import { Parcel, type Slip } from './parcel.ts'
 
-/** Batches that may be ready before they are decided: about 5 ms of work, and 1 MB for two entities. */
-export const parcelsMax = 16
+/** Batches that may be ready before they are decided: some 40 ms of work, and 2 MB for two entities. */
+export const parcelsMax = 32
 
-/** What the thread says. Parcels are told by their place in `memories`. */
+/** What the thread says. */
 export type AheadSays =
-  | { readonly kind: 'ready'; readonly terms: string; readonly memories: readonly SharedArrayBuffer[] }
+  | {
+      readonly kind: 'ready'
+      readonly terms: string
+      readonly memories: readonly SharedArrayBuffer[]
+    }
   | ({ readonly kind: 'batch' } & AheadBatch)
   | { readonly kind: 'end' }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly reason: string; readonly cause: string }
+  | {
+      readonly kind: 'failed'
+      readonly code: ErrorCode
+      readonly reason: string
+      readonly cause: string
+    }
 
 export interface AheadBatch {
+  /** Parcels are used in turn: the place of this one in `memories`. */
   readonly parcel: number
   readonly slip: Slip
   readonly count: number
@@ -26,9 +36,41 @@ export interface AheadBatch {
   readonly position: number
 }
 
+/** How many batches were used, as both threads see it. A thread that is woken for each would do nothing else. */
+export class Turns {
+  readonly memory: SharedArrayBuffer
+  readonly #released: Int32Array
+  #taken = 0
+
+  constructor(memory = new SharedArrayBuffer(4)) {
+    this.memory = memory
+    this.#released = new Int32Array(memory)
+  }
+
+  /** One more was used; whoever waits goes on once half of the parcels are free. */
+  release(): void {
+    const released = Atomics.add(this.#released, 0, 1) + 1
+    if (released % (parcelsMax / 2) === 0) Atomics.notify(this.#released, 0)
+  }
+
+  /** The next parcel that nobody uses; the thread stands still until there is one. */
+  take(): number {
+    for (;;) {
+      const released = Atomics.load(this.#released, 0)
+      // Both count on beyond 2^31.
+      if (((this.#taken - released) | 0) < parcelsMax) break
+      Atomics.wait(this.#released, 0, released)
+    }
+    const parcel = (this.#taken & 0x7fffffff) % parcelsMax
+    this.#taken = (this.#taken + 1) | 0
+    return parcel
+  }
+}
+
 /** Started at once, so that it reads while the rest is put together; `open` then says what it reads for. */
 export class Ahead implements Source, Intake {
   readonly #worker: Worker
+  readonly #turns = new Turns()
   readonly #arrived: AheadSays[] = []
   #parcels: readonly Parcel[] = []
   #wake: (() => void) | null = null
@@ -38,8 +80,10 @@ export class Ahead implements Source, Intake {
   #current: AheadBatch | null = null
   #position = 0
 
+  /** `script` is handed `order` and the memory of its `turns`. */
   constructor(script: URL, order: object) {
-    this.#worker = new Worker(script, { workerData: order })
+    const turns = this.#turns.memory
+    this.#worker = new Worker(script, { workerData: { ...order, turns } })
     this.#worker.on('message', (said: AheadSays) => {
       this.#arrived.push(said)
       this.#wake?.()
@@ -79,7 +123,7 @@ export class Ahead implements Source, Intake {
       this.#position = said.position
       yield messagesOf(said)
       this.#current = null
-      this.#worker.postMessage(said.parcel)
+      this.#turns.release()
     }
   }
 

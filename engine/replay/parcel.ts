@@ -37,7 +37,8 @@ export class Parcel {
     const texts = batchRowsMax * (1 + schema.entities.length + schema.fields.length)
     const words = batchRowsMax + texts + slots * 4
     const bytes = slots * recordStride + batchRowsMax * flagsPerRow + slots
-    const buffer = memory ?? new SharedArrayBuffer(batchRowsMax * numbersPerRow * 8 + words * 4 + bytes)
+    const buffer =
+      memory ?? new SharedArrayBuffer(batchRowsMax * numbersPerRow * 8 + words * 4 + bytes)
     let at = 0
     const place = (size: number): number => {
       at += size
@@ -50,7 +51,11 @@ export class Parcel {
     this.#lengths = new Int32Array(buffer, place(texts * 4), texts)
     this.#keys = new Uint32Array(buffer, place(slots * 16), slots * 4)
     this.#records = new Uint8Array(buffer, place(slots * recordStride), slots * recordStride)
-    this.#flags = new Uint8Array(buffer, place(batchRowsMax * flagsPerRow), batchRowsMax * flagsPerRow)
+    this.#flags = new Uint8Array(
+      buffer,
+      place(batchRowsMax * flagsPerRow),
+      batchRowsMax * flagsPerRow,
+    )
     this.#present = new Uint8Array(buffer, place(slots), slots)
   }
 
