@@ -134,7 +134,7 @@ test('under any catalog the rows of a batch fold as if each had come alone, also
     const features = randomFeatures(random)
     const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
     const caps = { card: 40 + Math.floor(random() * 60), merchant: 64, 'card+merchant': 100 }
-    const beside = new Beside(new Plan(catalog, everySchema, { caps }))
+    const beside = new Beside(new Plan({ ...catalog, exact: caps }, everySchema))
     const transactions = [...edgy(seed, 450, seed % 3 === 0 ? 0.01 : 0)]
     let open: (() => void) | null = null
     while (transactions.length > 0) {
@@ -162,7 +162,7 @@ test('what comes again when its record has left the exact tail leaves nothing in
   const count = { name: 'count', entity: 'card', aggregate: 'count', window: '30m' }
   const value = { features: [count] }
   const catalog = compileCatalog({ file: 'test', value, lineOf: () => 1 })
-  const beside = new Beside(new Plan(catalog, everySchema, { caps: { card: 40 } }))
+  const beside = new Beside(new Plan({ ...catalog, exact: { card: 40 } }, everySchema))
   const hourMs = 3_600_000
   const takeAt = (timeMs: number, index: number): Sent => {
     const transaction = new Transaction(2, 2)
