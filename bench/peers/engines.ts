@@ -1,11 +1,14 @@
 // Starts an engine as a process of its own between two topics: a peer in Java, or Weir with its Redis.
 import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { endWithParent } from '../../engine/testing/child.ts'
 import type { TestTopics } from '../../engine/testing/topics.ts'
 import { RedisServer } from '../../features/testing/redis-server.ts'
 import { engineTimes } from '../load/engine-times.ts'
 import { type Engine, startWeir } from '../load/engines.ts'
 import type { StandardWork } from '../standard/standard.ts'
+import { entityKinds } from '../standard/transactions.ts'
 import { nodeFlags } from '../variant.ts'
 import { peersClassPath } from './java.ts'
 import { flinkFlags, jvmFlags, type Setup } from './setups.ts'
@@ -33,9 +36,7 @@ export function startEngine(
   place: PeerPlace,
   lingerMs: number,
 ): Promise<RunningEngine> {
-  return setup.engine === 'weir'
-    ? startOurs(place, setup.partitions)
-    : startPeer(setup, place, lingerMs)
+  return setup.engine === 'weir' ? startOurs(setup, place) : startPeer(setup, place, lingerMs)
 }
 
 async function startPeer(
@@ -79,14 +80,23 @@ async function startPeer(
   }
 }
 
-async function startOurs({ topics, work }: PeerPlace, partitions: number): Promise<RunningEngine> {
+async function startOurs(
+  { partitions, options }: Setup,
+  { topics, work, folder }: PeerPlace,
+): Promise<RunningEngine> {
   const redis = await RedisServer.start()
-  const weir = await startWeir({ topics, partitions }, work, redis.url)
+  const { exact } = options
+  const catalog = exact === undefined ? work.catalog : writeExact(work.catalog, exact, folder)
+  const weir = await startWeir({ topics, partitions }, { ...work, catalog }, redis.url)
   const before = (await weir.metrics())!
   return {
     ...weir,
     redisPid: redis.pid,
-    configuration: { node: `${process.version} ${nodeFlags.join(' ')}`, weir: 'defaults' },
+    configuration: {
+      node: `${process.version} ${nodeFlags.join(' ')}`,
+      weir: 'defaults',
+      ...texts(options),
+    },
     mustRun: () => undefined,
     measures: async () => {
       const { decisionBatch, sendBatch } = engineTimes(before, (await weir.metrics())!)
@@ -97,6 +107,14 @@ async function startOurs({ topics, work }: PeerPlace, partitions: number): Promi
       await redis.stop()
     },
   }
+}
+
+/** The same catalog with so many records of each journal kept one by one. */
+function writeExact(catalog: string, records: string | number, folder: string): string {
+  const file = join(folder, 'exact.yaml')
+  const kinds = entityKinds.map((kind) => `${kind}: ${records}`).join(', ')
+  writeFileSync(file, `exact: { ${kinds} }\n${readFileSync(catalog, 'utf8')}`)
+  return file
 }
 
 function texts(values: Readonly<Record<string, string | number>>): Record<string, string> {

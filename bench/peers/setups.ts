@@ -22,7 +22,7 @@ export const brokerFlags: readonly string[] = [
 export interface Setup {
   readonly engine: 'weir' | 'streams' | 'flink' | 'echo'
   readonly partitions: number
-  /** For a peer: what its Java is told beside topics, brokers and folders. */
+  /** For a peer: what its Java is told beside topics, brokers and folders. For Weir: `exact`, records of every exact tail. */
   readonly options: Readonly<Record<string, string | number>>
 }
 
@@ -34,6 +34,7 @@ const atLeast = { guarantee: 'at_least_once', 'commit-ms': 1000 }
 export const setups: Readonly<Record<string, Setup>> = {
   weir: { engine: 'weir', partitions: 1, options: {} },
   'weir-four-partitions': { engine: 'weir', partitions: 4, options: {} },
+  'weir-exact': { engine: 'weir', partitions: 1, options: { exact: 8192 } },
   echo: { engine: 'echo', partitions: 1, options: {} },
   'streams-memory-at-least-once': streams(1, { ...atLeast, store: 'memory' }),
   'streams-memory-onnx': streams(1, { ...atLeast, store: 'memory', scorer: 'onnx' }),

@@ -10,6 +10,8 @@ const latencyAbout =
 
 const abouts: Readonly<Record<string, string>> = {
   weir: 'weir stream with its defaults and a real Redis, one partition.',
+  'weir-exact':
+    'weir stream as before, but for a catalog that keeps 8,192 records of a journal one by one: no number is approximate.',
   'weir-four-partitions':
     'weir stream over four partitions: what entities of several partitions count depends on the order in which it reads them.',
   echo: 'Java’s clients alone: what is read is written.',
