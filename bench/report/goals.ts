@@ -87,7 +87,12 @@ export const goals: readonly Goal[] = [
     atMost: 0,
   },
   {
-    goal: 'the same over four partitions of a backlog',
+    goal: 'with exact tails that hold every window, no decision that differs at all',
+    of: [['peers/weir-exact', 'differing_share']],
+    atMost: 0,
+  },
+  {
+    goal: 'none that differs and does not say so over four partitions of a backlog',
     of: [['peers/weir-four-partitions', 'differing_unmarked_share']],
     atMost: 0,
   },
