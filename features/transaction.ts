@@ -43,6 +43,24 @@ export class Transaction {
     this.entities = new Array<string | null>(entityCount).fill(null)
     this.fields = new Array<string | null>(fieldCount).fill(null)
   }
+
+  /** Becomes what another one of the same schema is. */
+  take(other: Transaction): void {
+    this.kind = other.kind
+    this.tenant = other.tenant
+    this.id = other.id
+    this.timeMs = other.timeMs
+    this.atMs = other.atMs
+    this.receivedMs = other.receivedMs
+    this.amountMinor = other.amountMinor
+    this.hasNoRate = other.hasNoRate
+    for (let at = 0; at < this.entities.length; at++) this.entities[at] = other.entities[at]!
+    for (let at = 0; at < this.fields.length; at++) this.fields[at] = other.fields[at]!
+    this.latitude = other.latitude
+    this.longitude = other.longitude
+    this.verdict = other.verdict
+    this.labelMs = other.labelMs
+  }
 }
 
 /** What is asked of a transaction's time takes it in this: a number as an argument is an object each time. */

@@ -13,6 +13,7 @@ import { ApiServer } from '../api/server.ts'
 import { Sidecar } from '../api/sidecar.ts'
 import { type Assembled, type Assembly, makePipeline } from '../assemble.ts'
 import { maskedConfig } from '../config.ts'
+import { DirectIntake } from '../core/intake.ts'
 import type { Answers } from '../core/ports.ts'
 import { EngineError } from '../errors.ts'
 import { KafkaOutflow } from '../stream/outflow.ts'
@@ -202,7 +203,8 @@ async function assembleSidecar(
   const intake = new Intake(assembly.mapping.parser(), assembly.plan, hashKey)
   const pipeline = makePipeline(assembly, {
     store,
-    parser: assembly.mapping.parser(),
+    parser: intake,
+    intake: new DirectIntake(intake, intake),
     hashKey,
     mode: 'serve',
     source,

@@ -54,9 +54,9 @@ export interface Intake {
 /** Takes messages in where it is called. */
 export class DirectIntake implements Intake {
   readonly #parser: Parser
-  readonly #encoder: Encoder
+  readonly #encoder: Pick<Encoder, 'encode'>
 
-  constructor(parser: Parser, encoder: Encoder) {
+  constructor(parser: Parser, encoder: Pick<Encoder, 'encode'>) {
     this.#parser = parser
     this.#encoder = encoder
   }

@@ -10,6 +10,7 @@ import {
 } from '../../../features/testing/corpus.ts'
 import { type Assembly, makePipeline, shipped } from '../../assemble.ts'
 import { systemClock } from '../../clock.ts'
+import { DirectIntake } from '../../core/intake.ts'
 import { scorelessLineup } from '../../core/lineup.ts'
 import { defaultPolicy } from '../../core/policy.ts'
 import type { Answers, Log, Outflow } from '../../core/ports.ts'
@@ -73,7 +74,8 @@ export class SidecarWorld {
         { ...compiled, lineup: scorelessLineup(policy) },
         {
           store: this.store,
-          parser: compiled.mapping.parser(),
+          parser: this.intake,
+          intake: new DirectIntake(this.intake, this.intake),
           hashKey,
           mode: 'serve',
           source: 'calls',
