@@ -7,8 +7,11 @@ import type { DocumentReader } from './document.ts'
 export type Exact = Readonly<Record<string, number>>
 
 export const exactDefault = 512
-/** Ids are recognised in the exact tail: it should not be shorter than what comes of a card at once. */
-export const exactMin = 16
+/**
+ * Ids are recognised in the exact tail, and those of calls nowhere else: shorter ones would count a batch of calls of one card twice
+ * that comes again (engine/core/limits.ts has how many that are).
+ */
+export const exactMin = 64
 /** A held journal has up to three exact tails, and the entries of its index sixteen bits for a record's position. */
 export const exactMax = 8192
 

@@ -367,8 +367,8 @@ describe('exact tails', () => {
     )
 
   test('are read by kind, several together in any order; what is the default is as if it were not said', () => {
-    assert.deepEqual(of('exact: { merchant: 4096, merchant+card: 16, ip: 512 }').exact, {
-      'card+merchant': 16,
+    assert.deepEqual(of('exact: { merchant: 4096, merchant+card: 64, ip: 512 }').exact, {
+      'card+merchant': 64,
       merchant: 4096,
     })
     assert.deepEqual(of('').exact, {})
@@ -386,12 +386,12 @@ describe('exact tails', () => {
 
   test('that are none are told with their lines, what was expected and what was found', () => {
     const faults = faultsOf(() =>
-      of('exact:\n  card: 15\n  merchant: 8193\n  ip: "64"\n  device id: 64\n  ""  : 64'),
+      of('exact:\n  card: 63\n  merchant: 8193\n  ip: "64"\n  device id: 64\n  ""  : 64'),
     )
     assert.deepEqual(faults, [
-      'catalog.yaml:4: exact.card: expected a whole number from 16 to 8192, found 15',
-      'catalog.yaml:5: exact.merchant: expected a whole number from 16 to 8192, found 8193',
-      'catalog.yaml:6: exact.ip: expected a whole number from 16 to 8192, found "64"',
+      'catalog.yaml:4: exact.card: expected a whole number from 64 to 8192, found 63',
+      'catalog.yaml:5: exact.merchant: expected a whole number from 64 to 8192, found 8193',
+      'catalog.yaml:6: exact.ip: expected a whole number from 64 to 8192, found "64"',
       'catalog.yaml:7: exact.device id: expected a name of letters, digits and _, at most 64, found "device id"',
       'catalog.yaml:8: exact.: expected a text, found ""',
     ])

@@ -1,5 +1,6 @@
 // Every bound of the per-transaction path, with its unit, and how it relates to its neighbours.
 import assert from 'node:assert'
+import { exactMin } from '../../features/catalog-exact.ts'
 
 /** Rows of one `Pipeline.process`; buffers are sized for it. A backlog or a replay uses it whole. */
 export const batchRowsMax: number = 256
@@ -17,4 +18,5 @@ export const contributionScale = 1e4
 export const scoreScale = 1e6
 
 assert(decisionBatchRowsMax <= batchRowsMax, 'a decision batch fits the pipeline buffers')
+assert(decisionBatchRowsMax <= exactMin, 'a batch of calls that comes again is recognised')
 assert(Number.isSafeInteger(scoreScale))

@@ -133,8 +133,8 @@ test('under any catalog the rows of a batch fold as if each had come alone, also
     const random = makeRandom(seed)
     const features = randomFeatures(random)
     const catalog = compileCatalog({ file: 'test', value: { features }, lineOf: () => 1 })
-    const caps = { card: 40 + Math.floor(random() * 60), merchant: 64, 'card+merchant': 100 }
-    const beside = new Beside(new Plan({ ...catalog, exact: caps }, everySchema))
+    const exact = { card: 40 + Math.floor(random() * 60), merchant: 64, 'card+merchant': 100 }
+    const beside = new Beside(new Plan({ ...catalog, exact }, everySchema))
     const transactions = [...edgy(seed, 450, seed % 3 === 0 ? 0.01 : 0)]
     let open: (() => void) | null = null
     while (transactions.length > 0) {

@@ -2,11 +2,12 @@
 // them. Whatever the length, what is not marked approximate is the twin's number; and nothing is marked before two tails are full.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { decisionBatchRowsMax } from '../../engine/core/limits.ts'
 import { parseDocument } from '../../engine/document.ts'
 import { type Catalog, compileCatalog } from '../catalog.ts'
 import { exactMax, exactMin, exactOf } from '../catalog-exact.ts'
 import { Fold } from '../fold.ts'
-import { Observation } from '../observation.ts'
+import { Observation, Seen } from '../observation.ts'
 import { Plan } from '../plan.ts'
 import { Encoder } from '../record.ts'
 import { Oracle } from '../testing/oracle.ts'
@@ -62,6 +63,7 @@ function expectedRows(catalog: Catalog): readonly (readonly (number | null)[])[]
 
 /** `open`: a store of journals that nobody has written. */
 export function exactSuite(name: string, open: (plan: Plan) => Promise<Store>): void {
+  repeatSuite(name, open)
   for (const { exact, isMarked } of [
     { exact: `exact: { card: ${exactMin}, merchant: ${exactMin} }`, isMarked: true },
     { exact: '', isMarked: true },
@@ -79,6 +81,36 @@ export function exactSuite(name: string, open: (plan: Plan) => Promise<Store>): 
       t.diagnostic(`${marked} of ${count * plan.features.length} numbers are marked`)
     })
   }
+}
+
+/** Calls have no offset: nothing but their records tells that they come again. */
+function repeatSuite(name: string, open: (plan: Plan) => Promise<Store>): void {
+  test(`${name}, the shortest exact tail: a batch of calls of one card that comes again whole is counted once`, async (t: TestContext) => {
+    const plan = new Plan(catalogOf(`exact: { card: ${exactMin} }`), schema)
+    const store = await open(plan)
+    t.after(() => store.close())
+    const encoder = new Encoder(plan, new Uint8Array(16).fill(3))
+    const calls = [...transactions()].slice(0, decisionBatchRowsMax)
+    const observe = async (): Promise<Observation> => {
+      const batch = new Observation(calls.length, plan.journals.length, plan.recordStride)
+      batch.count = calls.length
+      batch.partition.fill(-1)
+      for (const [at, call] of calls.entries()) {
+        call.entities[0] = 'c'
+        batch.tenant[at] = call.tenant
+        batch.timeMs[at] = call.timeMs
+        encoder.encode(call, at, batch)
+      }
+      await store.observe(batch)
+      return batch
+    }
+    const first = await observe()
+    store.release(first)
+    const again = await observe()
+    assert.deepEqual([...new Set(again.seen)], [Seen.redelivery])
+    assert.deepEqual(again.ordinal, first.ordinal)
+    store.release(again)
+  })
 }
 
 /** How many numbers are marked. */
