@@ -53,6 +53,24 @@ for (const { seed, cap, lifecycle, share } of [
   })
 }
 
+test('on whole seconds, as windows are, everything is at an edge, and running sums are the naive twin’s', () => {
+  const plan = planOf(everyFeature(['2s', '5s', '13s']))
+  const run = new FoldRun(plan)
+  const oracle = new Oracle(plan.features, everySchema)
+  const options = { seed: 55, count: 450, entities: 2, stepMs: 700, lifecycle: 0 }
+  for (const transaction of randomTransactions(everySchema, options)) {
+    transaction.timeMs -= transaction.timeMs % 1000
+    transaction.labelMs -= transaction.labelMs % 1000
+    const expected = oracle.add(transaction)
+    const row = run.add(transaction)
+    for (const [f, { name }] of plan.features.entries()) {
+      const value = expected[f] ?? Number.NaN
+      assert.ok(Object.is(row[f], value), `${name}: expected ${value}, found ${row[f]}`)
+    }
+  }
+  assert.ok(run.carried > 0.5 * run.folded, `carried ${run.carried} of ${run.folded}`)
+})
+
 /** A row for each of `steps` of one card, from 10 s after the step before on, or as it says. */
 function rowsOf(features: readonly Declared[], steps: readonly Partial<Transaction>[]): number[][] {
   const run = new FoldRun(planOf(features))
