@@ -21,7 +21,7 @@ const baseMs = 1_700_000_000_000
 interface Reading {
   readonly decided: Message[]
   readonly driver: StreamDriver
-  start(): void
+  readonly start: () => void
 }
 
 /** A stream over the topics that decides nothing but keeps what it was given. Waits for ever where it waits. */
