@@ -11,6 +11,7 @@ import { defaultParameters, generate } from '../../features/generator/generator.
 import { Plan } from '../../features/plan.ts'
 import { shipped } from '../assemble.ts'
 import { loadConfig } from '../config.ts'
+import { Taken } from '../core/intake.ts'
 import { batchRowsMax } from '../core/limits.ts'
 import { readCatalogs, readMapping } from '../declarations.ts'
 import type { Ahead } from '../replay/ahead.ts'
@@ -144,6 +145,26 @@ test('a file that cannot be read any more is told as it is without a thread', as
   } finally {
     await ahead.close()
   }
+})
+
+test('texts that features read come also where no outputs need them', async () => {
+  const plan = new Plan(catalog, mapping.schema)
+  const ahead = start('rows.csv')
+  const taken = new Taken(plan)
+  try {
+    await ahead.open(plan, `${mapping.hash} ${catalog.hash}`, null)
+    for await (const messages of ahead.batches()) {
+      ahead.parse(messages, taken)
+      break
+    }
+  } finally {
+    await ahead.close()
+  }
+  const mcc = mapping.schema.fields.indexOf('mcc')
+  assert.deepEqual(
+    taken.transactions.slice(0, 5).map(({ fields }) => fields[mcc]),
+    rows.slice(0, 5).map((row) => String(row.mcc)),
+  )
 })
 
 test('a thread that read another mapping than the one who decides is refused', async () => {

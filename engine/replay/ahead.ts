@@ -53,17 +53,26 @@ export class Turns {
     if (released % (parcelsMax / 2) === 0) Atomics.notify(this.#released, 0)
   }
 
+  /** True if there is a parcel that nobody uses. */
+  get isFree(): boolean {
+    return this.#isFreeAt(Atomics.load(this.#released, 0))
+  }
+
   /** The next parcel that nobody uses; the thread stands still until there is one. */
   take(): number {
-    for (;;) {
-      const released = Atomics.load(this.#released, 0)
-      // Both count on beyond 2^31.
-      if (((this.#taken - released) | 0) < parcelsMax) break
+    let released = Atomics.load(this.#released, 0)
+    while (!this.#isFreeAt(released)) {
       Atomics.wait(this.#released, 0, released)
+      released = Atomics.load(this.#released, 0)
     }
     const parcel = (this.#taken & 0x7fffffff) % parcelsMax
     this.#taken = (this.#taken + 1) | 0
     return parcel
+  }
+
+  /** Both counts go on beyond 2^31. */
+  #isFreeAt(released: number): boolean {
+    return ((this.#taken - released) | 0) < parcelsMax
   }
 }
 

@@ -133,7 +133,8 @@ test('a parcel is given again once its batch was used, in turn', () => {
     inTurn.map(() => thread.take()),
     inTurn,
   )
+  assert.equal(thread.isFree, false)
   for (let used = 0; used < 3; used++) decider.release()
-  // A fourth would wait for ever: this thread would have to release it.
   assert.deepEqual([thread.take(), thread.take(), thread.take()], [0, 1, 2])
+  assert.equal(thread.isFree, false)
 })
