@@ -141,7 +141,7 @@ test('a file that cannot be read any more is told as it is without a thread', as
       describeOf,
     )
     assert.equal(failure, here)
-    assert.match(String(failure), /file_unreadable: opening .*gone\.csv: ENOENT/)
+    assert.match(failure, /file_unreadable: opening .*gone\.csv: ENOENT/)
   } finally {
     await ahead.close()
   }
@@ -163,7 +163,7 @@ test('texts that features read come also where no outputs need them', async () =
   const mcc = mapping.schema.fields.indexOf('mcc')
   assert.deepEqual(
     taken.transactions.slice(0, 5).map(({ fields }) => fields[mcc]),
-    rows.slice(0, 5).map((row) => String(row.mcc)),
+    rows.slice(0, 5).map(({ mcc }) => mcc),
   )
 })
 

@@ -84,7 +84,7 @@ export class Ahead implements Source, Intake {
   #parcels: readonly Parcel[] = []
   #wake: (() => void) | null = null
   /** The thread's own failure, beside those that it tells. */
-  #failure: unknown = null
+  #failure: Error | null = null
   #total: Source['total'] = null
   #current: AheadBatch | null = null
   #position = 0
@@ -98,7 +98,7 @@ export class Ahead implements Source, Intake {
       this.#wake?.()
     })
     this.#worker.on('error', (error) => {
-      this.#failure = error
+      this.#failure = error instanceof Error ? error : new Error(String(error))
       this.#wake?.()
     })
   }

@@ -74,7 +74,7 @@ function contentOf({ batch, transactions, rowOf, rejects }: Taken, messages: num
   const rows = batch.count
   const slots = rows * batch.entityCount
   return {
-    transactions: transactions.slice(0, rows).map((one) => structuredClone({ ...one })),
+    transactions: transactions.slice(0, rows).map((one) => structuredClone(one)),
     tenants: batch.tenant.slice(0, rows),
     partitions: batch.partition.slice(0, rows),
     offsets: batch.offset.slice(0, rows),
