@@ -33,8 +33,15 @@ export interface Outcome {
   readonly void?: readonly string[]
 }
 
-/** A young generation large enough that a batch dies in it: docs/operations.md says the same to users. */
-export const nodeFlags = ['--min-semi-space-size=64', '--max-semi-space-size=64'] as const
+/**
+ * A young generation large enough that a batch dies in it, and no full collections below 256 MB, which buffers of sends
+ * bring about otherwise: docs/operations.md says the same to users.
+ */
+export const nodeFlags = [
+  '--min-semi-space-size=64',
+  '--max-semi-space-size=64',
+  '--initial-old-space-size=256',
+] as const
 
 /** A script's last act. */
 export function tell(outcome: Outcome): void {
