@@ -11,7 +11,6 @@ export const capacityVariants: readonly Variant[] = [
     quick: ['6000', '3000'],
     needs: ['redis', 'kafka'],
     about: `${work}1, 2 and 4 processes of weir stream in one consumer group share a backlog of four partitions; CPU of all of them a decision, from the 80,000th on, each size with a new Redis. On a machine of few cores more engines decide no faster: what is shown is whether they cost more. Leaves out what only several machines would show: the network between them, and caches that nobody shares.`,
-    rounds: 3,
   },
   {
     name: 'capacity/shards',
@@ -20,6 +19,5 @@ export const capacityVariants: readonly Variant[] = [
     quick: ['64', '64', '2000', '1920'],
     needs: ['redis'],
     about: `${work}One engine observes and folds in batches of 64 on one Redis with one bucket, and on clusters of 1, 2 and 4 masters with 64 buckets, in slices in turn; CPU of the engine’s process and of all masters a decision. Rows must be the same everywhere. Leaves out Kafka, replicas, and the network between machines.`,
-    rounds: 3,
   },
 ]

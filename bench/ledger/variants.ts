@@ -32,7 +32,6 @@ export const ledgerVariants: readonly Variant[] = [
       quick: ['standard', String(batch), '5000', '5000'],
       needs: ['redis', 'kafka'] as const,
       about: `${work}weir stream from a real broker to a real broker on a backlog, one partition, journals in a real Redis: a backlog’s batches cut into decision batches of ${batch}, sends of what gathered. Stages by a profile of the main thread; “gc” and “loop” (reading sockets, timers) are its own, “threads” all others. Bytes of all sockets, requests and replies, without TCP; the broker’s CPU is its whole process. Every 1,997th decision is computed again by hand.`,
-      rounds: 3,
     },
   ]),
   {

@@ -70,7 +70,6 @@ export const loadVariants: readonly Variant[] = [
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'The highest rate of Poisson arrivals that is held: p99 from due to seen of at most 50 ms, the lag grows by less than 2 % of the rate, nothing lost; found by doubling and halving, three seconds each, a rate has failed when it failed twice. Then Weir and the echo at parts of the rate that Weir held, and the highest rate of the echo. Generator, broker, reader and Redis share the cores with the engine, so it is the rate of the machine, not of an engine.',
-    rounds: 3,
   },
   {
     name: 'overload/stream',
@@ -80,7 +79,6 @@ export const loadVariants: readonly Variant[] = [
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'weir stream at half the rate that it holds (found as in stream/saturation), then at 120 % of it, then at half again, six seconds each: outcomes seen meanwhile as a share of the rate held, how fast the lag grows, memory, and how long after the drop the lag is what it was before.',
-    rounds: 3,
   },
   {
     name: 'overload/stream-200',
@@ -90,7 +88,6 @@ export const loadVariants: readonly Variant[] = [
     needs: ['redis', 'kafka', 'two cores'],
     about:
       'As overload/stream, at 200 % of the rate that it holds, and eighteen seconds at half of it afterwards, since so much more waits by then. The generator takes its share of the cores for twice as many, which is in the outcomes seen.',
-    rounds: 3,
   },
   ...[100, 400, 1000].map(sidecarAt),
 ]

@@ -57,7 +57,6 @@ export const peerVariants: readonly Variant[] = [
     quick: [scorer, '20000', '10000'],
     needs: ['java'] as const,
     about: `The work alone in Java, one thread, no Kafka, state in the heap: what an engine on the JVM costs beyond this is the engine. ${scorer === 'trees' ? 'Trees walked in Java' : 'ONNX Runtime, a row a call'}. A decision that differs from the naive oracle voids the run. Leaves out reading and writing topics, and everything that survives a crash.`,
-    rounds: 3,
   })),
   ...Object.keys(setups)
     .filter((name) => name !== 'echo')
@@ -68,7 +67,6 @@ export const peerVariants: readonly Variant[] = [
       quick: [name, '30000', '10000'],
       needs: needsOf(name),
       about: `${abouts[name]!} ${catchUpAbout}`,
-      rounds: 3,
     })),
   ...answeredInOrder.map((name) => ({
     name: `peers/latency-${name}`,
@@ -77,6 +75,5 @@ export const peerVariants: readonly Variant[] = [
     quick: [name, '10000', '500', '3'],
     needs: [...needsOf(name), 'two cores'] as const,
     about: `${abouts[name]!} ${latencyAbout}`,
-    rounds: 3,
   })),
 ]
