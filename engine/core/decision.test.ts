@@ -23,7 +23,8 @@ const feature = (name: string, windowMs: number): Feature =>
   ({ name, definition: '', entity: null, windowMs, delayMs: 0 }) as Feature
 const features = [feature('amount', 0), feature('count_1d', dayMs), feature('count_7d', 7 * dayMs)]
 // All of a plan that writing a decision reads.
-const plan = { features, journals: [], recordStride: 0 } as unknown as Plan
+const schema = { entities: ['card', 'ip'], fields: [] }
+const plan = { features, schema, journals: [], recordStride: 0 } as unknown as Plan
 const scored: Seat = {
   model: new LinearModel({ name: 'm', weights: { amount: 0.1 } }),
   policy: defaultPolicy({ review: 0.5, deny: 0.9 }),
