@@ -25,15 +25,15 @@ const bound: Readonly<Record<string, number>> = {
   bytes_to_redis_per_decision: 0.005,
   bytes_from_redis_per_decision: 0.02,
   decision_bytes: 0.005,
-  allocated_bytes_per_decision: 0.06,
+  allocated_bytes_per_decision: 0.15,
   allocated_bytes_per_decision_in_total: 0.04,
 }
 /** A budget that is so much too wide is worth writing anew. */
 const slackShare = 0.1
 const cpuWarnFactor = 1.6
 const cpuFailFactor = 4
-/** Below it, in thousandths of a unit, a stage is too short to be compared. */
-const cpuLeast = 0.3
+/** Below it, in thousandths of a unit, a stage is too short to be compared: one hiccup of the machine is four times it. */
+const cpuLeast = 1
 
 /** The budget that exactly this measurement keeps. */
 export function budgetOf(

@@ -154,9 +154,12 @@ function pointsOf(result: VariantResult): LoadPoint[] {
   const [benchmark, variant] = result.name.split('/') as [string, string?]
   return curvesOf(result).flatMap(({ name, rows }) => {
     const curve = words(name.replace(/_by_load$/, ''))
-    return rows.flatMap((row) => {
+    // A run that found another rate to hold has its points elsewhere: a curve goes through what most runs have measured.
+    const runs = rows.map((row) => row.get('offered_per_second')?.values.length ?? 0)
+    const most = Math.max(...runs)
+    return rows.flatMap((row, at) => {
       const offered = row.get('offered_per_second')?.median
-      if (offered === undefined) return []
+      if (offered === undefined || runs[at]! < most) return []
       return ['p50', 'p99'].flatMap((quantile) => {
         const us = row.get(`${quantile}_us`)?.median
         return us === undefined
@@ -284,22 +287,23 @@ function ledgerSpec(
   }
 }
 
-/** What is followed over commits: the CPU of the engine wherever it is measured. */
-const followed = /^(engine_cpu_us_per_(decision|outcome)|fold_cpu_us|cpu_us_per_call)$/
+/** What is followed over commits: the CPU of our engine where it has enough to do, a colour each. */
+const followed = /^engine_cpu_us_per_(decision|outcome)$/
+const following = /^(ledger|pipeline$|store.batches|stream.backlog$|peers.weir)/
 
 /** CPU over commits, divided by the calibration where there was one, so that a slower machine does not look like a slower engine. */
 function histories(history: readonly Past[]): Drawing[] {
   const commits = [...new Set(history.map(({ commit }) => commit))]
-  if (commits.length < 2) return []
   const reference = median(
     history.flatMap(({ runs }) => runs.flatMap((run) => run.calibrationUs ?? [])),
   )
-  const values = history.flatMap(({ name, commit, runs }) =>
+  const ours = history.filter(({ name }) => following.test(name))
+  const values = ours.flatMap(({ name, commit, runs }) =>
     [...new Set(runs.flatMap(({ measures }) => Object.keys(measures)))]
       .filter((measure) => followed.test(measure))
       .map((measure) => {
         const us = median(runs.flatMap((run) => calibrated(run, measure, reference)))
-        return { commit, us, curve: `${name}, ${words(measure.replace(/_cpu_us.*/, ''))}` }
+        return { commit, us, curve: name }
       }),
   )
   const often = values.filter(
@@ -311,7 +315,7 @@ function histories(history: readonly Past[]): Drawing[] {
       plot: {
         path: 'plots/history.svg',
         title:
-          'CPU-µs a decision over commits, medians; measured in another hour is made comparable by the calibration kernel, where a result has it',
+          'CPU-µs of engine a decision over commits, medians; measured in another hour is made comparable by the calibration kernel, where a result has it',
         benchmark: null,
       },
       spec: {
@@ -328,7 +332,13 @@ function histories(history: readonly Past[]): Drawing[] {
             sort: commits,
             axis: { labelAngle: -40 },
           },
-          y: { field: 'us', type: 'quantitative', title: 'CPU-µs', scale: { zero: true } },
+          y: {
+            field: 'us',
+            type: 'quantitative',
+            title: 'CPU-µs (logarithmic)',
+            scale: { type: 'log', nice: false },
+            axis: { format: '~g' },
+          },
           color: { field: 'curve', type: 'nominal', title: null, sort: null },
         },
       },
