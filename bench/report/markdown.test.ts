@@ -163,10 +163,12 @@ test('latency by load, the ledger and history are drawn, on paper of their own',
     thrice('load/stream', {}, { series: curve }),
     thrice('ledger/of-16', { stage_fold_cpu_us: 7.25, stage_parse_cpu_us: 3 }),
   ]
-  const past: Past[] = ['aaa', 'bbb'].map((commit) => ({
-    ...thrice('pipeline', { engine_cpu_us_per_decision: 40 }),
-    commit,
-  }))
+  const past: Past[] = ['aaa', 'bbb'].flatMap((commit) =>
+    ['pipeline', 'peers/flink', 'stream/open-loop-500'].map((name) => ({
+      ...thrice(name, { engine_cpu_us_per_decision: 40 }),
+      commit,
+    })),
+  )
   const { list, files, missing } = await drawPlots({ machine, flags: [], variants }, past)
   assert.equal(missing, null)
   assert.deepEqual(
@@ -182,7 +184,9 @@ test('latency by load, the ledger and history are drawn, on paper of their own',
   for (const { path } of list) assert.ok(has(path, '<svg ', 'fill="#fcfcfa"'), path)
   assert.ok(has('plots/latency-load.svg', '>offered transactions a second<', '>weir<'))
   assert.ok(has('plots/ledger-ledger.svg', '>fold<', '>parse<', '>10.3<'))
-  assert.ok(has('plots/history.svg', '>aaa<', '>bbb<', '>pipeline, engine<'))
+  assert.ok(has('plots/history.svg', '>aaa<', '>bbb<', '>pipeline<'))
+  assert.ok(!has('plots/history.svg', '>peers/flink<'), 'not ours')
+  assert.ok(!has('plots/history.svg', '>stream/open-loop-500<'), 'idle for the most part')
 })
 
 test('a ledger of many stages shows the ten largest, the rest as other, and other processes behind', async () => {
