@@ -62,7 +62,7 @@ export const goals: readonly Goal[] = [
     of: [['peers/weir', all]],
     per: [['peers/streams-memory-at-least-once', all]],
     atMost: 1,
-    why: 'the peers’ windows are in the heap of the process and their code is written for this catalog; of what Weir takes, a third is Redis, and its decision has six times the bytes. With exact tails that hold every window it takes a seventh less.',
+    why: 'the peers’ windows are in the heap of the process and their code is written for this catalog; of what Weir takes, a third is Redis, and its decision has six times the bytes.',
   },
   {
     goal: 'less than half the CPU of repartitioned Kafka Streams, all processes counted',
